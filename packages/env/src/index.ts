@@ -1,0 +1,1 @@
+export type { Env } from './env.ts';

@@ -1,0 +1,1 @@
+export type { Arena, Region } from './arena.ts';

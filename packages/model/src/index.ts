@@ -1,0 +1,76 @@
+export { assert } from './assert.ts';
+export { ClusterError, clusterErrorFrom, errorCodes, type ErrorCode } from './error.ts';
+export {
+  comparePointIds,
+  decodePointId,
+  encodePointId,
+  joinNumericId,
+  normalizeNumericId,
+  parsePointId,
+  parseUuid,
+  pointIdBytes,
+  type PointId,
+} from './point-id.ts';
+export type {
+  DenseVector,
+  MultiVector,
+  SparseVector,
+  Vector,
+  VectorColumn,
+  VectorsByName,
+} from './vector.ts';
+export type {
+  PayloadColumn,
+  PointBatch,
+  PointTarget,
+  ResolvedTarget,
+  UpdateMode,
+  WriteOperation,
+} from './operation.ts';
+export {
+  emptyFilter,
+  type Condition,
+  type Filter,
+  type GeoPoint,
+  type MatchValue,
+  type Range,
+} from './filter.ts';
+export {
+  defaultSearchParams,
+  type CountRequest,
+  type FacetHit,
+  type FacetRequest,
+  type OrderBy,
+  type PayloadSelector,
+  type PointRecord,
+  type Query,
+  type QueryRequest,
+  type RetrieveRequest,
+  type ScoredPoint,
+  type ScrollPage,
+  type ScrollRequest,
+  type SearchParams,
+  type VectorInput,
+  type VectorSelector,
+} from './query.ts';
+export {
+  denseVectors,
+  isSingleVector,
+  type Catalogue,
+  type CollectionConfig,
+  type CollectionParams,
+  type CollectionRecord,
+  type Datatype,
+  type Distance,
+  type HnswConfig,
+  type Memory,
+  type OptimizersConfig,
+  type PayloadFieldSchema,
+  type PayloadIndexParams,
+  type PayloadSchemaType,
+  type QuantizationConfig,
+  type SparseVectorParams,
+  type VectorParams,
+  type WalConfig,
+} from './collection.ts';
+export { parseJson, stringifyJson, type JsonObject, type JsonValue } from './json.ts';

@@ -1,0 +1,11 @@
+export type {
+  CallOptions,
+  CollectionState,
+  MetaReply,
+  MetaService,
+  OptimizationTask,
+  ShardReads,
+  ShardWrites,
+  WriteResult,
+} from './contract.ts';
+export type { AliasAction, MetaCommand, MetaEnvelope } from './meta-command.ts';

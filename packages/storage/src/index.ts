@@ -1,0 +1,1 @@
+export type { Change, CommitOptions, ReadRange, Store } from './store.ts';
