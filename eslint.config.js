@@ -7,6 +7,7 @@ export default tseslint.config(
       '**/build',
       '**/assembly',
       '**/gen',
+      '**/*.d.ts',
       'coverage',
       'storage',
       'packages/client/dist',

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Entry of the `quiver` command, in plain JavaScript so that an old Node can still say what is wrong.
+// `npm start` and every npm script run on the Node 24 that `npm ci` installs beside the code.
+const [major] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  console.error(
+    `quiver needs Node.js 24 or later and runs on ${process.versions.node} now.\n` +
+      'Start it with `npm start` (after `npm ci`), which brings its own Node 24, or install Node 24.',
+  );
+  process.exit(1);
+}
+await import('./src/main.ts');
