@@ -1,7 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+// CI reads the true totals from a JSON report a run: one file for each project asked for.
+const reportFolder = process.env['QUIVER_TEST_REPORT'];
+const project = process.argv[process.argv.indexOf('--project') + 1] ?? 'all';
+
 export default defineConfig({
   test: {
+    ...(reportFolder === undefined
+      ? {}
+      : { reporters: ['default', 'json'], outputFile: { json: `${reportFolder}/${project}.json` } }),
     projects: [
       {
         test: {

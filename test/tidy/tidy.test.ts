@@ -92,7 +92,7 @@ describe('each gate', () => {
     expect(nameBreaches(tree({ 'packages/ann/src/utils.ts': '' }))).toHaveLength(1);
   });
   test('refuses a banned word', () => {
-    expect(wordBreaches(tree({ 'packages/ann/src/a.ts': `// ${'TO'}${'DO'} later` }))).toHaveLength(1);
+    expect(wordBreaches(tree({ 'packages/ann/src/a.ts': ['// TO', 'DO later'].join('') }))).toHaveLength(1);
   });
   test('refuses a dead link and a dead file name', () => {
     const found = linkBreaches(tree({ 'docs/a.md': '[x](gone.md) and `packages/ann/src/gone.ts`' }));
