@@ -1,9 +1,22 @@
 // LlamaIndex TS's vector store, unchanged, over REST: add, search with a filter, delete.
-import { TextNode, VectorStoreQueryMode } from '@llamaindex/core/schema';
+import { BaseEmbedding } from '@llamaindex/core/embeddings';
+import { TextNode } from '@llamaindex/core/schema';
+import { VectorStoreQueryMode } from '@llamaindex/core/vector-store';
 import { QdrantVectorStore } from '@llamaindex/qdrant';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startQuiver, type RunningServer } from '../harness/server.ts';
 import { embedText } from './letter-embedding.ts';
+
+class LetterEmbedding extends BaseEmbedding {
+  // The base constructor is protected.
+  // eslint-disable-next-line @typescript-eslint/no-useless-constructor
+  constructor() {
+    super();
+  }
+  override getTextEmbedding(text: string): Promise<number[]> {
+    return Promise.resolve(embedText(text));
+  }
+}
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -14,7 +27,11 @@ afterAll(async () => {
 });
 
 test('a LlamaIndex store adds nodes, queries them with a filter and deletes a document', async () => {
-  const store = new QdrantVectorStore({ url: server.url, collectionName: 'llamaindex' });
+  const store = new QdrantVectorStore({
+    url: server.url,
+    collectionName: 'llamaindex',
+    embeddingModel: new LetterEmbedding(),
+  });
   const texts = ['apple pie', 'apple tart', 'zebra crossing'];
   const nodes = texts.map(
     (text, i) =>
