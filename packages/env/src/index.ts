@@ -1,1 +1,11 @@
 export type { Env } from './env.ts';
+export { createRealEnv } from './real-env.ts';
+export {
+  adoptPort,
+  currentThread,
+  lowerThreadPriority,
+  openChannel,
+  receiveNow,
+  startThread,
+} from './threads.ts';
+export type { CurrentThread, MessagePort, Port, Thread, ThreadExit, ThreadOptions } from './threads.ts';
