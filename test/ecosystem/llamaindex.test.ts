@@ -1,6 +1,6 @@
 // LlamaIndex TS's vector store, unchanged, over REST: add, search with a filter, delete.
 import { BaseEmbedding } from '@llamaindex/core/embeddings';
-import { TextNode } from '@llamaindex/core/schema';
+import { MetadataMode, TextNode } from '@llamaindex/core/schema';
 import { VectorStoreQueryMode } from '@llamaindex/core/vector-store';
 import { QdrantVectorStore } from '@llamaindex/qdrant';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,7 +47,7 @@ test('a LlamaIndex store adds nodes, queries them with a filter and deletes a do
       mode: VectorStoreQueryMode.DEFAULT,
       ...(filters === undefined ? {} : { filters }),
     } as Parameters<QdrantVectorStore['query']>[0]);
-    return found.nodes?.map((node) => (node as TextNode).text) ?? [];
+    return found.nodes?.map((node) => node.getContent(MetadataMode.NONE)) ?? [];
   };
   expect(await ask('apple pie')).toEqual(['apple pie', 'apple tart']);
   const streets = { filters: [{ key: 'kind', value: 'street', operator: '==' }] };
