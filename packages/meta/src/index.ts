@@ -1,1 +1,15 @@
-export {};
+export {
+  createMeta,
+  type CatalogueListener,
+  type Meta,
+  type MetaOptions,
+  type ProposeReply,
+} from './meta.ts';
+export {
+  createMetaClient,
+  serveMeta,
+  type MetaClient,
+  type MetaClientOptions,
+  type MetaMessage,
+  type MetaPort,
+} from './meta-client.ts';

@@ -63,7 +63,7 @@ export interface OptimizersConfig {
   indexing_threshold?: number | null;
   flush_interval_sec: number;
   max_optimization_threads?: number | 'auto' | null;
-  prevent_unoptimized?: boolean;
+  prevent_unoptimized?: boolean | null;
 }
 export interface WalConfig {
   wal_capacity_mb: number;

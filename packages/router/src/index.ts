@@ -1,1 +1,13 @@
-export {};
+export { createApi, type ApiOptions } from './create-api.ts';
+export { builtInDefaults, type CollectionDefaults } from './defaults.ts';
+export type {
+  Access,
+  Api,
+  CollectionInfo,
+  CreateCollection,
+  PointsUpdate,
+  RequestContext,
+  UpdateCollection,
+  UpdateResult,
+  WriteContext,
+} from './api.ts';

@@ -1,0 +1,102 @@
+/**
+ * Loads the configuration: defaults, `config/config.yaml`, `config/$RUN_MODE.yaml`, `config/local.yaml`,
+ * `--config-path`, `QDRANT__*`, `QUIVER__*`; later wins, key by key. Paths are relative to `cwd`.
+ * Always: every problem is reported at once, with file and line; nothing unknown is passed over.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { applySetting, defaultsOf } from './check.ts';
+import { ConfigError } from './config-error.ts';
+import { parseFlags, type Flags } from './flags.ts';
+import { configSchema, type Config } from './keys.ts';
+import { envSettings, yamlSettings, type Setting } from './source.ts';
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One line each, for the log at start. */
+  readonly warnings: readonly string[];
+  /** Key by dots -> where its value came from; keys at their default are absent. */
+  readonly origin: ReadonlyMap<string, string>;
+  readonly flags: Flags;
+}
+
+/**
+ * @param argv - without the interpreter and the script
+ * @throws ConfigError
+ */
+export function loadConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): LoadedConfig {
+  const flags = parseFlags(argv, env);
+  const problems: string[] = [];
+  const settings: Setting[] = [];
+  const readFile = (file: string, required: boolean): void => {
+    const path = resolve(cwd, file);
+    if (!existsSync(path)) {
+      if (required) problems.push(`${file}: no such file (--config-path)`);
+      return;
+    }
+    const read = yamlSettings(readFileSync(path, 'utf8'), file);
+    settings.push(...read.settings);
+    problems.push(...read.problems);
+  };
+  const runMode = env['RUN_MODE'] ?? 'development';
+  for (const name of ['config', runMode, 'local']) readFile(join('config', `${name}.yaml`), false);
+  if (flags.configPath !== null) readFile(flags.configPath, true);
+  settings.push(...envSettings(env, 'QDRANT'), ...envSettings(env, 'QUIVER'));
+
+  const tree = defaultsOf(configSchema);
+  const origin = new Map<string, string>();
+  const unused = new Map<string, string>();
+  const refused = new Map<string, string>();
+  for (const setting of settings) {
+    const applied = applySetting(configSchema, tree, setting);
+    if (applied === null) continue;
+    if (typeof applied === 'string') {
+      problems.push(`${setting.origin}: ${applied}`);
+      continue;
+    }
+    const { key, leaf } = applied;
+    origin.set(key, setting.origin);
+    const same = sameValue(valueAt(tree, key), leaf.default);
+    const note = same ? null : setting.origin;
+    if (leaf.status === 'accepted') remember(unused, key, note);
+    if (leaf.status === 'refused') remember(refused, key, note);
+  }
+  for (const [key, where] of refused)
+    problems.push(
+      `${where}: \`${key}\` is not supported by this version; ${String(reasons[key] ?? 'remove it')}`,
+    );
+  if (flags.bootstrap !== null)
+    problems.push('--bootstrap: this version is one node and cannot join another; remove it');
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const warnings = [...unused].map(
+    ([key, where]) => `\`${key}\` (${where}) is accepted and has no effect here`,
+  );
+  if (flags.uri !== null) warnings.push('--uri is accepted and has no effect here: this version is one node');
+  return { config: tree as unknown as Config, warnings, origin, flags };
+}
+
+/** What to do instead of a refused key. */
+const reasons: Readonly<Record<string, string>> = {
+  'service.enable_tls': 'put a TLS proxy in front, and remove it',
+  'service.jwt_rbac': 'use api_key and read_only_api_key, and remove it',
+};
+
+function remember(into: Map<string, string>, key: string, origin: string | null): void {
+  if (origin === null) into.delete(key);
+  else into.set(key, origin);
+}
+
+function valueAt(tree: Record<string, unknown>, key: string): unknown {
+  let value: unknown = tree;
+  for (const part of key.split('.')) value = (value as Record<string, unknown>)[part];
+  return value;
+}
+
+function sameValue(value: unknown, original: unknown): boolean {
+  return value === original || (value === false && original === null);
+}
