@@ -1,0 +1,59 @@
+/** A data set of shared/data: vectors as f32, the exact neighbours, payload lines. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { sharedFolder } from '../harness/server.ts';
+
+export interface DataSet {
+  readonly name: string;
+  readonly dim: number;
+  readonly rows: number;
+  readonly base: Float32Array;
+  readonly queries: Float32Array;
+  readonly queryCount: number;
+  /** Int32Array[queries * 100]: the nearest rows, nearest first */
+  readonly truth: Int32Array;
+  /** JSON text of each row's payload */
+  readonly payloads: readonly string[];
+}
+
+export function readDataSet(name: string): DataSet {
+  const shared = sharedFolder();
+  const folder = shared === null ? null : join(shared, 'data', name);
+  if (folder === null || !existsSync(folder))
+    throw new Error(`data set ${name} is not there: it needs the folder shared beside the project`);
+  const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as {
+    rows: number;
+    queries: number;
+    dim: number;
+  };
+  const truth = readFileSync(join(folder, 'truth.i32'));
+  return {
+    name,
+    dim: meta.dim,
+    rows: meta.rows,
+    base: readVectors(join(folder, 'base')),
+    queries: readVectors(join(folder, 'queries')),
+    queryCount: meta.queries,
+    truth: new Int32Array(truth.buffer, truth.byteOffset, truth.byteLength / 4),
+    payloads: gunzipSync(readFileSync(join(folder, 'payload.jsonl.gz')))
+      .toString()
+      .trimEnd()
+      .split('\n'),
+  };
+}
+
+function readVectors(stem: string): Float32Array {
+  if (existsSync(`${stem}.f32`)) {
+    const bytes = readFileSync(`${stem}.f32`);
+    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  }
+  const bytes = readFileSync(`${stem}.f16`);
+  return new Float32Array(new Float16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+}
+
+/** Share of the true `k` nearest rows that `found` holds. */
+export function recallOf(set: DataSet, query: number, found: readonly number[], k: number): number {
+  const truth = set.truth.subarray(query * 100, query * 100 + k);
+  return found.slice(0, k).filter((row) => truth.includes(row)).length / k;
+}

@@ -1,0 +1,240 @@
+/**
+ * Quiver and the Qdrant server (int8 quantisation, always_ram, rescoring) over REST in one run: upload, time until green,
+ * memory, then search with payload at recall@10 >= 0.95, rounds interleaved. Each server takes the lowest ef that reaches
+ * the recall on one half of the queries; its figures come from the other half.
+ *
+ *   node test/bench/rest-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 5] [--seconds 3] [--only quiver|qdrant]
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { readDataSet, recallOf, type DataSet } from './data-set.ts';
+import { buildRequest, runLoad } from './http-load.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    set: { type: 'string', default: 'wordnet-minilm' },
+    rows: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    target: { type: 'string', default: '0.95' },
+  },
+});
+const k = 10;
+const target = Number(flags.target);
+const efs = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512];
+const uploadBatch = 500;
+const uploadConnections = 4;
+
+const full = readDataSet(flags.set);
+const rows = flags.rows === undefined ? full.rows : Math.min(full.rows, Number(flags.rows));
+const set = rows === full.rows ? full : truncated(full, rows);
+
+interface Contender {
+  readonly name: string;
+  readonly server: RunningServer;
+  readonly params: (ef: number) => object;
+  ef: number;
+  recall: number;
+}
+
+function truncated(data: DataSet, count: number): DataSet {
+  const truth = new Int32Array(data.queryCount * 100);
+  for (let q = 0; q < data.queryCount; q += 1) {
+    const query = data.queries.subarray(q * data.dim, (q + 1) * data.dim);
+    const scored = Array.from({ length: count }, (_, row) => {
+      let dot = 0;
+      for (let i = 0; i < data.dim; i += 1) dot += query[i]! * data.base[row * data.dim + i]!;
+      return { row, dot };
+    }).sort((a, b) => b.dot - a.dot);
+    for (let i = 0; i < 100; i += 1) truth[q * 100 + i] = scored[i]!.row;
+  }
+  return { ...data, rows: count, truth };
+}
+
+async function call(
+  server: RunningServer,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  const init =
+    body === undefined
+      ? { method }
+      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const reply = await fetch(`${server.url}${path}`, init);
+  const answer = (await reply.json()) as { result: Record<string, unknown>; status: unknown };
+  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
+  return answer.result;
+}
+
+function residentBytes(server: RunningServer, field: string): number {
+  const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8');
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? NaN) * 1024;
+}
+
+function cpuSeconds(server: RunningServer): number {
+  const fields = readFileSync(`/proc/${server.process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function uploadRequests(): Buffer[] {
+  const requests: Buffer[] = [];
+  for (let from = 0; from < set.rows; from += uploadBatch) {
+    const points: string[] = [];
+    for (let row = from; row < Math.min(set.rows, from + uploadBatch); row += 1) {
+      const vector = Array.from(set.base.subarray(row * set.dim, (row + 1) * set.dim));
+      points.push(`{"id":${row},"vector":${JSON.stringify(vector)},"payload":${set.payloads[row]!}}`);
+    }
+    requests.push(
+      buildRequest('PUT', '/collections/bench/points?wait=true', `{"points":[${points.join(',')}]}`),
+    );
+  }
+  return requests;
+}
+
+async function load(contender: Contender, requests: readonly Buffer[]): Promise<void> {
+  const { server, name } = contender;
+  const quantization =
+    name === 'qdrant' ? { quantization_config: { scalar: { type: 'int8', always_ram: true } } } : {};
+  await call(server, 'PUT', '/collections/bench', {
+    vectors: { size: set.dim, distance: 'Cosine' },
+    hnsw_config: { m: 16, ef_construct: 200 },
+    optimizers_config: { default_segment_number: 1, max_segment_size: 10_000_000 },
+    ...quantization,
+  });
+  const empty = residentBytes(server, 'VmRSS');
+  const startedAt = performance.now();
+  const uploaded = await runLoad(server.restPort, requests, { connections: uploadConnections });
+  if (uploaded.failures > 0)
+    throw new Error(`${name}: ${uploaded.failures} uploads failed:\n${server.log().slice(-2000)}`);
+  let greens = 0;
+  while (greens < 3) {
+    await new Promise<void>((resolve) => setTimeout(resolve, 250));
+    const info = await call(server, 'GET', '/collections/bench');
+    greens = info['status'] === 'green' ? greens + 1 : 0;
+  }
+  const info = await call(server, 'GET', '/collections/bench');
+  const resident = residentBytes(server, 'VmRSS') - empty;
+  report(name, {
+    upload_points_per_s: Math.round(set.rows / uploaded.seconds),
+    upload_p99_ms: round(uploaded.p99Ms),
+    green_after_s: round((performance.now() - startedAt) / 1000),
+    cpu_s: round(cpuSeconds(server)),
+    resident_bytes_per_point: Math.round(resident / set.rows),
+    raw_vector_bytes_per_point: set.dim * 4,
+    points: info['points_count'],
+    indexed: info['indexed_vectors_count'],
+    segments: info['segments_count'],
+  });
+}
+
+function searchRequest(contender: Contender, query: number, ef: number): Buffer {
+  const vector = Array.from(set.queries.subarray(query * set.dim, (query + 1) * set.dim));
+  const body = { query: vector, limit: k, with_payload: true, params: contender.params(ef) };
+  return buildRequest('POST', '/collections/bench/points/query', JSON.stringify(body));
+}
+
+async function measureRecall(contender: Contender, ef: number, odd: boolean): Promise<number> {
+  const asked = Array.from({ length: set.queryCount / 2 }, (_, i) => 2 * i + (odd ? 1 : 0));
+  let sum = 0;
+  await runLoad(
+    contender.server.restPort,
+    asked.map((query) => searchRequest(contender, query, ef)),
+    {
+      connections: 2,
+      onReply: (index, body) => {
+        const answer = JSON.parse(body.toString()) as { result: { points: { id: number }[] } };
+        sum += recallOf(
+          set,
+          asked[index]!,
+          answer.result.points.map((point) => point.id),
+          k,
+        );
+      },
+    },
+  );
+  return sum / asked.length;
+}
+
+async function chooseEf(contender: Contender): Promise<void> {
+  for (const ef of efs) {
+    if ((await measureRecall(contender, ef, false)) < target) continue;
+    contender.ef = ef;
+    contender.recall = await measureRecall(contender, ef, true);
+    report(contender.name, { ef, recall: round(contender.recall) });
+    return;
+  }
+  throw new Error(`${contender.name} does not reach recall ${target}`);
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function report(name: string, facts: object): void {
+  process.stdout.write(
+    `${JSON.stringify({ bench: 'rest-peers', set: set.name, rows: set.rows, name, ...facts })}\n`,
+  );
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+const contenders: Contender[] = [];
+if (flags.only !== 'qdrant')
+  contenders.push({
+    name: 'quiver',
+    server: await startQuiver(),
+    params: (ef) => ({ hnsw_ef: ef }),
+    ef: 0,
+    recall: 0,
+  });
+if (flags.only !== 'quiver') {
+  const server = await startQdrant();
+  const params = (ef: number): object => ({
+    hnsw_ef: ef,
+    quantization: { rescore: true, oversampling: 1.5 },
+  });
+  if (server !== null) contenders.push({ name: 'qdrant', server, params, ef: 0, recall: 0 });
+}
+try {
+  const requests = uploadRequests();
+  for (const contender of contenders) await load(contender, requests);
+  for (const contender of contenders) await chooseEf(contender);
+  for (const connections of [1, 8]) {
+    const rates = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+    const tails = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+    for (let round = 0; round < Number(flags.rounds); round += 1) {
+      for (const contender of contenders) {
+        const asked = Array.from({ length: set.queryCount / 2 }, (_, i) =>
+          searchRequest(contender, 2 * i + 1, contender.ef),
+        );
+        const result = await runLoad(contender.server.restPort, asked, {
+          connections,
+          seconds: Number(flags.seconds),
+        });
+        if (result.failures > 0) throw new Error(`${contender.name}: ${result.failures} searches failed`);
+        rates.get(contender.name)!.push(result.perSecond);
+        tails.get(contender.name)!.push(result.p99Ms);
+      }
+    }
+    for (const { name, ef, recall } of contenders)
+      report(name, {
+        connections,
+        ef,
+        recall: round(recall),
+        per_s: Math.round(median(rates.get(name)!)),
+        p99_ms: round(median(tails.get(name)!)),
+      });
+    if (contenders.length === 2)
+      report('ratio', {
+        connections,
+        quiver_to_qdrant: round(median(rates.get('quiver')!) / median(rates.get('qdrant')!)),
+      });
+  }
+} finally {
+  for (const { server } of contenders) await server.stop();
+}
