@@ -15,7 +15,6 @@ export const layers: Readonly<Record<string, Layer>> = {
   kernel: { mayImport: [], owns: [], pure: true },
   wire: { mayImport: [], owns: [], pure: true },
   model: { mayImport: [], owns: [], pure: true },
-  raft: { mayImport: [], owns: [], pure: true },
   ann: { mayImport: ['kernel'], owns: [], pure: true },
   replication: { mayImport: ['model'], owns: [], pure: true },
   segment: { mayImport: ['ann', 'kernel', 'model'], owns: [], pure: true },
@@ -27,7 +26,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     pure: false,
   },
   telemetry: { mayImport: [], owns: ['pino', 'prom-client'], pure: false },
-  meta: { mayImport: ['raft', 'storage', 'rpc', 'model', 'env', 'telemetry'], owns: [], pure: false },
+  meta: { mayImport: ['storage', 'rpc', 'model', 'env', 'telemetry'], owns: [], pure: false },
   shard: {
     mayImport: ['segment', 'replication', 'storage', 'rpc', 'model', 'env', 'telemetry', 'ann', 'kernel'],
     owns: [],
@@ -38,7 +37,6 @@ export const layers: Readonly<Record<string, Layer>> = {
     owns: ['hono', '@hono/node-server'],
     pure: false,
   },
-  client: { mayImport: [], owns: [], pure: false },
   cli: {
     mayImport: [
       'ann',

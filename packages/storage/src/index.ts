@@ -1,1 +1,11 @@
 export type { Change, CommitOptions, ReadRange, Store } from './store.ts';
+export { StorageError, asClusterError, poisonedExitCode } from './storage-error.ts';
+export type { DataLoss, StorageErrorCode } from './storage-error.ts';
+export { afterPrefix, compareKeys, key, readKey } from './key.ts';
+export type { KeyBuilder, KeyReader } from './key.ts';
+export { openLevelStore } from './level-store.ts';
+export type { LevelStoreOptions } from './level-store.ts';
+export { createMemoryStore } from './memory-store.ts';
+export type { Opened, Volume } from './volume.ts';
+export { createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
+export type { BlobInfo, BlobStore, BlobStoreOptions } from './blob-store.ts';

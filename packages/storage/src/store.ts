@@ -21,8 +21,11 @@ export interface Store {
   /**
    * Makes the changes durable, all or nothing. Requests pending at once are joined into one synced batch
    * (about 4 MiB or 1,024 changes; a request is never split, one larger is its own group).
-   * @returns the number of the commit group, rising by one
-   * @throws ClusterError-like StorageError 'insufficient_storage' (above the watermark, nothing applied), 'poisoned', 'closed'
+   * Keys are 1 byte or longer and do not begin with 0xff (the volume's own). The buffers belong to the store until
+   * the promise settles.
+   * @returns the number of the commit group, rising by one; requests joined into one group get the same number
+   * @throws StorageError 'insufficient_storage' (above the watermark) or 'busy' (too many bytes pending): nothing was
+   * applied; 'poisoned': whether it was applied is unknown until the next open; 'closed'
    */
   commit(changes: readonly Change[], options?: CommitOptions): Promise<number>;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
@@ -30,6 +33,8 @@ export interface Store {
   getSync(key: Uint8Array): Uint8Array | undefined;
   /** Entries in key order, checksums verified. @throws StorageError 'corruption' */
   scan(range: ReadRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** The same in pages of up to 1,000 entries or about 1 MiB, for reading many: one await for each page. */
+  scanPages(range: ReadRange): AsyncIterable<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>;
   /** Deletes a range in the background, paced; resolves when done. */
   deleteRange(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Writes the tail anchor and closes cleanly. */
