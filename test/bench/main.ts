@@ -1,0 +1,29 @@
+/**
+ * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
+ * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server).
+ *
+ *   npm run bench [-- ann rest]
+ */
+import { spawnSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+const parts: Readonly<Record<string, string>> = { ann: 'ann-peers.ts', rest: 'rest-peers.ts' };
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in parts));
+if (unknown.length > 0) {
+  process.stderr.write(`no such part: ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}\n`);
+  process.exit(2);
+}
+const machine = {
+  bench: 'machine',
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memory_gib: Math.round(totalmem() / 2 ** 30),
+  node: process.versions.node,
+};
+process.stdout.write(`${JSON.stringify(machine)}\n`);
+for (const name of asked.length > 0 ? asked : Object.keys(parts)) {
+  const done = spawnSync(process.execPath, [join(import.meta.dirname, parts[name]!)], { stdio: 'inherit' });
+  if (done.status !== 0) process.exitCode = 1;
+}
