@@ -1,0 +1,94 @@
+/**
+ * LevelDB as an engine; the only file that imports classic-level.
+ * Every write is synced. Faults of LevelDB that this layer cannot see (dropped log records, writes lost after a failed
+ * append) are what the volume above it checks for; level-faults.test.ts reproduces each of them.
+ */
+import { ClassicLevel } from 'classic-level';
+import type { Engine, EngineRange, EngineWrite, Entry } from './engine.ts';
+import { StorageError } from './storage-error.ts';
+
+export interface LevelEngineOptions {
+  /** Bytes LevelDB gathers in memory and in one log before it writes a table. */
+  readonly writeBufferBytes: number;
+  readonly tableFileBytes: number;
+  readonly blockCacheBytes: number;
+  readonly blockBytes: number;
+  /** Snappy. Off for vectors, which do not compress. */
+  readonly compression: boolean;
+}
+
+/** Entries fetched by one call into LevelDB, and the bytes at which such a page ends early. */
+const pageEntriesMax = 1_000;
+const pageBytesMax = 1 << 20;
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+type LevelWrite =
+  | { type: 'put'; key: Uint8Array; value: Uint8Array }
+  | { type: 'del'; key: Uint8Array };
+
+/** @throws StorageError 'locked', 'corruption' or 'unavailable' */
+export async function openLevelEngine(dir: string, options: LevelEngineOptions): Promise<Engine> {
+  const db: Level = new ClassicLevel(dir, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    writeBufferSize: options.writeBufferBytes,
+    maxFileSize: options.tableFileBytes,
+    cacheSize: options.blockCacheBytes,
+    blockSize: options.blockBytes,
+    compression: options.compression,
+  });
+  try {
+    await db.open();
+  } catch (cause) {
+    throw openFailure(dir, cause);
+  }
+  return {
+    write: (writes) => db.batch(writes.map(levelWrite), { sync: true }),
+    get: (key) => db.get(key),
+    getSync: (key) => db.getSync(key),
+    pages: (range) => pages(db, range),
+    compact: (from, to) => db.compactRange(from, to),
+    close: () => db.close(),
+  };
+}
+
+function levelWrite(write: EngineWrite): LevelWrite {
+  return write.kind === 'put'
+    ? { type: 'put', key: write.key, value: write.value }
+    : { type: 'del', key: write.key };
+}
+
+async function* pages(db: Level, range: EngineRange): AsyncGenerator<readonly Entry[], void, undefined> {
+  const iterator = db.iterator({
+    gte: range.from,
+    lt: range.to,
+    reverse: range.reverse ?? false,
+    limit: range.limit ?? -1,
+    fillCache: false,
+    highWaterMarkBytes: pageBytesMax,
+  });
+  try {
+    for (;;) {
+      const page = await iterator.nextv(pageEntriesMax);
+      if (page.length === 0) return;
+      yield page;
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+function openFailure(dir: string, cause: unknown): StorageError {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const text = inner instanceof Error ? inner.message : String(inner);
+  const code = typeof inner === 'object' && inner !== null && 'code' in inner ? String(inner.code) : '';
+  if (code === 'LEVEL_LOCKED')
+    return new StorageError(
+      'locked',
+      `${dir} is in use: another process (a second server?) has it open; stop it or give this one another directory`,
+      { cause },
+    );
+  if (code === 'LEVEL_CORRUPTION' || /corruption|missing files/i.test(text))
+    return new StorageError('corruption', `${dir} cannot be opened: ${text}`, { cause });
+  return new StorageError('unavailable', `${dir} cannot be opened: ${text}`, { cause });
+}

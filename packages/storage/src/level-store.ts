@@ -1,0 +1,69 @@
+/**
+ * A volume in a directory: LevelDB in `<dir>/db`, the tail anchor in `<dir>/anchor`.
+ * One process and one thread may have it open.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Env } from '@quiver/env';
+import { defaultGroupLimits, type GroupLimits } from './commit-loop.ts';
+import { defaultWatermarks, measureSpace, type Space, type Watermarks } from './free-space.ts';
+import { openLevelEngine, type LevelEngineOptions } from './level-engine.ts';
+import { newestGroupInLog } from './log-tail.ts';
+import { StorageError } from './storage-error.ts';
+import { anchorFile, syncDirectory } from './tail-anchor.ts';
+import { openVolume, type Volume } from './volume.ts';
+
+export interface LevelStoreOptions {
+  readonly limits?: Partial<GroupLimits>;
+  readonly watermarks?: Partial<Watermarks>;
+  readonly engine?: Partial<LevelEngineOptions>;
+  /** Opens in spite of a 'data_loss' that an earlier open reported. */
+  readonly acceptLoss?: boolean;
+  /** Called once when a write failed; end the process with `poisonedExitCode`. */
+  readonly onPoison?: (error: StorageError) => void;
+  /** For tests: measures free space in place of statfs. */
+  readonly measure?: () => Promise<Space>;
+}
+
+/** Chosen by storage.bench.ts: a larger write buffer stalls less often and takes longer to replay after a crash. */
+export const dataEngineOptions: LevelEngineOptions = {
+  writeBufferBytes: 32 << 20,
+  tableFileBytes: 16 << 20,
+  blockCacheBytes: 32 << 20,
+  blockBytes: 16 << 10,
+  compression: false,
+};
+
+/**
+ * Opens or creates the volume in `dir`; what it found is in `opened`.
+ * @throws StorageError 'locked', 'data_loss' (with `loss`), 'corruption', 'unavailable'
+ */
+export async function openLevelStore(
+  dir: string,
+  options: LevelStoreOptions,
+  env: Env,
+): Promise<Volume> {
+  const database = join(dir, 'db');
+  try {
+    await mkdir(database, { recursive: true });
+    await syncDirectory(dir);
+    await syncDirectory(dirname(dir));
+  } catch (cause) {
+    throw new StorageError('unavailable', `${dir} cannot be made or synced`, { cause });
+  }
+  const groupInLog = await newestGroupInLog(database);
+  const engine = await openLevelEngine(database, { ...dataEngineOptions, ...options.engine });
+  return openVolume(
+    engine,
+    anchorFile(join(dir, 'anchor')),
+    {
+      limits: { ...defaultGroupLimits, ...options.limits },
+      watermarks: { ...defaultWatermarks, ...options.watermarks },
+      measure: options.measure ?? (() => measureSpace(dir)),
+      acceptLoss: options.acceptLoss ?? false,
+      groupInLog,
+      onPoison: options.onPoison ?? (() => undefined),
+    },
+    env,
+  );
+}
