@@ -1,6 +1,6 @@
 /**
  * Free-space watermarks: a volume refuses in time instead of meeting a full disk inside the commit loop.
- * The measurement is up to a second old; bytes written since are counted as used.
+ * The measurement is up to a second old; bytes written since are counted as used. A total of 0 means unlimited.
  */
 import { statfs } from 'node:fs/promises';
 import type { Env } from '@quiver/env';

@@ -1,5 +1,6 @@
 /**
- * A store in memory with the same rules as a volume on disk, for tests, simulation and nodes that keep nothing.
+ * A store in memory with the same rules as a volume on disk (a total of 0 bytes means no watermark), for tests,
+ * simulation and nodes that keep nothing.
  */
 import { createRealEnv, type Env } from '@quiver/env';
 import { defaultGroupLimits } from './commit-loop.ts';
@@ -15,7 +16,7 @@ export function createMemoryStore(env: Env = createRealEnv()): Promise<Volume> {
     {
       limits: defaultGroupLimits,
       watermarks: defaultWatermarks,
-      measure: () => Promise.resolve({ freeBytes: 1, totalBytes: 1 }),
+      measure: () => Promise.resolve({ freeBytes: 0, totalBytes: 0 }),
       acceptLoss: false,
       groupInLog: 0,
       onPoison: () => undefined,

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRealEnv } from '@quiver/env';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
+import { key } from './key.ts';
+import { openLevelEngine } from './level-engine.ts';
+import { blobEngineOptions } from './blob-store.ts';
+import { failure } from './store.contract.ts';
+
+const env = createRealEnv();
+const root = mkdtempSync(join(tmpdir(), 'quiver-blobs-'));
+let count = 0;
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const fresh = (): string => join(root, String(count++));
+
+function patterned(bytes: number, salt: number): Uint8Array {
+  const out = new Uint8Array(bytes);
+  for (let i = 0; i < bytes; i++) out[i] = (i * 31 + (i >> 8) * salt + salt) & 0xff;
+  return out;
+}
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+describe.each([
+  ['level', () => openLevelBlobStore(fresh(), {}, env)],
+  ['memory', () => Promise.resolve(createMemoryBlobStore(env))],
+])('blob store over %s', (_name, open) => {
+  test('blobs of any size, from one array or from parts of shared memory, are read back as they were', async () => {
+    const store = await open();
+    const sizes = [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (9 << 20) + 5];
+    for (const [i, bytes] of sizes.entries()) {
+      const whole = patterned(bytes, i);
+      const shared = new Uint8Array(new SharedArrayBuffer(bytes));
+      shared.set(whole);
+      const cut = Math.floor(bytes / 3);
+      await store.put(i, i % 2 === 0 ? shared : [shared.subarray(0, cut), new Uint8Array(0), shared.subarray(cut)]);
+      const into = new Uint8Array(new SharedArrayBuffer(bytes));
+      await store.read(i, into);
+      expect(equal(into, whole), `size ${bytes}`).toBe(true);
+    }
+    expect(await store.list()).toEqual(sizes.map((bytes, blobId) => ({ blobId, bytes })));
+    expect(await store.size(5)).toBe(sizes[5]);
+    await store.close();
+  });
+
+  test('a deleted blob is neither listed nor readable, and its neighbours are', async () => {
+    const store = await open();
+    for (const id of [1, 2, 3]) await store.put(id, patterned(100_000, id));
+    await store.delete([2, 99]);
+    expect((await store.list()).map((info) => info.blobId)).toEqual([1, 3]);
+    expect(await store.size(2)).toBeUndefined();
+    expect((await failure(store.read(2, new Uint8Array(100_000)))).code).toBe('corruption');
+    const into = new Uint8Array(100_000);
+    await store.read(3, into);
+    expect(equal(into, patterned(100_000, 3))).toBe(true);
+    await store.close();
+    expect((await failure(store.list())).code).toBe('closed');
+  });
+
+  test('puts, reads and deletes at the same time do not disturb each other', async () => {
+    const store = await open();
+    await store.put(0, patterned(3 << 20, 0));
+    const reads = [new Uint8Array(3 << 20), new Uint8Array(3 << 20)];
+    await Promise.all([
+      store.put(1, patterned(2 << 20, 1)),
+      store.put(2, patterned(2 << 20, 2), { dutyFraction: 0.5 }),
+      ...reads.map((into) => store.read(0, into)),
+      store.delete([77]),
+    ]);
+    for (const into of reads) expect(equal(into, patterned(3 << 20, 0))).toBe(true);
+    expect((await store.list()).length).toBe(3);
+    await store.close();
+  });
+});
+
+describe('blob store on disk', () => {
+  test('a put that was cut off is gone after a reopen, complete blobs stay', async () => {
+    const dir = fresh();
+    const store = await openLevelBlobStore(dir, {}, env);
+    await store.put(1, patterned(50_000, 1));
+    await store.put(2, patterned(50_000, 2));
+    await store.close();
+    const engine = await openLevelEngine(dir, blobEngineOptions);
+    await engine.write([{ kind: 'delete', key: key().u8(0x69).u64(2).done() }]);
+    await engine.close();
+    const again = await openLevelBlobStore(dir, {}, env);
+    expect((await again.list()).map((info) => info.blobId)).toEqual([1]);
+    await again.close();
+    const left: number[] = [];
+    const raw = await openLevelEngine(dir, blobEngineOptions);
+    for await (const page of raw.pages({ from: Uint8Array.of(0x62), to: Uint8Array.of(0x63) })) left.push(page.length);
+    await raw.close();
+    expect(left).toEqual([1]);
+  });
+
+  test('a lost chunk and a changed one are reported as corruption', async () => {
+    const dir = fresh();
+    const chunk = (blobId: number, index: number): Uint8Array => key().u8(0x62).u64(blobId).u32(index).done();
+    const store = await openLevelBlobStore(dir, {}, env);
+    for (const id of [1, 2]) await store.put(id, patterned(3 << 20, id));
+    await store.close();
+    const engine = await openLevelEngine(dir, blobEngineOptions);
+    const stored = Uint8Array.from((await engine.get(chunk(2, 1)))!);
+    stored[1234]! ^= 4;
+    await engine.write([
+      { kind: 'delete', key: chunk(1, 1) },
+      { kind: 'put', key: chunk(2, 1), value: stored },
+    ]);
+    await engine.close();
+    const again = await openLevelBlobStore(dir, {}, env);
+    for (const id of [1, 2]) expect((await failure(again.read(id, new Uint8Array(3 << 20)))).code).toBe('corruption');
+    await again.close();
+  });
+
+  test('a directory that is open elsewhere is refused with a message that says so', async () => {
+    const dir = fresh();
+    const store = await openLevelBlobStore(dir, {}, env);
+    const error = await failure(openLevelBlobStore(dir, {}, env));
+    expect(error.code).toBe('locked');
+    expect(error.message).toContain('in use');
+    await store.close();
+  });
+});
