@@ -13,3 +13,5 @@ export {
   type MetaMessage,
   type MetaPort,
 } from './meta-client.ts';
+export { decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
+export type { LogHost, ReplicatedLog } from './replicated-log.ts';

@@ -4,7 +4,10 @@
  * Always: a proposal resolves only after this thread's catalogue shows its revision.
  */
 import type { Env } from '@quiver/env';
-import type { MetaService } from '@quiver/rpc';
+import { ClusterError, clusterErrorFrom, type Catalogue, type ErrorCode } from '@quiver/model';
+import type { MetaCommand, MetaReply, MetaService } from '@quiver/rpc';
+import { applyCatalogueDelta, catalogueDelta, decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
+import { decodeValue, encodeValue } from './command-codec.ts';
 import type { Meta } from './meta.ts';
 
 /** Either end of a channel between two threads (a MessagePort fits in two lines), or two functions in one thread. */
@@ -14,7 +17,10 @@ export interface MetaPort {
 }
 
 export type MetaMessage =
+  /** The whole catalogue: the first message. */
   | { readonly kind: 'meta.catalogue'; readonly catalogue: Uint8Array }
+  /** What changed since the message before it. */
+  | { readonly kind: 'meta.delta'; readonly delta: Uint8Array }
   | {
       readonly kind: 'meta.propose';
       readonly clientId: string;
@@ -30,7 +36,7 @@ export type MetaMessage =
   | {
       readonly kind: 'meta.failed';
       readonly seq: number;
-      readonly code: string;
+      readonly code: ErrorCode;
       readonly message: string;
       readonly retryAfterSeconds: number | null;
     };
@@ -47,7 +53,110 @@ export interface MetaClient extends MetaService {
   readonly ready: Promise<void>;
 }
 
-export declare function createMetaClient(options: MetaClientOptions): MetaClient;
+export function createMetaClient(options: MetaClientOptions): MetaClient {
+  const { port, env } = options;
+  let catalogue: Catalogue =
+    options.catalogue === undefined
+      ? { revision: 0, collections: new Map(), aliases: new Map() }
+      : decodeCatalogue(options.catalogue);
+  const arrived = Promise.withResolvers<undefined>();
+  if (options.catalogue !== undefined) arrived.resolve(undefined);
+
+  const clientId = env.uuid();
+  let seq = 0;
+  const waiting = new Map<number, PromiseWithResolvers<{ changed: boolean; revision: number }>>();
+  /** Proposals whose revision this thread has not seen yet. */
+  let behind: { readonly revision: number; readonly resolve: () => void }[] = [];
+
+  function show(next: Catalogue): void {
+    catalogue = next;
+    arrived.resolve(undefined);
+    const reached = behind.filter((one) => one.revision <= next.revision);
+    behind = behind.filter((one) => one.revision > next.revision);
+    for (const one of reached) one.resolve();
+  }
+
+  port.onMessage((message) => {
+    switch (message.kind) {
+      case 'meta.catalogue':
+        show(decodeCatalogue(message.catalogue));
+        return;
+      case 'meta.delta':
+        show(applyCatalogueDelta(catalogue, message.delta));
+        return;
+      case 'meta.reply':
+        waiting.get(message.seq)?.resolve({ changed: message.changed, revision: message.revision });
+        return;
+      case 'meta.failed': {
+        const { code, retryAfterSeconds } = message;
+        const plain = { code, message: message.message, retryAfterSeconds: retryAfterSeconds ?? undefined };
+        waiting.get(message.seq)?.reject(clusterErrorFrom(plain));
+        return;
+      }
+      case 'meta.propose':
+        // Sent by this side only.
+        return;
+    }
+  });
+
+  async function propose(
+    command: MetaCommand,
+    callOptions: { readonly deadlineMs: number },
+  ): Promise<MetaReply> {
+    const mine = (seq += 1);
+    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
+    const delayMs = Math.max(0, callOptions.deadlineMs - env.now());
+    const late = Promise.withResolvers<never>();
+    const cancel = env.after(delayMs, () =>
+      late.reject(
+        new ClusterError('deadline_exceeded', `${command.kind} is not confirmed yet; it may still happen`),
+      ),
+    );
+    waiting.set(mine, answer);
+    port.post({ kind: 'meta.propose', clientId, seq: mine, command: encodeValue(command) });
+    try {
+      const reply = await Promise.race([answer.promise, late.promise]);
+      if (reply.revision > catalogue.revision) {
+        const seen = Promise.withResolvers<undefined>();
+        behind.push({ revision: reply.revision, resolve: () => seen.resolve(undefined) });
+        await Promise.race([seen.promise, late.promise]);
+      }
+      return { changed: reply.changed };
+    } finally {
+      cancel();
+      waiting.delete(mine);
+    }
+  }
+
+  return { catalogue: () => catalogue, propose, ready: arrived.promise };
+}
 
 /** The owner's end: sends the catalogue now and at every change, and answers proposals. Returns the way to stop. */
-export declare function serveMeta(meta: Meta, port: MetaPort): () => void;
+export function serveMeta(meta: Meta, port: MetaPort): () => void {
+  port.post({ kind: 'meta.catalogue', catalogue: encodeCatalogue(meta.catalogue()) });
+  /** What the other side has: a change that was under way when the first catalogue was sent is in it already. */
+  let sent = meta.catalogue();
+  const stop = meta.onChange((next) => {
+    if (next.revision <= sent.revision) return;
+    port.post({ kind: 'meta.delta', delta: catalogueDelta(sent, next) });
+    sent = next;
+  });
+  port.onMessage((message) => {
+    if (message.kind !== 'meta.propose') return;
+    const { clientId, seq } = message;
+    meta.proposeFor(clientId, seq, decodeValue(message.command) as MetaCommand).then(
+      (reply) => port.post({ kind: 'meta.reply', seq, changed: reply.changed, revision: reply.revision }),
+      (error: unknown) => {
+        const told = error instanceof ClusterError ? error : new ClusterError('internal', String(error));
+        port.post({
+          kind: 'meta.failed',
+          seq,
+          code: told.code,
+          message: told.message,
+          retryAfterSeconds: told.retryAfterSeconds ?? null,
+        });
+      },
+    );
+  });
+  return stop;
+}

@@ -4,10 +4,14 @@
  * after all of them took the revision it made.
  */
 import type { Env } from '@quiver/env';
-import type { Catalogue } from '@quiver/model';
+import { assert, ClusterError, type Catalogue } from '@quiver/model';
 import type { MetaCommand, MetaReply } from '@quiver/rpc';
 import type { Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import { decodeEnvelope, encodeEnvelope, type StateCommand } from './command-codec.ts';
+import type { SessionReply } from './session.ts';
+import { openSingleVoterLog } from './single-voter-log.ts';
+import { createStateMachine } from './state-machine.ts';
 
 export interface MetaOptions {
   /** A volume of the metadata's own. */
@@ -41,4 +45,79 @@ export interface Meta {
 }
 
 /** Opens the volume: makes it when new, replays it otherwise. */
-export declare function createMeta(options: MetaOptions): Promise<Meta>;
+export async function createMeta(options: MetaOptions): Promise<Meta> {
+  const { store, env, log } = options;
+  const machine = createStateMachine();
+  /** Replies of entries applied since start, until their proposer takes them. */
+  const replies = new Map<number, SessionReply>();
+  const listeners = new Set<CatalogueListener>();
+  let live = false;
+  /** Resolves when every listener has taken every change so far. */
+  let delivered: Promise<void> = Promise.resolve();
+
+  const replicated = await openSingleVoterLog({
+    store,
+    snapshotAfterBytes: options.snapshotAfterBytes ?? 4 << 20,
+    host: {
+      apply(index, entry) {
+        const previous = machine.state;
+        const reply = machine.apply(decodeEnvelope(entry));
+        if (!live) return;
+        replies.set(index, reply);
+        const next = machine.state;
+        if (next !== previous) delivered = delivered.then(() => deliver(next, previous));
+      },
+      snapshot: () => machine.snapshot(),
+      restore: (bytes) => machine.restore(bytes),
+    },
+  });
+  live = true;
+
+  async function deliver(next: Catalogue, previous: Catalogue): Promise<void> {
+    for (const listener of [...listeners]) {
+      try {
+        await listener(next, previous);
+      } catch (error) {
+        // The change is durable: who could not follow must not hide it from the others.
+        log.error('a listener did not take a change of the metadata', { revision: next.revision, error });
+      }
+    }
+  }
+
+  async function proposeFor(clientId: string, seq: number, command: StateCommand): Promise<ProposeReply> {
+    const index = await replicated.append(encodeEnvelope({ clientId, seq, command }));
+    const reply = replies.get(index);
+    assert(reply !== undefined, `entry ${index} was applied without a reply`);
+    replies.delete(index);
+    await delivered;
+    if (!reply.ok) throw new ClusterError(reply.code, reply.message);
+    return { changed: reply.changed, revision: reply.revision };
+  }
+
+  const ownId = env.uuid();
+  let ownSeq = 0;
+  const propose = (command: StateCommand): Promise<ProposeReply> => proposeFor(ownId, (ownSeq += 1), command);
+  if (machine.state.clusterId === '') await propose({ kind: 'init_cluster', clusterId: env.uuid() });
+  log.info('metadata store is open', {
+    clusterId: machine.state.clusterId,
+    revision: machine.state.revision,
+    collections: machine.state.collections.size,
+    logIndex: replicated.appliedIndex,
+  });
+
+  return {
+    propose,
+    proposeFor,
+    catalogue: () => machine.state,
+    clusterId: machine.state.clusterId,
+    clusterMetadata: () => machine.state.clusterMetadata,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      await replicated.close();
+      await delivered;
+    },
+  };
+}

@@ -44,10 +44,12 @@ interface PinoLike {
 export function createLog(options: LogOptions): Log {
   const sink: DestinationStream =
     options.write === undefined ? pino.destination({ fd: 1, sync: true }) : { write: options.write };
-  const destination: DestinationStream =
-    options.format === 'json'
-      ? sink
-      : { write: (line: string) => void sink.write(formatLine(JSON.parse(line) as Record<string, unknown>)) };
+  const textSink: DestinationStream = {
+    write: (line) => {
+      sink.write(formatLine(JSON.parse(line) as Record<string, unknown>));
+    },
+  };
+  const destination = options.format === 'json' ? sink : textSink;
   const base = pino(
     {
       level: options.level,

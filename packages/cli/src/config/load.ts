@@ -66,9 +66,7 @@ export function loadConfig(
     if (leaf.status === 'refused') remember(refused, key, note);
   }
   for (const [key, where] of refused)
-    problems.push(
-      `${where}: \`${key}\` is not supported by this version; ${String(reasons[key] ?? 'remove it')}`,
-    );
+    problems.push(`${where}: \`${key}\` is not supported by this version; ${reasons[key] ?? 'remove it'}`);
   if (flags.bootstrap !== null)
     problems.push('--bootstrap: this version is one node and cannot join another; remove it');
   if (problems.length > 0) throw new ConfigError(problems);
