@@ -110,13 +110,19 @@ async function verify(
   const [base, records] = [await readRingBase(engine), await readRing(engine)];
   const verdict = judge({ base, records, anchor, groupInLog: options.groupInLog });
   const { loss } = verdict;
-  if (loss !== undefined && !options.acceptLoss)
+  if (loss !== undefined && !options.acceptLoss) {
+    // Opening LevelDB has consumed the log that may be the only witness of a lost tail: the anchor takes it over, so
+    // that the next open finds the loss as well.
+    const id = base?.volumeId ?? anchor?.volumeId;
+    if (loss.kind === 'tail' && id !== undefined)
+      await place.write({ volumeId: id, lastGroup: loss.witnessedGroup, chain: 0, clean: false });
     throw new StorageError(
       'data_loss',
       `acknowledged commit groups are gone (${loss.kind}: ${loss.missing.map(([a, b]) => `${a}-${b}`).join(', ')}; ` +
         `last found ${loss.lastGroup}, last witnessed ${loss.witnessedGroup})`,
       { loss },
     );
+  }
   const volumeId = base?.volumeId ?? anchor?.volumeId ?? env.uuid().replaceAll('-', '');
   let lastGroup = verdict.lastGroup;
   if (loss !== undefined) lastGroup = verdict.witnessedGroup;
