@@ -16,3 +16,20 @@ export interface Region {
   readonly offset: number;
   readonly bytes: number;
 }
+
+/** Most bytes of one arena: WebAssembly's 32-bit addresses, less a page so that an end address is still a u32. */
+export const arenaBytesMax = 65_535 * 65_536;
+
+/** A part of a region, by an offset relative to it; both 64-byte aligned. */
+export function subregion(region: Region, offset: number, bytes: number): Region {
+  if (offset % 64 !== 0 || offset < 0 || offset + bytes > region.bytes)
+    throw new Error(`invariant broken: part ${offset}+${bytes} of a region of ${region.bytes} bytes`);
+  return { arena: region.arena, offset: region.offset + offset, bytes };
+}
+
+/** A new arena; its memory is zero and takes physical pages only as it is touched. Only the arena pool makes them. */
+export function createArena(id: number, bytes: number, scratchBytes: number): Arena {
+  const pages = Math.ceil((scratchBytes + bytes) / 65_536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  return { id, memory, scratchBytes };
+}

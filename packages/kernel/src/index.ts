@@ -1,1 +1,27 @@
+export { arenaBytesMax, createArena, subregion } from './arena.ts';
 export type { Arena, Region } from './arena.ts';
+export { ArenaDirectory } from './arena-directory.ts';
+export { ArenaBudgetError, ArenaPool } from './arena-pool.ts';
+export type { ArenaPoolOptions, ArenaStats } from './arena-pool.ts';
+export { chunkRows, scoreRowsMax } from './kernel.ts';
+export type { Kernel, ScanRange } from './kernel.ts';
+export {
+  bytesOf,
+  distanceOfScore,
+  elements,
+  isLargerNearer,
+  metrics,
+  modeOf,
+  reportedScore,
+} from './metric.ts';
+export type { Element, Metric } from './metric.ts';
+export { createRng } from './rng.ts';
+export type { Rng } from './rng.ts';
+export { dimMax, paddedDimOf, readRow, strideOf, writeRow } from './rows.ts';
+export type { Rows, Visibility } from './rows.ts';
+export { createScalarKernel } from './scalar.ts';
+export { scratchBytesPerThread, segmentRowsMax } from './scratch.ts';
+export { createSimdKernel } from './simd.ts';
+export type { KernelExports, SimdKernel } from './simd.ts';
+export { compareScores, createTopK, foundIn, topKMax } from './top-k.ts';
+export type { Found, TopK } from './top-k.ts';

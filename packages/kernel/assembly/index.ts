@@ -1,0 +1,4 @@
+// Everything the host may call; src/simd.ts is its only caller.
+export { placeScratch } from './scratch';
+export { prepareQuery } from './score';
+export { scanTop, scoreList, scoreRange } from './scan';

@@ -1,0 +1,35 @@
+// One thread's scratch space in this memory: addresses only, given once by the host (src/scratch.ts lays them out).
+// Always: no static data and no allocation here, everything lives at addresses the host hands in.
+
+/** f32[65536], zero-padded to a multiple of 64 elements. */
+export let QUERY: usize = 0;
+/** i16[65536], zero-padded alike. */
+export let QUERY16: usize = 0;
+/** u64[131072]: keys of the best rows. */
+export let TOP: usize = 0;
+/** u64[131072]: keys of a walk's open candidates. */
+export let OPEN: usize = 0;
+/** u32[131072]: row numbers, in or out. */
+export let LIST: usize = 0;
+/** f32[131072]: scores that belong to LIST. */
+export let SCORES: usize = 0;
+/** 64 KiB for the inner loops' own use. */
+export let WORK: usize = 0;
+
+export function placeScratch(
+  query: usize,
+  query16: usize,
+  top: usize,
+  open: usize,
+  list: usize,
+  scores: usize,
+  work: usize,
+): void {
+  QUERY = query;
+  QUERY16 = query16;
+  TOP = top;
+  OPEN = open;
+  LIST = list;
+  SCORES = scores;
+  WORK = work;
+}

@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest';
+import type { Arena, Region } from './arena.ts';
+import { ArenaDirectory } from './arena-directory.ts';
+import { ArenaBudgetError, ArenaPool } from './arena-pool.ts';
+import { createRng } from './rng.ts';
+import { sizeClass } from './size-class.ts';
+
+const MiB = 1 << 20;
+
+function poolOf(budgetBytes: number): { pool: ArenaPool; directory: ArenaDirectory; made: Arena[] } {
+  const directory = new ArenaDirectory(0);
+  const made: Arena[] = [];
+  const pool = new ArenaPool({
+    threads: 1,
+    budgetBytes,
+    slabBytes: 4 * MiB,
+    onArena: (arena) => {
+      made.push(arena);
+      directory.add(arena);
+    },
+  });
+  return { pool, directory, made };
+}
+
+test('a size class wastes at most an eighth and fits itself', () => {
+  for (let bytes = 64; bytes < 300 * MiB; bytes = Math.floor(bytes * 1.037) + 1) {
+    const rounded = sizeClass(bytes);
+    expect(rounded).toBeGreaterThanOrEqual(bytes);
+    expect(rounded % 64).toBe(0);
+    expect(sizeClass(rounded)).toBe(rounded);
+    if (bytes > 512) expect(rounded).toBeLessThanOrEqual(Math.ceil(bytes * 1.125) + 64);
+  }
+});
+
+test('regions never overlap, are zero when handed out, and stay inside their arena', () => {
+  const seed = 7;
+  const rng = createRng(seed);
+  const { pool, directory } = poolOf(256 * MiB);
+  const live = new Map<Region, number>();
+  for (let step = 0; step < 3000; step += 1) {
+    if (live.size > 0 && rng.below(3) === 0) {
+      const [region, mark] = [...live][rng.below(live.size)]!;
+      expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
+      live.delete(region);
+      pool.release(region);
+      continue;
+    }
+    const region = pool.allocate(1 + rng.below(rng.below(50) === 0 ? MiB : 4000));
+    expect(region.offset % 64).toBe(0);
+    expect(directory.bytes(region).every((byte) => byte === 0)).toBe(true);
+    const mark = 1 + rng.below(255);
+    directory.bytes(region).fill(mark);
+    live.set(region, mark);
+  }
+  for (const [region, mark] of live)
+    expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
+});
+
+test('thousands of tiny regions share a few arenas', () => {
+  const { pool, made } = poolOf(64 * MiB);
+  for (let i = 0; i < 2000; i += 1) pool.allocate(4096);
+  expect(made.length).toBeLessThanOrEqual(3);
+});
+
+test('a request past the budget is refused with the numbers and changes nothing', () => {
+  const { pool, made } = poolOf(8 * MiB);
+  pool.allocate(6 * MiB);
+  const before = pool.stats();
+  expect(() => pool.allocate(3 * MiB)).toThrow(ArenaBudgetError);
+  expect(pool.stats()).toEqual(before);
+  expect(made.length).toBe(1);
+});
+
+test('a released arena of its own is used again for a region of about its size', () => {
+  const { pool, made, directory } = poolOf(64 * MiB);
+  const first = pool.allocate(10 * MiB);
+  directory.bytes(first).fill(9);
+  pool.retire(first);
+  expect(pool.stats().retiredBytes).toBeGreaterThanOrEqual(10 * MiB);
+  pool.release(first);
+  expect(pool.stats()).toMatchObject({ usedBytes: 0, retiredBytes: 0 });
+  const second = pool.allocate(9 * MiB);
+  expect(second.arena).toBe(first.arena);
+  expect(directory.bytes(second).some((byte) => byte !== 0)).toBe(false);
+  expect(made.length).toBe(1);
+});
+
+test('memory held stays bounded over a thousand creations and drops of mixed sizes', () => {
+  const rng = createRng(3);
+  const { pool } = poolOf(400 * MiB);
+  for (let i = 0; i < 1000; i += 1) {
+    const regions = [
+      pool.allocate(100 + rng.below(9000)),
+      pool.allocate(1 + rng.below(2 * MiB), { dirty: true }),
+    ];
+    for (const region of regions) pool.release(region);
+  }
+  expect(pool.stats().usedBytes).toBe(0);
+  expect(pool.stats().pooledBytes).toBeLessThanOrEqual(64 * MiB);
+});
+
+test('trimmed arenas count until every thread has dropped them', () => {
+  const { pool } = poolOf(64 * MiB);
+  const kept = pool.allocate(64);
+  pool.release(pool.allocate(20 * MiB));
+  const dropped = pool.trim();
+  expect(dropped.length).toBe(1);
+  expect(dropped).not.toContain(kept.arena);
+  expect(pool.stats().leavingBytes).toBe(20 * MiB);
+  pool.confirmDropped(dropped);
+  expect(pool.stats()).toMatchObject({ leavingBytes: 0, pooledBytes: 0, arenaCount: 1 });
+});
+
+test('releasing twice, or retiring twice, is a broken invariant', () => {
+  const { pool } = poolOf(64 * MiB);
+  const region = pool.allocate(64);
+  pool.retire(region);
+  expect(() => pool.retire(region)).toThrow('retired twice');
+  pool.release(region);
+  expect(() => pool.release(region)).toThrow('not allocated');
+});

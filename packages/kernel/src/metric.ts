@@ -1,0 +1,38 @@
+/**
+ * The metrics: which way is nearer and what a caller is told. Always: inside the kernels a *distance* is smaller when
+ * nearer (dot products negated, Euclidean squared); a *reported score* is what Qdrant reports.
+ */
+export type Metric = 'cosine' | 'dot' | 'euclid' | 'manhattan';
+
+/** Stored element of a row. f32 rows of a cosine vector are stored normalised; byte rows are stored as given. */
+export type Element = 'f32' | 'u8' | 'i8';
+
+export const metrics: readonly Metric[] = ['cosine', 'dot', 'euclid', 'manhattan'];
+export const elements: readonly Element[] = ['f32', 'u8', 'i8'];
+
+/** True for cosine and dot, whose reported scores grow towards the query. */
+export function isLargerNearer(metric: Metric): boolean {
+  return metric === 'cosine' || metric === 'dot';
+}
+
+/** What a caller sees for an inner distance: dot and cosine as they are, Euclidean as the root. */
+export function reportedScore(metric: Metric, distance: number): number {
+  if (metric === 'euclid') return Math.fround(Math.sqrt(distance));
+  return metric === 'manhattan' ? distance : 0 - distance;
+}
+
+/** Inverse of `reportedScore`, as far as f32 allows. */
+export function distanceOfScore(metric: Metric, score: number): number {
+  if (metric === 'euclid') return Math.fround(score * score);
+  return metric === 'manhattan' ? score : 0 - score;
+}
+
+/** The kernels' number of a metric over an element: element * 4 + metric. */
+export function modeOf(metric: Metric, element: Element): number {
+  const metricNumber = { dot: 0, euclid: 1, manhattan: 2, cosine: 3 }[metric];
+  return elements.indexOf(element) * 4 + metricNumber;
+}
+
+export function bytesOf(element: Element): 1 | 4 {
+  return element === 'f32' ? 4 : 1;
+}

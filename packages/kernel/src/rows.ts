@@ -1,0 +1,68 @@
+/**
+ * Vectors as the kernels read them: rows of one arena at a fixed stride, 64-byte aligned, zero from `dim` to the stride.
+ * Always: zeros are neutral for every metric, so kernels read whole 64-byte blocks and never ask for the rest.
+ */
+import { bytesOf, type Element, type Metric } from './metric.ts';
+
+/** 1..65536, Qdrant's limit. */
+export const dimMax = 65_536;
+
+export interface Rows {
+  readonly metric: Metric;
+  readonly element: Element;
+  readonly dim: number;
+  /** Bytes from one row to the next: `strideOf(element, dim)`. */
+  readonly stride: number;
+  /** Absolute address of row 0 in the arena's memory. */
+  readonly address: number;
+}
+
+/** Which rows a query may see: those born at or before `group` and not dead at it. */
+export interface Visibility {
+  /** Address of u32[rows]. */
+  readonly born: number;
+  /** Address of u32[rows]; 0 = alive. */
+  readonly death: number;
+  /** Relative to the segment's base group, as the columns are. */
+  readonly group: number;
+}
+
+/** Bytes of one row: dim elements rounded up to 64 bytes. */
+export function strideOf(element: Element, dim: number): number {
+  return (dim * bytesOf(element) + 63) & ~63;
+}
+
+/** Elements the kernels read of a row: dim rounded up to whole 64-byte blocks. */
+export function paddedDimOf(element: Element, dim: number): number {
+  return strideOf(element, dim) / bytesOf(element);
+}
+
+/**
+ * Writes a vector as a row. Byte elements are cut towards zero and clamped to their range, as Qdrant casts.
+ * @param bytes - the whole arena memory
+ */
+export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, vector: Float32Array): void {
+  const at = rows.address + row * rows.stride;
+  if (rows.element === 'f32') {
+    const target = new Float32Array(memory.buffer, at, rows.stride / 4);
+    target.set(vector);
+    target.fill(0, vector.length);
+    return;
+  }
+  const [low, high] = rows.element === 'u8' ? [0, 255] : [-128, 127];
+  const target =
+    rows.element === 'u8'
+      ? new Uint8Array(memory.buffer, at, rows.stride)
+      : new Int8Array(memory.buffer, at, rows.stride);
+  for (let i = 0; i < vector.length; i += 1)
+    target[i] = Math.trunc(Math.min(Math.max(vector[i]!, low), high));
+  target.fill(0, vector.length);
+}
+
+/** A stored row as f32; for f32 rows a view of the arena, for bytes a copy. */
+export function readRow(memory: WebAssembly.Memory, rows: Rows, row: number): Float32Array {
+  const at = rows.address + row * rows.stride;
+  if (rows.element === 'f32') return new Float32Array(memory.buffer, at, rows.dim);
+  if (rows.element === 'u8') return Float32Array.from(new Uint8Array(memory.buffer, at, rows.dim));
+  return Float32Array.from(new Int8Array(memory.buffer, at, rows.dim));
+}

@@ -1,0 +1,4 @@
+import { kernelContract } from './kernel.contract.ts';
+import { createSimdKernel } from './simd.ts';
+
+kernelContract('SIMD', createSimdKernel);

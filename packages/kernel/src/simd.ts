@@ -1,0 +1,100 @@
+/**
+ * The kernels in WebAssembly SIMD over one arena, and the only caller of the module's exports.
+ * Always: one instance per arena and thread; arguments are checked here, the module checks nothing.
+ */
+import type { Arena } from './arena.ts';
+import { assert } from './assert.ts';
+import type { Kernel, ScanRange } from './kernel.ts';
+import { scoreRowsMax } from './kernel.ts';
+import { kernelModule } from './load-wasm.ts';
+import { modeOf } from './metric.ts';
+import { paddedDimOf, type Rows } from './rows.ts';
+import { scratchOf } from './scratch.ts';
+import { topKMax, type TopK } from './top-k.ts';
+
+/** The module's exports. Addresses and counts are u32, passed as JS numbers. */
+export interface KernelExports {
+  placeScratch(...addresses: number[]): void;
+  prepareQuery(mode: number, dim: number): void;
+  scoreList(mode: number, rows: number, stride: number, padded: number, count: number): void;
+  scoreRange(mode: number, rows: number, stride: number, padded: number, from: number, to: number): void;
+  scanTop(...numbers: number[]): number;
+}
+
+/** The SIMD kernel; `exports` is for the graph kernels of `ann`, which share the instance and its scratch. */
+export interface SimdKernel extends Kernel {
+  readonly exports: KernelExports;
+  /** Writes a query to scratch and prepares it for rows of this kind. */
+  setQuery(rows: Rows, query: Float32Array): void;
+}
+
+export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
+  const instance = new WebAssembly.Instance(kernelModule(), { env: { memory: arena.memory } });
+  const exports = instance.exports as unknown as KernelExports;
+  const scratch = scratchOf(arena, thread);
+  const { query, query16, top, open, list, scores, work } = scratch;
+  exports.placeScratch(query, query16, top, open, list, scores, work);
+
+  const { buffer } = arena.memory;
+  const queryView = new Float32Array(buffer, scratch.query, 65_536);
+  const listView = new Uint32Array(buffer, scratch.list, scoreRowsMax);
+  const scoresView = new Float32Array(buffer, scratch.scores, scoreRowsMax);
+  const topView = new BigUint64Array(buffer, scratch.top, topKMax);
+
+  function setQuery(rows: Rows, vector: Float32Array): void {
+    assert(vector.length === rows.dim, `query has dim ${vector.length}, rows have ${rows.dim}`);
+    queryView.set(vector);
+    exports.prepareQuery(modeOf(rows.metric, rows.element), rows.dim);
+  }
+
+  return {
+    arena,
+    thread,
+    exports,
+    bitsetAddress: scratch.bitset,
+    bitsetBytes: scratch.bitsetBytes,
+    setQuery,
+
+    score(rows, vector, rowList) {
+      assert(rowList.length <= scoreRowsMax, `${rowList.length} rows in one call, most is ${scoreRowsMax}`);
+      setQuery(rows, vector);
+      listView.set(rowList);
+      const mode = modeOf(rows.metric, rows.element);
+      const padded = paddedDimOf(rows.element, rows.dim);
+      exports.scoreList(mode, rows.address, rows.stride, padded, rowList.length);
+      return scoresView.subarray(0, rowList.length);
+    },
+
+    scoreRange(rows, vector, from, to) {
+      assert(to - from <= scoreRowsMax, `${to - from} rows in one call, most is ${scoreRowsMax}`);
+      setQuery(rows, vector);
+      const mode = modeOf(rows.metric, rows.element);
+      const padded = paddedDimOf(rows.element, rows.dim);
+      exports.scoreRange(mode, rows.address, rows.stride, padded, from, to);
+      return scoresView.subarray(0, to - from);
+    },
+
+    scan(rows, vector, range: ScanRange, best: TopK) {
+      if (range.from >= range.to) return;
+      setQuery(rows, vector);
+      if (best.count > 0) topView.set(best.heap.subarray(0, best.count));
+      const { visibility } = range;
+      best.count = exports.scanTop(
+        modeOf(rows.metric, rows.element),
+        rows.address,
+        rows.stride,
+        paddedDimOf(rows.element, rows.dim),
+        range.from,
+        range.to,
+        visibility === null ? 0 : visibility.born,
+        visibility === null ? 0 : visibility.death,
+        visibility === null ? 0 : visibility.group,
+        range.filter,
+        range.present,
+        best.k,
+        best.count,
+      );
+      best.heap.set(topView.subarray(0, best.count));
+    },
+  };
+}
