@@ -74,3 +74,4 @@ export {
   type WalConfig,
 } from './collection.ts';
 export { parseJson, stringifyJson, type JsonObject, type JsonValue } from './json.ts';
+export { shardOfSlot, slotCount, slotOf } from './slot.ts';
