@@ -8,3 +8,13 @@ export {
   type LogLevel,
   type LogOptions,
 } from './log.ts';
+export { metricsText, type CollectionSample, type MetricsSample } from './metrics.ts';
+export {
+  createRequestStats,
+  mergeRequestStats,
+  reportRequests,
+  type Protocol,
+  type ReportedResponses,
+  type RequestStats,
+  type RouteStats,
+} from './request-stats.ts';

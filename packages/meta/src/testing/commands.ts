@@ -1,0 +1,77 @@
+/** Random metadata commands over few names, so that they meet: fast-check arbitraries for the tests of this package. */
+import * as fc from 'fast-check';
+import type { CollectionConfig } from '@quiver/model';
+import type { AliasAction } from '@quiver/rpc';
+import type { StateCommand, StateEnvelope } from '../command-codec.ts';
+
+const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'd');
+const uuid = fc.constantFrom('u1', 'u2', 'u3');
+const field = fc.constantFrom('f', 'g.h', '__proto__', 'constructor');
+
+export const config: CollectionConfig = {
+  params: {
+    vectors: { size: 4, distance: 'Cosine' },
+    shard_number: 1,
+    replication_factor: 1,
+    write_consistency_factor: 1,
+    on_disk_payload: true,
+  },
+  hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10_000 },
+  optimizer_config: {
+    deleted_threshold: 0.2,
+    vacuum_min_vector_number: 1_000,
+    default_segment_number: 0,
+    flush_interval_sec: 5,
+  },
+  wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
+  quantization_config: null,
+};
+const configs = fc.integer({ min: 1, max: 64 }).map((size): CollectionConfig => ({
+  ...config,
+  params: { ...config.params, vectors: { size, distance: 'Dot' } },
+  metadata: { big: 2n ** 63n + BigInt(size) },
+}));
+
+const action: fc.Arbitrary<AliasAction> = fc.oneof(
+  fc.record({ kind: fc.constant('create' as const), collection: name, alias: name }),
+  fc.record({ kind: fc.constant('delete' as const), alias: name }),
+  fc.record({ kind: fc.constant('rename' as const), from: name, to: name }),
+);
+
+const command: fc.Arbitrary<StateCommand> = fc.oneof(
+  fc.record({ kind: fc.constant('create_collection' as const), name, uuid, config: configs }),
+  fc.record({ kind: fc.constant('update_collection' as const), name, uuid, config: configs }),
+  fc.record({ kind: fc.constant('delete_collection' as const), name }),
+  fc.record({ kind: fc.constant('change_aliases' as const), actions: fc.array(action, { maxLength: 4 }) }),
+  fc.record({
+    kind: fc.constant('create_payload_index' as const),
+    name,
+    uuid,
+    field,
+    schema: fc.record({
+      data_type: fc.constantFrom('keyword' as const, 'integer' as const),
+      params: fc.constant(null),
+    }),
+  }),
+  fc.record({ kind: fc.constant('delete_payload_index' as const), name, uuid, field }),
+  fc.record({
+    kind: fc.constant('set_cluster_metadata' as const),
+    key: name,
+    value: fc.option(fc.constant({ x: 1 }), { nil: null }),
+  }),
+  fc.constant({ kind: 'init_cluster' as const, clusterId: 'cluster' }),
+);
+
+/** Commands of three clients, some sent twice. */
+export const envelopes: fc.Arbitrary<StateEnvelope[]> = fc
+  .array(fc.record({ client: fc.integer({ min: 0, max: 2 }), command, repeat: fc.boolean() }), {
+    maxLength: 60,
+  })
+  .map((items) => {
+    const seqs = [0, 0, 0];
+    return items.flatMap(({ client, command: one, repeat }) => {
+      seqs[client]! += 1;
+      const envelope = { clientId: `client-${client}`, seq: seqs[client]!, command: one };
+      return repeat ? [envelope, envelope] : [envelope];
+    });
+  });
