@@ -1,3 +1,4 @@
+export { collectionDefaults } from './collection-defaults.ts';
 export { ConfigError } from './config-error.ts';
 export { parseFlags, usage, type Flags } from './flags.ts';
 export { configSchema, type Config } from './keys.ts';
