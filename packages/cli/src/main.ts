@@ -1,0 +1,47 @@
+/**
+ * The `quiver` command: reads flags and configuration, says at once what is wrong with them, and runs a role.
+ * Exit codes: 0 stopped as asked, 2 wrong command line, 78 wrong configuration, 74 a volume failed, 1 anything else.
+ */
+import { ConfigError, loadConfig, usage } from './config/index.ts';
+import { runAll } from './roles/all.ts';
+import { version } from './version.ts';
+
+const exitUsage = 2;
+const exitConfig = 78;
+
+async function main(): Promise<number | null> {
+  const loaded = loadConfig(process.argv.slice(2), process.env, process.cwd());
+  if (loaded.flags.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (loaded.flags.version) {
+    process.stdout.write(`quiver ${version}\n`);
+    return 0;
+  }
+  const [role = 'all', ...rest] = loaded.flags.words;
+  if (role !== 'all' || rest.length > 0) {
+    const asked = loaded.flags.words.join(' ');
+    process.stderr.write(`quiver: "${asked}" is no role of this version, which has \`all\` only\n\n${usage}`);
+    return exitUsage;
+  }
+  await runAll(loaded);
+  return null;
+}
+
+try {
+  const code = await main();
+  // null: the role runs on and ends the process itself.
+  if (code !== null) process.exitCode = code;
+} catch (error) {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.problems.map((problem) => `quiver: ${problem}`).join('\n')}\n`);
+    process.exitCode = exitConfig;
+  } else {
+    process.stderr.write(
+      `quiver: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exitCode = 1;
+  }
+  process.exit();
+}
