@@ -1,0 +1,79 @@
+/**
+ * A use-case layer over a real metadata store in memory and recording shards, for tests: reads answer from a short
+ * list of points, writes are remembered.
+ */
+import { createRealEnv } from '@quiver/env';
+import { createMeta } from '@quiver/meta';
+import type { CollectionRecord, PointId, PointRecord, QueryRequest, WriteOperation } from '@quiver/model';
+import type { ShardReads, ShardWrites } from '@quiver/rpc';
+import { createMemoryStore } from '@quiver/storage';
+import { silentLog } from '@quiver/telemetry';
+import type { Api, WriteContext } from '../api.ts';
+import { createApi } from '../create-api.ts';
+import { builtInDefaults, type CollectionDefaults } from '../defaults.ts';
+
+export interface FakeNode {
+  readonly api: Api;
+  readonly context: WriteContext;
+  /** By collection name and id. */
+  readonly points: Map<string, Map<PointId, PointRecord>>;
+  readonly written: { collection: string; operation: WriteOperation }[];
+  readonly queried: { collection: string; request: QueryRequest }[];
+}
+
+export async function createFakeNode(defaults: Partial<CollectionDefaults> = {}): Promise<FakeNode> {
+  const env = createRealEnv();
+  const meta = await createMeta({ store: await createMemoryStore(), env, log: silentLog() });
+  const points: FakeNode['points'] = new Map();
+  const written: FakeNode['written'] = [];
+  const queried: FakeNode['queried'] = [];
+  const of = (record: CollectionRecord): PointRecord[] => [...(points.get(record.name)?.values() ?? [])];
+
+  const reads: ShardReads = {
+    query(record, requests) {
+      for (const request of requests) queried.push({ collection: record.name, request });
+      return Promise.resolve(requests.map(() => []));
+    },
+    scroll: (record) =>
+      Promise.resolve({
+        points: of(record).map((point) => ({ ...point, orderValue: null })),
+        nextOffset: null,
+      }),
+    retrieve: (record, request) => {
+      const known = points.get(record.name);
+      return Promise.resolve(request.ids.flatMap((id) => known?.get(id) ?? []));
+    },
+    count: (record) => Promise.resolve(of(record).length),
+    facet: () => Promise.resolve([{ value: 'x', count: 1 }]),
+    resolve: (record) => Promise.resolve({ ids: of(record).map((point) => point.id), asOf: 42 }),
+  };
+  const writes: ShardWrites = {
+    write(record, operation) {
+      written.push({ collection: record.name, operation });
+      return Promise.resolve({ operationId: written.length });
+    },
+    describe: (record) =>
+      Promise.resolve({
+        status: 'green',
+        optimizerError: null,
+        pointsCount: of(record).length,
+        indexedVectorsCount: 0,
+        segmentsCount: 1,
+        payloadIndexPoints: {},
+        updateQueueLength: 0,
+        running: [],
+        completed: [],
+        queued: [],
+        idleSegments: [],
+        memoryBytes: {},
+      }),
+  };
+  const api = createApi({ reads, writes, meta, env, defaults: { ...builtInDefaults, ...defaults } });
+  return {
+    api,
+    points,
+    written,
+    queried,
+    context: { access: 'full', deadlineMs: env.now() + 60_000, wait: true },
+  };
+}
