@@ -1,3 +1,12 @@
 export { createFlat } from './flat.ts';
 export type { FlatParams } from './flat.ts';
 export type { SearchRequest, VectorIndex } from './vector-index.ts';
+export { createHnsw } from './hnsw/build.ts';
+export type { HnswBuilder, HnswParams } from './hnsw/build.ts';
+export { checkHnsw } from './hnsw/check.ts';
+export type { GraphReport } from './hnsw/check.ts';
+export { hnswBytes } from './hnsw/format.ts';
+export type { HnswShape, HnswSize } from './hnsw/format.ts';
+export { viewGraph } from './hnsw/graph-view.ts';
+export type { GraphView } from './hnsw/graph-view.ts';
+export { openHnsw } from './hnsw/search.ts';

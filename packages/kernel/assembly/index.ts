@@ -2,3 +2,7 @@
 export { placeScratch } from './scratch';
 export { prepareQuery } from './score';
 export { scanTop, scoreList, scoreRange } from './scan';
+export { openGraph } from './graph';
+export { encodeRows } from './encode';
+export { adopt, insertRow, insertUpper } from './graph-build';
+export { searchGraph } from './graph-search';

@@ -43,7 +43,7 @@ export interface Kernel {
   scoreRange(rows: Rows, query: Float32Array, from: number, to: number): Float32Array;
 
   /**
-   * Takes the rows of a range into `top`. A chunk of about 0.5 ms is 2 MiB of rows in memory (see `chunkRows`).
+   * Takes the rows of a range into `top`. A chunk of about half a millisecond is `chunkRows` rows.
    */
   scan(rows: Rows, query: Float32Array, range: ScanRange, top: TopK): void;
 }

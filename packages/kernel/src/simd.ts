@@ -19,6 +19,13 @@ export interface KernelExports {
   scoreList(mode: number, rows: number, stride: number, padded: number, count: number): void;
   scoreRange(mode: number, rows: number, stride: number, padded: number, from: number, to: number): void;
   scanTop(...numbers: number[]): number;
+  /** Selects a graph for the calls below: its header, its rows and this thread's visited marks. */
+  openGraph(header: number, rows: number, rowStride: number, visited: number): void;
+  encodeRows(from: number, to: number): void;
+  insertUpper(node: number, ef: number): void;
+  insertRow(row: number, ef: number): void;
+  adopt(row: number, ef: number): number;
+  searchGraph(...numbers: number[]): number;
 }
 
 /** The SIMD kernel; `exports` is for the graph kernels of `ann`, which share the instance and its scratch. */
@@ -26,6 +33,8 @@ export interface SimdKernel extends Kernel {
   readonly exports: KernelExports;
   /** Writes a query to scratch and prepares it for rows of this kind. */
   setQuery(rows: Rows, query: Float32Array): void;
+  /** Copies `top.count` keys that a call left in scratch. */
+  readTop(top: TopK): void;
 }
 
 export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
@@ -54,6 +63,10 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     bitsetAddress: scratch.bitset,
     bitsetBytes: scratch.bitsetBytes,
     setQuery,
+
+    readTop(best) {
+      best.heap.set(topView.subarray(0, best.count));
+    },
 
     score(rows, vector, rowList) {
       assert(rowList.length <= scoreRowsMax, `${rowList.length} rows in one call, most is ${scoreRowsMax}`);

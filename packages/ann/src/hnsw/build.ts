@@ -1,0 +1,230 @@
+/**
+ * Building a graph over rows that already lie in the arena, by steps of the caller's size. Always: one thread builds;
+ * the same rows, parameters and seed give the same bytes; when `step` has returned true every row that has the vector
+ * can be reached from where searches start, or is equal to one that can.
+ *
+ * Stages: sample (mean and range) -> encode (codes of all rows) -> upper list -> the other rows -> reach (rows that no
+ * link leads to are adopted).
+ */
+import {
+  createRng,
+  modeOf,
+  readRow,
+  segmentRowsMax,
+  type Region,
+  type Rows,
+  type SimdKernel,
+} from '@quiver/kernel';
+import { headerBytes, layoutOf, magic, mMax, none, version, type HnswLayout } from './format.ts';
+import { viewGraph, type GraphView } from './graph-view.ts';
+import { Reach } from './reach.ts';
+import { visitedAddress } from './search.ts';
+
+export interface HnswParams {
+  /** In the same arena as the region. */
+  readonly rows: Rows;
+  readonly count: number;
+  /** As given to `hnswBytes`. */
+  readonly m: number;
+  readonly threads: number;
+  /** Beam width while building: 1..4096. */
+  readonly efConstruct: number;
+  readonly seed: number;
+  /** Address of the bitset of rows that have the vector, 0 = all. */
+  readonly present: number;
+}
+
+export interface HnswBuilder {
+  /** Does about `rows` rows' worth of work; true when the graph is complete. */
+  step(rows: number): boolean;
+  /** Rows' worth of work done and to do, for progress. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Rows whose mean and range stand for all. */
+const sampleRows = 4096;
+/** Encoding a row costs about this share of inserting it. */
+const encodeShare = 64;
+const repairRoundsMax = 8;
+
+export function createHnsw(kernel: SimdKernel, region: Region, params: HnswParams): HnswBuilder {
+  const { count, m } = params;
+  if (m < 2 || m > mMax) throw new Error(`invariant broken: m ${m} is outside 2..${mMax}`);
+  if (count > segmentRowsMax) throw new Error(`invariant broken: ${count} rows, most is ${segmentRowsMax}`);
+  const stages = build(kernel, region, params);
+  const total = count + Math.ceil(count / encodeShare);
+  let done = 0;
+  let isComplete = false;
+  return {
+    total,
+    get done() {
+      return Math.min(done, total);
+    },
+    step(rows) {
+      // A stage yields after every row's worth of work.
+      for (let i = 0; i < rows && !isComplete; i += 1) {
+        isComplete = stages.next().done === true;
+        done += 1;
+      }
+      return isComplete;
+    },
+  };
+}
+
+function* build(
+  kernel: SimdKernel,
+  region: Region,
+  params: HnswParams,
+): Generator<undefined, void, undefined> {
+  const { rows, count, efConstruct, seed } = params;
+  const { exports } = kernel;
+  const { buffer } = kernel.arena.memory;
+  const isPresent = presenceOf(buffer, params);
+  let presentCount = 0;
+  for (let row = 0; row < count; row += 1) if (isPresent(row)) presentCount += 1;
+  const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
+  if (layout.bytes > region.bytes)
+    throw new Error(`invariant broken: graph of ${layout.bytes} bytes in a region of ${region.bytes}`);
+  const upper = pickUpper(seed, count, presentCount, layout.layerCounts[0]!, isPresent);
+  writeHeader(buffer, region, params, layout, presentCount);
+  new Uint32Array(buffer, region.offset + layout.upper, upper.length).set(upper);
+  writeMean(kernel, region, params, layout, isPresent);
+  yield;
+
+  const visited = visitedAddress(region, layout.persistedBytes, count, kernel.thread);
+  // Other users of this thread's kernel may open other graphs between steps.
+  const open = (): void => exports.openGraph(region.offset, rows.address, rows.stride, visited);
+  for (let from = 0; from < count; from += encodeShare) {
+    open();
+    exports.encodeRows(from, Math.min(count, from + encodeShare));
+    yield;
+  }
+  for (let node = 0; node < upper.length; node += 1) {
+    open();
+    exports.insertUpper(node, efConstruct);
+    yield;
+  }
+  const isUpper = new Uint8Array(count);
+  for (const row of upper) isUpper[row] = 1;
+  for (let row = 0; row < count; row += 1) {
+    if (isUpper[row] === 1 || !isPresent(row)) continue;
+    open();
+    exports.insertRow(row, efConstruct);
+    yield;
+  }
+  yield* adoptUnreached(viewGraph(buffer, region), isPresent, (row) => {
+    open();
+    exports.adopt(row, efConstruct);
+  });
+  new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
+}
+
+/** Gives every unreached row a link from a near one, and looks again: that one may itself have been cut off. */
+function* adoptUnreached(
+  graph: GraphView,
+  isPresent: (row: number) => boolean,
+  adopt: (row: number) => void,
+): Generator<undefined, void, undefined> {
+  for (let round = 0; round < repairRoundsMax; round += 1) {
+    const reach = new Reach(graph);
+    if (graph.presentCount > 0) reach.add(graph.upper[0]!);
+    while (!reach.step(4096)) yield;
+    let isSettled = true;
+    for (let row = 0; row < graph.count; row += 1) {
+      if (reach.has(row) || !isPresent(row)) continue;
+      isSettled = false;
+      adopt(row);
+      reach.add(row);
+      while (!reach.step(4096)) yield;
+      yield;
+    }
+    if (isSettled) return;
+  }
+}
+
+function presenceOf(
+  buffer: ArrayBuffer | SharedArrayBuffer,
+  { present, count }: HnswParams,
+): (row: number) => boolean {
+  if (present === 0) return () => true;
+  const bits = new Uint32Array(buffer, present, Math.ceil(count / 32));
+  return (row) => ((bits[row >>> 5]! >>> (row & 31)) & 1) === 1;
+}
+
+/** An even draw without repetition of the rows that also live in upper layers. */
+function pickUpper(
+  seed: number,
+  count: number,
+  presentCount: number,
+  wanted: number,
+  isPresent: (row: number) => boolean,
+): Uint32Array {
+  const pool = new Uint32Array(presentCount);
+  for (let row = 0, at = 0; row < count; row += 1)
+    if (isPresent(row)) {
+      pool[at] = row;
+      at += 1;
+    }
+  const rng = createRng(seed);
+  const picked = Math.min(wanted, presentCount);
+  for (let i = 0; i < picked; i += 1) {
+    const j = i + rng.below(presentCount - i);
+    [pool[i], pool[j]] = [pool[j]!, pool[i]!];
+  }
+  return pool.slice(0, picked);
+}
+
+/** The header, and empty lists. */
+function writeHeader(
+  buffer: ArrayBuffer | SharedArrayBuffer,
+  region: Region,
+  params: HnswParams,
+  layout: HnswLayout,
+  presentCount: number,
+): void {
+  const { rows, count, m, efConstruct, seed } = params;
+  new Uint8Array(buffer, region.offset, headerBytes).fill(0);
+  const header = new Uint32Array(buffer, region.offset, headerBytes / 4);
+  const isEmpty = presentCount === 0;
+  header.set([magic, version, count, rows.dim, modeOf(rows.metric, rows.element), m, 2 * m, efConstruct]);
+  header.set([seed, isEmpty ? 0 : layout.layerCounts[0]!, layout.layerCounts.length, 0], 8);
+  header.set([layout.codes, layout.codeStride, layout.terms, layout.termStride, layout.links], 12);
+  header.set([layout.upper, layout.next, layout.mean, layout.persistedBytes, 0, presentCount], 17);
+  header.set(isEmpty ? [0] : layout.layerCounts, 25);
+  header.set(layout.upperLinks.slice(0, layout.layerCounts.length - 1), 41);
+  const lists = new Uint32Array(buffer, region.offset + layout.upper, (layout.terms - layout.upper) / 4);
+  lists.fill(none);
+  const marks = region.offset + layout.persistedBytes;
+  new Uint8Array(buffer, marks, layout.bytes - layout.persistedBytes).fill(0);
+}
+
+/** Mean of a sample, taken off before encoding; for Manhattan also the sample's largest element, the lattice's range. */
+function writeMean(
+  kernel: SimdKernel,
+  region: Region,
+  { rows, count }: HnswParams,
+  layout: HnswLayout,
+  isPresent: (row: number) => boolean,
+): void {
+  const { memory } = kernel.arena;
+  const padded = Math.ceil(rows.dim / 64) * 64;
+  const mean = new Float32Array(memory.buffer, region.offset + layout.mean, padded);
+  const scale = new Float32Array(memory.buffer, region.offset + 84, 1);
+  mean.fill(0);
+  scale[0] = 1;
+  if (rows.element !== 'f32') return;
+  const picked: number[] = [];
+  const stride = Math.max(1, Math.floor(count / sampleRows));
+  for (let row = 0; row < count; row += stride) if (isPresent(row)) picked.push(row);
+  const sums = new Float64Array(rows.dim);
+  for (const row of picked) readRow(memory, rows, row).forEach((value, i) => (sums[i]! += value));
+  if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
+  if (rows.metric !== 'manhattan') return;
+  let largest = 0;
+  for (const row of picked)
+    readRow(memory, rows, row).forEach(
+      (value, i) => (largest = Math.max(largest, Math.abs(value - mean[i]!))),
+    );
+  scale[0] = largest > 0 ? largest / 127 : 1;
+}

@@ -1,0 +1,48 @@
+/** Reading a graph's parts through typed arrays: for the builder's last pass, checks and tests; searches never need it. */
+import type { Region } from '@quiver/kernel';
+import { magic, version } from './format.ts';
+
+export interface GraphView {
+  readonly count: number;
+  readonly dim: number;
+  readonly mode: number;
+  readonly m: number;
+  readonly m0: number;
+  readonly isComplete: boolean;
+  readonly persistedBytes: number;
+  readonly presentCount: number;
+  readonly layerCounts: readonly number[];
+  /** u32[count][m0] */
+  readonly links: Uint32Array;
+  readonly upper: Uint32Array;
+  /** By layer - 1; u32[layerCounts[layer - 1]][m] */
+  readonly upperLinks: readonly Uint32Array[];
+  readonly next: Uint32Array;
+}
+
+/** @throws {Error} when the region does not hold a graph of this version */
+export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Region): GraphView {
+  const header = new Uint32Array(buffer, region.offset, 64);
+  const field = (offset: number): number => header[offset / 4]!;
+  if (field(0) !== magic || field(4) !== version)
+    throw new Error(`no graph at ${region.arena}:${region.offset}: magic ${field(0)}, version ${field(4)}`);
+  const [count, m, m0, layers] = [field(8), field(20), field(24), field(40)];
+  const words = (offset: number, length: number): Uint32Array =>
+    new Uint32Array(buffer, region.offset + offset, length);
+  const layerCounts = Array.from({ length: layers }, (_, i) => field(100 + 4 * i));
+  return {
+    count,
+    dim: field(12),
+    mode: field(16),
+    m,
+    m0,
+    isComplete: field(44) === 1,
+    persistedBytes: field(80),
+    presentCount: field(88),
+    layerCounts,
+    links: words(field(64), count * m0),
+    upper: words(field(68), field(36)),
+    upperLinks: layerCounts.slice(0, -1).map((rows, i) => words(field(164 + 4 * i), rows * m)),
+    next: words(field(72), count),
+  };
+}

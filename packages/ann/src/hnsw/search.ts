@@ -1,0 +1,64 @@
+/**
+ * Searching a graph: the walk is one call into the kernel. Always: read-only but for this thread's visited marks, so any
+ * number of threads search one graph at once.
+ */
+import { createTopK, foundIn, topKMax, type Region, type Rows, type SimdKernel } from '@quiver/kernel';
+import type { SearchRequest, VectorIndex } from '../vector-index.ts';
+import { visitedBytes } from './format.ts';
+import { viewGraph } from './graph-view.ts';
+
+/** Address of a thread's visited marks. */
+export function visitedAddress(
+  region: Region,
+  persistedBytes: number,
+  count: number,
+  thread: number,
+): number {
+  const at = persistedBytes + thread * visitedBytes(count);
+  if (at + visitedBytes(count) > region.bytes)
+    throw new Error(`invariant broken: graph at ${region.offset} has no visited marks for thread ${thread}`);
+  return region.offset + at;
+}
+
+/** k and a few: the estimates of codes of one byte put the k nearest among about half as many again. */
+export function rescoreDefault(k: number): number {
+  return k + Math.max(6, k >> 1);
+}
+
+/**
+ * Opens a complete graph in this thread.
+ * @param rows - of the same arena as the region; the rows the graph was built over
+ */
+export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): VectorIndex {
+  const { count, isComplete, persistedBytes, presentCount } = viewGraph(kernel.arena.memory.buffer, region);
+  if (!isComplete) throw new Error('invariant broken: a graph was opened before it was complete');
+  const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
+  const { exports } = kernel;
+
+  return {
+    count,
+    search(request: SearchRequest) {
+      const { query, k, visibility, filter, walk } = request;
+      const top = createTopK(k);
+      if (presentCount === 0) return foundIn(top, rows.metric);
+      const rescore = Math.min(topKMax, Math.max(k, request.rescore ?? rescoreDefault(k)));
+      const ef = Math.min(topKMax, Math.max(request.ef, rescore));
+      const isChecked = visibility !== null || filter !== 0;
+      const kind = !isChecked ? 0 : walk === 'filtered' && filter !== 0 ? 2 : 1;
+      kernel.setQuery(rows, query);
+      exports.openGraph(region.offset, rows.address, rows.stride, visited);
+      top.count = exports.searchGraph(
+        kind,
+        k,
+        ef,
+        rescore,
+        filter,
+        visibility === null ? 0 : visibility.born,
+        visibility === null ? 0 : visibility.death,
+        visibility === null ? 0 : visibility.group,
+      );
+      kernel.readTop(top);
+      return foundIn(top, rows.metric);
+    },
+  };
+}

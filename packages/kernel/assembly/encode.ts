@@ -1,0 +1,52 @@
+// Codes of one byte an element for f32 rows, and the two terms of every row. Always: codes are of the row less the
+// mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut).
+import { CODES, CODE_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, TERM_STRIDE } from './graph';
+
+function encodeFloat(row: u32): void {
+  const source = ROWS + <usize>row * ROW_STRIDE,
+    codes = CODES + <usize>row * CODE_STRIDE,
+    terms = TERMS + <usize>row * TERM_STRIDE;
+  const metric = MODE & 3;
+  let largest: f32 = 0,
+    squares: f64 = 0,
+    meanProduct: f64 = 0;
+  for (let i: usize = 0; i < DIM; i++) {
+    const mean = load<f32>(MEAN + (i << 2)),
+      c = load<f32>(source + (i << 2)) - mean;
+    largest = max<f32>(largest, abs<f32>(c));
+    squares += <f64>c * <f64>c;
+    meanProduct += <f64>mean * <f64>c;
+  }
+  const step: f32 = metric == 2 ? SCALE : largest > 0 ? largest / 127 : 1;
+  const inverse: f32 = 1 / step;
+  for (let i: usize = 0; i < DIM; i++) {
+    const c = (load<f32>(source + (i << 2)) - load<f32>(MEAN + (i << 2))) * inverse;
+    store<i8>(codes + i, <i8>nearest<f32>(min<f32>(max<f32>(c, -127), 127)));
+  }
+  const padded = (DIM + 15) & ~15;
+  memory.fill(codes + DIM, 0, padded - DIM);
+  store<f32>(terms, metric == 0 ? <f32>-meanProduct : metric == 2 ? 0 : <f32>squares);
+  store<f32>(terms, step, 4);
+}
+
+/** Byte rows are their own codes; only the terms are needed. */
+function encodeByte(row: u32): void {
+  const source = ROWS + <usize>row * ROW_STRIDE,
+    terms = TERMS + <usize>row * TERM_STRIDE;
+  let squares: f64 = 0;
+  for (let i: usize = 0; i < DIM; i++) {
+    const value = MODE < 8 ? <f64>load<u8>(source + i) : <f64>load<i8>(source + i);
+    squares += value * value;
+  }
+  const metric = MODE & 3;
+  store<f32>(terms, metric == 1 ? <f32>squares : 0);
+  store<f32>(terms, metric == 3 ? (squares > 0 ? <f32>(1 / sqrt(squares)) : 0) : 1, 4);
+}
+
+/** Encodes rows from..to-1 of the open graph. */
+export function encodeRows(from: u32, to: u32): void {
+  for (let row = from; row < to; row++) {
+    if (MODE < 4) encodeFloat(row);
+    else encodeByte(row);
+  }
+}

@@ -1,0 +1,270 @@
+// Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
+// at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
+import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, queryFromVector, seen } from './graph';
+import {
+  beamKey,
+  clearBeam,
+  collect,
+  entryRow,
+  keyAt,
+  nodeOf,
+  offer,
+  size,
+  takeNearest,
+  walk,
+} from './graph-walk';
+import { addToTop, keyOf, ordered, replaceFarthest } from './key';
+import { LIST, OPEN, SCORES, TOP } from './scratch';
+import { visible } from './scan';
+import { distance } from './score';
+
+/** Most unseen neighbours of one expansion over two hops. */
+const EXPANSION_MAX = 8192;
+/** Passing rows spread over the set that a filtered walk starts from, besides the entry. */
+const SEEDS: u32 = 32;
+const OPEN_MAX = 131_072;
+
+let FILTER: usize = 0;
+let BORN: usize = 0;
+let DEATH: usize = 0;
+let GROUP: u32 = 0;
+let sink: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function passes(row: u32): bool {
+  if (FILTER != 0 && !((load<u8>(FILTER + <usize>(row >> 3)) >> <u8>(row & 7)) & 1)) return false;
+  return BORN == 0 || visible(BORN, DEATH, GROUP, row);
+}
+/** Whether a row or one that equals it passes. */
+// @ts-ignore: decorator
+@inline
+function chainPasses(row: u32): bool {
+  if (passes(row)) return true;
+  for (let r = nextOf(row); r != NONE; r = nextOf(r)) if (passes(r)) return true;
+  return false;
+}
+
+/** The beam's rows and their chains to LIST, nearest first, at most `limit`. */
+function listBeam(limit: i32, isChecked: bool): i32 {
+  let count = 0;
+  for (let i = 0; i < size && count < limit; i++) {
+    for (let row = nodeOf(keyAt(i)); row != NONE && count < limit; row = nextOf(row)) {
+      if (isChecked && !passes(row)) continue;
+      store<u32>(LIST + (<usize>count << 2), row);
+      count++;
+    }
+  }
+  return count;
+}
+
+/** Exact distances of the `count` rows at LIST; the best k stay at TOP. */
+function rescore(count: i32, k: u32): u32 {
+  const bytes = MODE < 4 ? DIM << 2 : DIM;
+  let sum: u32 = 0;
+  for (let i = 0; i < min(count, 64); i++) {
+    const at = ROWS + <usize>load<u32>(LIST + (<usize>i << 2)) * ROW_STRIDE;
+    for (let o: usize = 0; o < bytes; o += 64) sum += load<u32>(at + o);
+  }
+  sink += sum;
+  const block: usize = MODE < 4 ? 15 : 63;
+  const padded = (DIM + block) & ~block;
+  let held: u32 = 0;
+  for (let i = 0; i < count; i++) {
+    const row = load<u32>(LIST + (<usize>i << 2));
+    const key = keyOf(distance(MODE, ROWS + <usize>row * ROW_STRIDE, padded), row);
+    if (held < k) {
+      addToTop(key, held);
+      held++;
+    } else if (key < load<u64>(TOP)) {
+      replaceFarthest(key, held);
+    }
+  }
+  return held;
+}
+
+// The checked walk: OPEN is a heap of all candidates, nearest first; TOP holds the nearest passing rows, ascending.
+
+let openCount: i32 = 0;
+let topCount: i32 = 0;
+
+function pushOpen(key: u64): void {
+  if (openCount == OPEN_MAX) return;
+  let at = <usize>openCount;
+  openCount++;
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    const above = load<u64>(OPEN + (parent << 3));
+    if (above <= key) break;
+    store<u64>(OPEN + (at << 3), above);
+    at = parent;
+  }
+  store<u64>(OPEN + (at << 3), key);
+}
+function popOpen(): u64 {
+  const nearest = load<u64>(OPEN);
+  openCount--;
+  const key = load<u64>(OPEN + (<usize>openCount << 3));
+  let at: usize = 0;
+  while (true) {
+    let child = (at << 1) + 1;
+    if (child >= <usize>openCount) break;
+    let smaller = load<u64>(OPEN + (child << 3));
+    if (child + 1 < <usize>openCount) {
+      const right = load<u64>(OPEN + (child << 3), 8);
+      if (right < smaller) {
+        smaller = right;
+        child++;
+      }
+    }
+    if (smaller >= key) break;
+    store<u64>(OPEN + (at << 3), smaller);
+    at = child;
+  }
+  store<u64>(OPEN + (at << 3), key);
+  return nearest;
+}
+// @ts-ignore: decorator
+@inline
+function worst(ef: i32): u64 {
+  return topCount < ef ? u64.MAX_VALUE : load<u64>(TOP + (<usize>(ef - 1) << 3));
+}
+function insertTop(key: u64, ef: i32): void {
+  if (key >= worst(ef)) return;
+  if (topCount < ef) topCount++;
+  let p = TOP + (<usize>(topCount - 1) << 3);
+  while (p > TOP && load<u64>(p - 8) > key) {
+    store<u64>(p, load<u64>(p - 8));
+    p -= 8;
+  }
+  store<u64>(p, key);
+}
+
+/** Takes a scored node: it may be walked on from, and it and its chain are answers where they pass. */
+// @ts-ignore: decorator
+@inline
+function consider(row: u32, ef: i32): void {
+  const d = estimate(row);
+  const bound = worst(ef);
+  if (beamKey(d, 0) > bound) return;
+  pushOpen(keyOf(d, row));
+  for (let r = row; r != NONE; r = nextOf(r)) {
+    if (passes(r)) insertTop(keyOf(d, r), ef);
+    if (ordered(d) > <u32>(worst(ef) >> 32)) break;
+  }
+}
+
+function walkChecked(entry: u32, ef: i32): void {
+  clearBeam();
+  openCount = 0;
+  topCount = 0;
+  seen(entry);
+  consider(entry, ef);
+  while (openCount > 0) {
+    const key = popOpen();
+    if (key > worst(ef)) return;
+    const count = collect(0, <u32>key);
+    for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), ef);
+  }
+}
+
+/** Rows of TOP, nearest first, to LIST. */
+function listTop(limit: i32): i32 {
+  const count = min(limit, topCount);
+  for (let i = 0; i < count; i++)
+    store<u32>(LIST + (<usize>i << 2), <u32>load<u64>(TOP + (<usize>i << 3)));
+  return count;
+}
+
+// The filtered walk (ACORN-1, Patel et al. 2024): only passing rows are scored and expanded; a neighbour that does not
+// pass is stepped over to its own neighbours.
+
+function collectPassing(node: u32): i32 {
+  const links = linksOf(0, node);
+  let count = 0;
+  for (let i: u32 = 0; i < M0; i++) {
+    const neighbour = load<u32>(links + (<usize>i << 2));
+    if (neighbour == NONE || count >= EXPANSION_MAX) break;
+    if (seen(neighbour)) continue;
+    if (chainPasses(neighbour)) {
+      store<u32>(LIST + (<usize>count << 2), neighbour);
+      count++;
+      continue;
+    }
+    const second = linksOf(0, neighbour);
+    for (let j: u32 = 0; j < M0; j++) {
+      const far = load<u32>(second + (<usize>j << 2));
+      if (far == NONE || count >= EXPANSION_MAX) break;
+      if (!chainPasses(far) || seen(far)) continue;
+      store<u32>(LIST + (<usize>count << 2), far);
+      count++;
+    }
+  }
+  return count;
+}
+
+/** Passing rows of evenly spread places of the filter: the passing set may lie far from the entry. */
+function offerSeeds(ef: i32): void {
+  const words = (COUNT + 31) >> 5;
+  const seeds = min<u32>(SEEDS, words);
+  for (let i: u32 = 0; i < seeds; i++) {
+    const end = <u32>((<u64>words * <u64>(i + 1)) / <u64>seeds);
+    for (let w = <u32>((<u64>words * <u64>i) / <u64>seeds); w < end; w++) {
+      const bits = load<u32>(FILTER + (<usize>w << 2));
+      if (bits == 0) continue;
+      const row = (w << 5) + ctz(bits);
+      // A row without links is not in the graph, or hangs in a chain.
+      if (row >= COUNT || load<u32>(linksOf(0, row)) == NONE || !passes(row) || seen(row)) continue;
+      offer(beamKey(estimate(row), row), ef);
+      break;
+    }
+  }
+}
+
+function walkFiltered(entry: u32, ef: i32): void {
+  clearBeam();
+  seen(entry);
+  offer(beamKey(estimate(entry), entry), ef);
+  offerSeeds(ef);
+  while (true) {
+    const node = takeNearest();
+    if (node == NONE) return;
+    const count = collectPassing(node);
+    for (let i = 0; i < count; i++) {
+      const row = load<u32>(LIST + (<usize>i << 2));
+      offer(beamKey(estimate(row), row), ef);
+    }
+  }
+}
+
+/**
+ * Searches the open graph for the query at QUERY (prepared). kind 0: plain walk, everything is an answer; 1: plain walk
+ * with a check of visibility and filter; 2: filtered walk. Returns the count of keys at TOP (a heap, farthest first).
+ */
+export function searchGraph(
+  kind: i32,
+  k: u32,
+  ef: i32,
+  rescoreCount: i32,
+  filter: usize,
+  born: usize,
+  death: usize,
+  group: u32,
+): u32 {
+  FILTER = filter;
+  BORN = born;
+  DEATH = death;
+  GROUP = group;
+  queryFromVector();
+  const entry = entryRow();
+  if (kind == 0) {
+    walk(0, entry, ef);
+    return rescore(listBeam(rescoreCount, false), k);
+  }
+  if (kind == 1) {
+    walkChecked(entry, ef);
+    return rescore(listTop(rescoreCount), k);
+  }
+  walkFiltered(entry, ef);
+  return rescore(listBeam(rescoreCount, true), k);
+}

@@ -1,0 +1,280 @@
+// The open graph: where its parts lie, read from its header before every call, and the cheap estimate of distances
+// from codes of one byte an element. Layout of the header: packages/ann/src/hnsw/format.ts, docs/formats/hnsw.md.
+// Always: an estimate orders as the distance does, up to quantisation; it may be negative.
+import { QUERY, QUERY16 } from './scratch';
+import { sumF32 } from './score';
+
+export const NONE: u32 = 0xffffffff;
+
+export let COUNT: u32 = 0;
+export let DIM: usize = 0;
+export let MODE: i32 = 0;
+export let M: u32 = 0;
+export let M0: u32 = 0;
+export let UPPER: u32 = 0;
+export let LAYERS: i32 = 0;
+export let CODES: usize = 0;
+export let CODE_STRIDE: usize = 0;
+export let TERMS: usize = 0;
+export let TERM_STRIDE: usize = 0;
+export let LINKS: usize = 0;
+export let UPPER_ROWS: usize = 0;
+export let NEXT: usize = 0;
+export let MEAN: usize = 0;
+export let SCALE: f32 = 0;
+export let HEADER: usize = 0;
+export let ROWS: usize = 0;
+export let ROW_STRIDE: usize = 0;
+/** This thread's visited marks: a u32 epoch in the first 64 bytes, then u16[count]. */
+let VISITED: usize = 0;
+let epoch: u32 = 0;
+
+/** Elements that estimates read: dim rounded up to 16. */
+let CODE_DIM: usize = 0;
+let isByte: bool = false;
+let isUnsigned: bool = false;
+let isManhattan: bool = false;
+/** 2 where the estimate is a squared Euclidean distance, 1 where it is a negated product. */
+let WEIGHT: f32 = 1;
+let queryBase: f32 = 0;
+let queryScale: f32 = 0;
+
+export function openGraph(header: usize, rows: usize, rowStride: usize, visited: usize): void {
+  HEADER = header;
+  ROWS = rows;
+  ROW_STRIDE = rowStride;
+  VISITED = visited;
+  COUNT = load<u32>(header, 8);
+  DIM = load<u32>(header, 12);
+  MODE = load<u32>(header, 16);
+  M = load<u32>(header, 20);
+  M0 = load<u32>(header, 24);
+  UPPER = load<u32>(header, 36);
+  LAYERS = load<u32>(header, 40);
+  isByte = MODE >= 4;
+  isUnsigned = MODE >= 4 && MODE < 8;
+  const metric = MODE & 3;
+  isManhattan = metric == 2;
+  WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
+  CODES = isByte ? rows : header + load<u32>(header, 48);
+  CODE_STRIDE = isByte ? rowStride : <usize>load<u32>(header, 52);
+  TERMS = header + load<u32>(header, 56);
+  TERM_STRIDE = load<u32>(header, 60);
+  LINKS = header + load<u32>(header, 64);
+  UPPER_ROWS = header + load<u32>(header, 68);
+  NEXT = header + load<u32>(header, 72);
+  MEAN = header + load<u32>(header, 76);
+  SCALE = load<f32>(header, 84);
+  CODE_DIM = (DIM + 15) & ~15;
+  epoch = load<u32>(visited);
+}
+
+/** Rows of a layer above 0: the first ones of the upper list. */
+// @ts-ignore: decorator
+@inline
+export function layerCount(layer: i32): u32 {
+  return load<u32>(HEADER + (<usize>layer << 2), 96);
+}
+/** Address of a node's links: in layer 0 a node is a row, above it is an index of the upper list. */
+// @ts-ignore: decorator
+@inline
+export function linksOf(layer: i32, node: u32): usize {
+  if (layer == 0) return LINKS + ((<usize>node * <usize>M0) << 2);
+  return HEADER + <usize>load<u32>(HEADER + (<usize>layer << 2), 160) + ((<usize>node * <usize>M) << 2);
+}
+// @ts-ignore: decorator
+@inline
+export function rowOf(layer: i32, node: u32): u32 {
+  return layer == 0 ? node : load<u32>(UPPER_ROWS + (<usize>node << 2));
+}
+// @ts-ignore: decorator
+@inline
+export function nextOf(row: u32): u32 {
+  return load<u32>(NEXT + (<usize>row << 2));
+}
+
+export function newEpoch(): void {
+  epoch++;
+  if (epoch > 0xffff) {
+    memory.fill(VISITED + 64, 0, <usize>COUNT << 1);
+    epoch = 1;
+  }
+  store<u32>(VISITED, epoch);
+}
+/** Marks a node; true when it was marked already. */
+// @ts-ignore: decorator
+@inline
+export function seen(node: u32): bool {
+  const at = VISITED + (<usize>node << 1);
+  if (load<u16>(at, 64) == <u16>epoch) return true;
+  store<u16>(at, <u16>epoch, 64);
+  return false;
+}
+
+// @ts-ignore: decorator
+@inline
+function codesOf(row: u32): usize {
+  return CODES + <usize>row * CODE_STRIDE;
+}
+/** Additive term of a row's estimates. */
+// @ts-ignore: decorator
+@inline
+export function termOf(row: u32): f32 {
+  return load<f32>(TERMS + <usize>row * TERM_STRIDE);
+}
+/** What one step of a row's codes is worth. */
+// @ts-ignore: decorator
+@inline
+function stepOf(row: u32): f32 {
+  return load<f32>(TERMS + <usize>row * TERM_STRIDE, 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function product<T>(q: usize, c: usize): f32 {
+  let s0 = i32x4.splat(0),
+    s1 = s0;
+  const end = c + CODE_DIM;
+  while (c < end) {
+    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(v128.load(q), v128.load_ext<T>(c)));
+    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(v128.load(q, 16), v128.load_ext<T>(c, 8)));
+    q += 32;
+    c += 16;
+  }
+  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
+}
+// @ts-ignore: decorator
+@inline
+function difference<T>(q: usize, c: usize): f32 {
+  let s0 = i32x4.splat(0),
+    s1 = s0;
+  const end = c + CODE_DIM;
+  while (c < end) {
+    const d0 = i16x8.abs(i16x8.sub(v128.load(q), v128.load_ext<T>(c)));
+    const d1 = i16x8.abs(i16x8.sub(v128.load(q, 16), v128.load_ext<T>(c, 8)));
+    s0 = i32x4.add(s0, i32x4.extadd_pairwise_i16x8_s(d0));
+    s1 = i32x4.add(s1, i32x4.extadd_pairwise_i16x8_s(d1));
+    q += 32;
+    c += 16;
+  }
+  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
+}
+/** Rows a and b of codes against each other. */
+// @ts-ignore: decorator
+@inline
+function productRows<T>(a: usize, b: usize): f32 {
+  let s0 = i32x4.splat(0),
+    s1 = s0;
+  const end = a + CODE_DIM;
+  while (a < end) {
+    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(v128.load_ext<T>(a), v128.load_ext<T>(b)));
+    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(v128.load_ext<T>(a, 8), v128.load_ext<T>(b, 8)));
+    a += 16;
+    b += 16;
+  }
+  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
+}
+// @ts-ignore: decorator
+@inline
+function differenceRows<T>(a: usize, b: usize): f32 {
+  let s0 = i32x4.splat(0);
+  const end = a + CODE_DIM;
+  while (a < end) {
+    const d = i16x8.abs(i16x8.sub(v128.load_ext<T>(a), v128.load_ext<T>(b)));
+    s0 = i32x4.add(s0, i32x4.extadd_pairwise_i16x8_s(d));
+    a += 8;
+    b += 8;
+  }
+  return sumF32(f32x4.convert_i32x4_s(s0));
+}
+
+/** Estimated distance of the prepared query to a row. */
+export function estimate(row: u32): f32 {
+  const codes = codesOf(row);
+  if (isManhattan) {
+    const sum = isUnsigned ? difference<u8>(QUERY16, codes) : difference<i8>(QUERY16, codes);
+    return SCALE * sum;
+  }
+  const dot = isUnsigned ? product<u8>(QUERY16, codes) : product<i8>(QUERY16, codes);
+  return queryBase + termOf(row) - queryScale * stepOf(row) * dot;
+}
+
+/** Estimated distance of two rows; bit for bit what `estimate` gives with either as the query. */
+export function estimateRows(a: u32, b: u32): f32 {
+  const x = codesOf(a),
+    y = codesOf(b);
+  if (isManhattan) return SCALE * (isUnsigned ? differenceRows<u8>(x, y) : differenceRows<i8>(x, y));
+  const dot = isUnsigned ? productRows<u8>(x, y) : productRows<i8>(x, y);
+  return termOf(a) + termOf(b) - WEIGHT * stepOf(a) * stepOf(b) * dot;
+}
+
+/** Loads one word of every cache line of a row's codes, so that the misses of several rows overlap. */
+// @ts-ignore: decorator
+@inline
+export function touchCodes(row: u32): u32 {
+  let at = codesOf(row),
+    sum: u32 = 0;
+  const end = at + CODE_DIM;
+  while (at < end) {
+    sum += load<u32>(at);
+    at += 64;
+  }
+  return sum;
+}
+
+/** A row as the query: its own codes. */
+export function queryFromRow(row: u32): void {
+  const codes = codesOf(row);
+  for (let i: usize = 0; i < CODE_DIM; i += 8) {
+    v128.store(
+      QUERY16 + (i << 1),
+      isUnsigned ? v128.load_ext<u8>(codes + i) : v128.load_ext<i8>(codes + i),
+    );
+  }
+  queryBase = termOf(row);
+  queryScale = WEIGHT * stepOf(row);
+}
+
+/** Makes the codes' query out of QUERY (prepared by `prepareQuery`). Sums of products stay below 2^31 at any dim. */
+export function queryFromVector(): void {
+  if (isByte) {
+    // QUERY16 holds the integers already.
+    let length2: f64 = 0;
+    for (let i: usize = 0; i < DIM; i++) {
+      const value = <f64>load<i16>(QUERY16 + (i << 1));
+      length2 += value * value;
+    }
+    const metric = MODE & 3;
+    queryBase = metric == 1 ? <f32>length2 : 0;
+    queryScale = metric == 3 ? (length2 > 0 ? <f32>(1 / sqrt(length2)) : 0) : WEIGHT;
+    return;
+  }
+  let largest = f32x4.splat(0),
+    squares = largest;
+  const end = DIM << 2;
+  for (let i: usize = 0; i < end; i += 16) {
+    const c = f32x4.sub(v128.load(QUERY + i), v128.load(MEAN + i));
+    largest = f32x4.max(largest, f32x4.abs(c));
+    squares = f32x4.add(squares, f32x4.mul(c, c));
+  }
+  const peak = max<f32>(
+    max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)),
+    max<f32>(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)),
+  );
+  const limit: f32 = min<f32>(2047, <f32>0x7fffff00 / (<f32>127 * <f32>CODE_DIM));
+  // Manhattan codes are a common lattice of step SCALE; the query is rounded to it, far beyond the codes' range.
+  const step: f32 = isManhattan ? SCALE : peak > 0 ? peak / limit : 1;
+  const inverse = f32x4.splat(1 / step),
+    low = f32x4.splat(-16000),
+    high = f32x4.splat(16000);
+  for (let i: usize = 0; i < CODE_DIM; i += 8) {
+    const at = i << 2;
+    const a = f32x4.mul(f32x4.sub(v128.load(QUERY + at), v128.load(MEAN + at)), inverse);
+    const b = f32x4.mul(f32x4.sub(v128.load(QUERY + at, 16), v128.load(MEAN + at, 16)), inverse);
+    const x = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.min(f32x4.max(a, low), high)));
+    const y = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.min(f32x4.max(b, low), high)));
+    v128.store(QUERY16 + (i << 1), i16x8.narrow_i32x4_s(x, y));
+  }
+  queryBase = WEIGHT == 2 ? sumF32(squares) : 0;
+  queryScale = WEIGHT * step;
+}
