@@ -1,0 +1,62 @@
+/**
+ * A segment as plain data: what a thread needs to read it out of shared memory. Structured-cloneable, posted to every
+ * thread with the set of segments it belongs to; also written (without regions) into the manifest.
+ * Always: a descriptor never changes; a payload index built later makes a new descriptor with the same regions.
+ */
+import type { Region } from '@quiver/kernel';
+import type { PayloadFieldSchema } from '@quiver/model';
+import type { SegmentSchema } from './schema.ts';
+
+/**
+ * plain: fixed capacity, append-only, its vectors are scanned; the newest one is the head.
+ * sealed: built by merging; rows are compact and in id order; may have graphs and payload columns.
+ */
+export type SegmentKind = 'plain' | 'sealed';
+
+/** A graph over the rows of one dense vector, in its own part of the core region. */
+export interface GraphDescriptor {
+  readonly vector: string;
+  readonly m: number;
+  readonly efConstruct: number;
+  /** Offset from the start of the core region, and size with the threads' visited marks. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** What is stored of it. */
+  readonly persistedBytes: number;
+}
+
+/** A payload column over all rows of a segment; position-independent bytes in a region of its own. */
+export interface ColumnDescriptor {
+  /** Payload path */
+  readonly key: string;
+  readonly schema: PayloadFieldSchema;
+  readonly region: Region;
+  /** Used bytes of the region. */
+  readonly bytes: number;
+}
+
+export interface SegmentDescriptor {
+  /** Unique in the replica, never reused. */
+  readonly id: number;
+  readonly kind: SegmentKind;
+  /** Commit group that `born` and `death` are relative to. */
+  readonly baseGroup: number;
+  readonly capacityRows: number;
+  readonly capacityBlobBytes: number;
+  readonly schema: SegmentSchema;
+  /** Everything of fixed size for each row, and the graphs: see layout.ts. One arena, for the kernels. */
+  readonly core: Region;
+  /** Payloads, sparse vectors and multivectors; null when capacityBlobBytes is 0. */
+  readonly blob: Region | null;
+  readonly graphs: readonly GraphDescriptor[];
+  /** Null until payload columns were built; an empty list means built, none asked for. Sealed segments only. */
+  readonly columns: readonly ColumnDescriptor[] | null;
+}
+
+/** Every region that must be released when the segment is dropped. */
+export function regionsOf(segment: SegmentDescriptor): Region[] {
+  const regions = [segment.core];
+  if (segment.blob !== null) regions.push(segment.blob);
+  for (const column of segment.columns ?? []) regions.push(column.region);
+  return regions;
+}

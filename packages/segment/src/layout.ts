@@ -1,0 +1,86 @@
+/**
+ * The byte layout of a segment's core region: docs/formats/segment.md in code. A pure function of what a descriptor
+ * says, so that offsets are never stored. Always: parts start at multiples of 64; all that one kernel call reads
+ * (rows, born, death, presence, graph) is in this one region; what changes after a segment is closed (header, deaths)
+ * comes first, so that the rest can be written to disk as it is.
+ *
+ * | part | bytes |
+ * |---|---|
+ * | header | 64: u32 rows, dead rows, blob bytes used, blob bytes of dead rows |
+ * | death | u32 for each row, relative group, 0 = alive |
+ * | born | u32 for each row, relative group |
+ * | id | 4 u32 for each row, most significant first; a number has the low two |
+ * | id kind | u8 for each row: 0 number, 1 UUID |
+ * | version | f64 for each row |
+ * | payload | 2 u32 for each row: offset in the blob, bytes |
+ * | older | u32 for each row: row + 1 of the same id that came before, 0 = none |
+ * | id table | u32 for each slot (a power of two, at least twice the rows): newest row + 1, 0 = free |
+ * | each dense vector | presence bitset u32 words; rows at their stride |
+ * | each multi or sparse vector | presence bitset; 2 u32 for each row: offset in the blob, count |
+ * | each graph | as docs/formats/hnsw.md says |
+ */
+import { strideOf } from '@quiver/kernel';
+import type { SegmentSchema } from './schema.ts';
+
+export const headerBytes = 64;
+export const headerWords = { rows: 0, dead: 1, blobUsed: 2, blobDead: 3 } as const;
+
+export interface VectorLayout {
+  readonly present: number;
+  /** Rows of a dense vector, or (offset, count) pairs. */
+  readonly rows: number;
+  /** Bytes from row to row. */
+  readonly stride: number;
+}
+export interface CoreLayout {
+  readonly death: number;
+  readonly born: number;
+  readonly id: number;
+  readonly idKind: number;
+  readonly version: number;
+  readonly payload: number;
+  readonly older: number;
+  readonly table: number;
+  readonly tableSlots: number;
+  /** In the order of the schema. */
+  readonly vectors: readonly VectorLayout[];
+  /** End of all parts but the graphs. */
+  readonly bytes: number;
+}
+
+/** Where each part lies, as offsets from the start of the core region. */
+export function coreLayout(schema: SegmentSchema, capacityRows: number): CoreLayout {
+  let at = headerBytes;
+  const part = (bytes: number): number => {
+    const offset = at;
+    at += align64(bytes);
+    return offset;
+  };
+  const tableSlots = tableSlotsFor(capacityRows);
+  const fixed = {
+    death: part(4 * capacityRows),
+    born: part(4 * capacityRows),
+    id: part(16 * capacityRows),
+    idKind: part(capacityRows),
+    version: part(8 * capacityRows),
+    payload: part(8 * capacityRows),
+    older: part(4 * capacityRows),
+    table: part(4 * tableSlots),
+  };
+  const vectors = schema.vectors.map((vector) => {
+    const stride = vector.kind === 'dense' ? strideOf(vector.element, vector.dim) : 8;
+    const present = part(4 * Math.ceil(capacityRows / 32));
+    return { present, rows: part(stride * capacityRows), stride };
+  });
+  return { ...fixed, tableSlots, vectors, bytes: at };
+}
+
+export function align64(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}
+
+function tableSlotsFor(rows: number): number {
+  let slots = 16;
+  while (slots < 2 * rows) slots *= 2;
+  return slots;
+}

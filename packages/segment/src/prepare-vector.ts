@@ -1,0 +1,56 @@
+/**
+ * What the primary does to a vector once, before anything is stored: cosine vectors are normalised, values take the
+ * precision of their datatype. Everything later (log, replicas, recovery, merging) copies the result unchanged.
+ */
+import type { Vector } from '@quiver/model';
+import type { DenseSchema, MultiSchema, VectorSchema } from './schema.ts';
+
+/** Squared lengths below this are taken for zero, and lengths this near to 1 for 1, as Qdrant does. */
+const zeroBelow = 1.1920929e-7;
+
+/**
+ * The vector as it is stored. Byte vectors are cut towards zero and clamped (never normalised); float16 is rounded to
+ * half precision. Returns its own array, or `vector` itself when nothing changes.
+ */
+export function prepareVector(schema: VectorSchema, vector: Vector): Vector {
+  if (schema.kind === 'sparse' || vector.kind === 'sparse') return vector;
+  const values = prepareRows(schema, vector.values);
+  if (values === vector.values) return vector;
+  return vector.kind === 'dense' ? { kind: 'dense', values } : { kind: 'multi', dim: vector.dim, values };
+}
+
+/** The same over many rows of `dim` values, in a new array; `values` itself when the rows are stored as given. */
+export function prepareRows(schema: DenseSchema | MultiSchema, values: Float32Array): Float32Array {
+  const { datatype, dim } = schema;
+  const isCosine = schema.metric === 'cosine';
+  if (datatype === 'float32' && !isCosine) return values;
+  const out = values.slice();
+  if (datatype === 'uint8' || datatype === 'int8') {
+    const [low, high] = datatype === 'uint8' ? [0, 255] : [-128, 127];
+    for (let i = 0; i < out.length; i += 1) out[i] = Math.trunc(Math.min(Math.max(out[i]!, low), high));
+    return out;
+  }
+  if (isCosine) for (let at = 0; at < out.length; at += dim) normalise(out, at, dim);
+  if (datatype === 'float16') for (let i = 0; i < out.length; i += 1) out[i] = Math.f16round(out[i]!);
+  return out;
+}
+
+/** Scales values[at..at+dim-1] to length 1, in place; a zero vector stays zero. */
+export function normalise(values: Float32Array, at: number, dim: number): void {
+  let sum = 0;
+  for (let i = at; i < at + dim; i += 1) sum += values[i]! * values[i]!;
+  const length = Math.sqrt(sum);
+  if (sum < zeroBelow || Math.abs(length - 1) <= 1e-6) return;
+  for (let i = at; i < at + dim; i += 1) values[i] = values[i]! / length;
+}
+
+/** A query vector as the kernels take it: normalised when the rows are normalised floats. */
+export function prepareQuery(schema: DenseSchema | MultiSchema, values: Float32Array): Float32Array {
+  if (schema.datatype === 'float32' || schema.datatype === 'float16') {
+    if (schema.metric !== 'cosine') return values;
+    const out = values.slice();
+    for (let at = 0; at < out.length; at += schema.dim) normalise(out, at, schema.dim);
+    return out;
+  }
+  return prepareRows(schema, values);
+}

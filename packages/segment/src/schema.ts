@@ -1,0 +1,79 @@
+/**
+ * The vectors that the points of a segment may have, by name, as the engine stores them. Derived from a collection's
+ * configuration; plain data, part of every segment descriptor.
+ */
+import { strideOf, type Element, type Metric } from '@quiver/kernel';
+import {
+  denseVectors,
+  type CollectionParams,
+  type Datatype,
+  type Distance,
+  type VectorParams,
+} from '@quiver/model';
+
+export interface DenseSchema {
+  readonly kind: 'dense';
+  readonly name: string;
+  readonly dim: number;
+  readonly metric: Metric;
+  readonly datatype: Datatype;
+  /** What a row consists of; float16 vectors are rounded to half precision and stored as f32. */
+  readonly element: Element;
+}
+/** Rows of one size for each point, scored by MaxSim. Stored as f32 rows in the blob region. */
+export interface MultiSchema {
+  readonly kind: 'multi';
+  readonly name: string;
+  readonly dim: number;
+  readonly metric: Metric;
+  readonly datatype: Datatype;
+}
+export interface SparseSchema {
+  readonly kind: 'sparse';
+  readonly name: string;
+}
+export type VectorSchema = DenseSchema | MultiSchema | SparseSchema;
+
+export interface SegmentSchema {
+  /** Sorted by kind (dense, multi, sparse), then by name: the order of the byte layout. */
+  readonly vectors: readonly VectorSchema[];
+}
+
+const metricOf: Readonly<Record<Distance, Metric>> = {
+  Cosine: 'cosine',
+  Dot: 'dot',
+  Euclid: 'euclid',
+  Manhattan: 'manhattan',
+};
+
+export function segmentSchemaOf(params: CollectionParams): SegmentSchema {
+  const vectors: VectorSchema[] = [...denseVectors(params)].map(([name, vector]) =>
+    denseOrMulti(name, vector),
+  );
+  for (const name of Object.keys(params.sparse_vectors ?? {})) vectors.push({ kind: 'sparse', name });
+  return { vectors: vectors.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.name, b.name)) };
+}
+
+function denseOrMulti(name: string, params: VectorParams): DenseSchema | MultiSchema {
+  const datatype = params.datatype ?? 'float32';
+  const shape = { name, dim: params.size, metric: metricOf[params.distance], datatype };
+  if (params.multivector_config !== undefined) return { kind: 'multi', ...shape };
+  const element = datatype === 'uint8' ? 'u8' : datatype === 'int8' ? 'i8' : 'f32';
+  return { kind: 'dense', ...shape, element };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+export function vectorSchema(schema: SegmentSchema, name: string): VectorSchema | undefined {
+  return schema.vectors.find((vector) => vector.name === name);
+}
+
+/** Bytes of one row of every dense vector: what decides how many rows a plain segment takes. */
+export function denseRowBytes(schema: SegmentSchema): number {
+  let bytes = 0;
+  for (const vector of schema.vectors)
+    if (vector.kind === 'dense') bytes += strideOf(vector.element, vector.dim);
+  return bytes;
+}

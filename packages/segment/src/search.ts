@@ -1,0 +1,230 @@
+/**
+ * Searching one segment: plan, then an exact scan by chunks or one walk of the graph. Always: hits were visible at the
+ * group, pass the filter and have the vector; scores are exact, computed from the stored rows, as Qdrant reports them.
+ */
+import { openHnsw, type VectorIndex } from '@quiver/ann';
+import {
+  chunkRows,
+  compareScores,
+  createTopK,
+  foundIn,
+  subregion,
+  topKMax,
+  type ArenaDirectory,
+  type Found,
+  type SimdKernel,
+  type Visibility,
+} from '@quiver/kernel';
+import { assert, ClusterError, type Vector } from '@quiver/model';
+import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
+import { prepareQuery } from './prepare-vector.ts';
+import { searchMulti } from './search-multi.ts';
+import { searchSparse } from './search-sparse.ts';
+import type { SegmentReader } from './segment.ts';
+import { relativeGroup, type DenseView } from './segment-views.ts';
+import type { Steps } from './steps.ts';
+
+export interface SegmentSearch {
+  /** As the client gave it: normalised here when the metric asks for it. */
+  readonly vector: Vector;
+  /** Vector name; '' = unnamed. */
+  readonly name: string;
+  readonly k: number;
+  /** Beam width; null = as wide as the graph was built. */
+  readonly ef: number | null;
+  readonly exact: boolean;
+  /** KiB of vectors below which a filtered search scans. */
+  readonly fullScanThresholdKib: number;
+  /** Candidates rescored exactly, as a multiple of k; null = the index's own choice. */
+  readonly oversampling: number | null;
+  /** Bit = row, little-endian words, at least ceil(rowCount / 32) of them; null = all rows. */
+  readonly filter: Uint32Array | null;
+  /** Rows that pass the filter, counted or estimated; ignored without one. */
+  readonly passing: number;
+  /** ACORN's max_selectivity when the client set it. */
+  readonly filteredWalkBelow: number | null;
+}
+
+/** Nearest first: rows and reported scores. */
+export type Hits = Found;
+
+const noHits: Hits = { rows: new Uint32Array(0), scores: new Float32Array(0), count: 0 };
+
+/**
+ * @param group - absolute group that the query sees
+ * @throws ClusterError invalid_argument for an unknown name, another kind of vector or another dim
+ */
+export function* searchSegment(
+  reader: SegmentReader,
+  directory: ArenaDirectory,
+  request: SegmentSearch,
+  group: number,
+): Steps<Hits> {
+  const { descriptor, views } = reader;
+  const view = views.vectors.find((vector) => vector.schema.name === request.name);
+  if (view === undefined)
+    throw new ClusterError('invalid_argument', `Not existing vector name error: ${request.name}`);
+  const { vector } = request;
+  const rowCount = reader.rowCount();
+  if (rowCount === 0 || request.k === 0) return noHits;
+  assert(
+    request.filter === null || request.filter.length * 32 >= rowCount,
+    `filter of ${request.filter?.length ?? 0} words for ${rowCount} rows`,
+  );
+  if (view.kind === 'sparse') {
+    if (vector.kind !== 'sparse') throw wrongKind(request.name, 'sparse', vector.kind);
+    return yield* searchSparse(reader, view, { ...request, vector }, group);
+  }
+  if (view.kind === 'multi') {
+    if (vector.kind === 'sparse') throw wrongKind(request.name, 'multi', vector.kind);
+    return yield* searchMulti(reader, directory, view, { ...request, values: vector.values }, group);
+  }
+  if (vector.kind !== 'dense') throw wrongKind(request.name, 'dense', vector.kind);
+  if (vector.values.length !== view.schema.dim)
+    throw new ClusterError(
+      'invalid_argument',
+      `Vector dimension error: expected dim: ${view.schema.dim}, got ${vector.values.length}`,
+    );
+  const query = prepareQuery(view.schema, vector.values);
+  const visibility = visibilityOf(reader, group);
+  const kernel = directory.kernel(descriptor.core.arena);
+  if (planOf(reader, request) === 'scan')
+    return yield* scanDense(kernel, view, {
+      query,
+      k: request.k,
+      filter: request.filter,
+      visibility,
+      rowCount,
+    });
+  return walkGraph(reader, kernel, view, request, query, visibility);
+}
+
+/** How `searchSegment` would search; for explaining. */
+export function planOf(reader: SegmentReader, request: SegmentSearch): SearchPlan {
+  const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name);
+  const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
+  if (graph === undefined || view?.kind !== 'dense') return 'scan';
+  return planSearch({
+    hasGraph: true,
+    exact: request.exact,
+    rowCount: reader.rowCount(),
+    passing: request.filter === null ? null : request.passing,
+    k: request.k,
+    fullScanRows: rowsOfKib(request.fullScanThresholdKib, view.schema.dim),
+    filteredWalkBelow: request.filteredWalkBelow,
+  });
+}
+
+/** Null when every row of the segment is visible: a sealed segment without deaths. */
+function visibilityOf(reader: SegmentReader, group: number): Visibility | null {
+  const { descriptor, views } = reader;
+  // Deaths up to `group` were counted before `group` was published, so 0 here means none of them.
+  if (descriptor.kind === 'sealed' && reader.deadCount() === 0) return null;
+  return {
+    born: descriptor.core.offset + views.layout.born,
+    death: descriptor.core.offset + views.layout.death,
+    group: relativeGroup(descriptor.baseGroup, group),
+  };
+}
+
+interface DenseScan {
+  readonly query: Float32Array;
+  readonly k: number;
+  readonly filter: Uint32Array | null;
+  readonly visibility: Visibility | null;
+  readonly rowCount: number;
+}
+
+function* scanDense(kernel: SimdKernel, view: DenseView, scan: DenseScan): Steps<Hits> {
+  const { rowCount, filter } = scan;
+  const k = Math.min(scan.k, rowCount);
+  // More than a kernel's heap holds: whole stretches are ranked, then put together.
+  const stretch = k > topKMax ? topKMax : rowCount;
+  const parts: Hits[] = [];
+  for (let start = 0; start < rowCount; start += stretch) {
+    const end = Math.min(rowCount, start + stretch);
+    const top = createTopK(Math.min(k, topKMax));
+    const chunk = chunkRows(view.rows);
+    for (let from = start; from < end; from += chunk) {
+      const to = Math.min(end, from + chunk);
+      // Another query of this thread may have used the bitset since: each chunk brings its own part.
+      const address = filter === null ? 0 : copyFilter(kernel, filter, from, to);
+      const { visibility } = scan;
+      kernel.scan(
+        view.rows,
+        scan.query,
+        { from, to, visibility, filter: address, present: view.presentAddress },
+        top,
+      );
+      yield;
+    }
+    parts.push(foundIn(top, view.rows.metric));
+  }
+  return parts.length === 1 ? parts[0]! : joinHits(view, parts, k);
+}
+
+function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
+  const all = parts.flatMap((part) => Array.from(part.rows, (row, i) => ({ row, score: part.scores[i]! })));
+  all.sort((a, b) => compareScores(view.rows.metric, a.score, b.score) || a.row - b.row);
+  const best = all.slice(0, k);
+  return {
+    rows: Uint32Array.from(best, ({ row }) => row),
+    scores: Float32Array.from(best, ({ score }) => score),
+    count: best.length,
+  };
+}
+
+/** Copies the words of rows from..to-1 (`from` a multiple of 32) to scratch; returns the bitset's address. */
+function copyFilter(kernel: SimdKernel, filter: Uint32Array, from: number, to: number): number {
+  const { bitsetAddress } = kernel;
+  const [first, last] = [from >>> 5, (to + 31) >>> 5];
+  new Uint32Array(kernel.arena.memory.buffer, bitsetAddress + 4 * first, last - first).set(
+    filter.subarray(first, last),
+  );
+  return bitsetAddress;
+}
+
+function walkGraph(
+  reader: SegmentReader,
+  kernel: SimdKernel,
+  view: DenseView,
+  request: SegmentSearch,
+  query: Float32Array,
+  visibility: Visibility | null,
+): Hits {
+  const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name)!;
+  const { k, filter, oversampling } = request;
+  return openGraph(reader, kernel, view).search({
+    query,
+    k: Math.min(k, topKMax),
+    ef: Math.max(k, request.ef ?? graph.efConstruct),
+    ...(oversampling === null ? {} : { rescore: Math.ceil(k * oversampling) }),
+    visibility,
+    filter: filter === null ? 0 : copyFilter(kernel, filter, 0, reader.rowCount()),
+    walk: planOf(reader, request) === 'filtered_graph' ? 'filtered' : 'plain',
+  });
+}
+
+const opened = new WeakMap<SegmentReader, Map<string, VectorIndex>>();
+
+/** The index of a reader's graph, opened once. */
+function openGraph(reader: SegmentReader, kernel: SimdKernel, view: DenseView): VectorIndex {
+  let byName = opened.get(reader);
+  if (byName === undefined) {
+    byName = new Map();
+    opened.set(reader, byName);
+  }
+  const { name } = view.schema;
+  let index = byName.get(name);
+  if (index === undefined) {
+    const graph = reader.descriptor.graphs.find(({ vector }) => vector === name)!;
+    const region = subregion(reader.descriptor.core, graph.offset, graph.bytes);
+    index = openHnsw(kernel, region, view.rows);
+    byName.set(name, index);
+  }
+  return index;
+}
+
+function wrongKind(name: string, want: string, got: string): ClusterError {
+  return new ClusterError('invalid_argument', `vector "${name}" is ${want}, the query is ${got}`);
+}

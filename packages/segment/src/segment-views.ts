@@ -1,0 +1,132 @@
+/**
+ * Typed views over a segment's regions, in one thread, and the id table over them. Always: a view has the length of the
+ * capacity; what is above the published row count is not to be read.
+ */
+import type { ArenaDirectory, Rows } from '@quiver/kernel';
+import type { SegmentDescriptor } from './descriptor.ts';
+import { hashWords, type IdWords } from './id-words.ts';
+import { coreLayout, headerBytes, type CoreLayout } from './layout.ts';
+import type { DenseSchema, MultiSchema, SparseSchema } from './schema.ts';
+
+interface VectorViewBase {
+  /** Absolute address in the core's arena of the presence bitset. */
+  readonly presentAddress: number;
+  /** Bit = row, little-endian words. */
+  readonly present: Uint32Array<SharedArrayBuffer>;
+}
+export interface DenseView extends VectorViewBase {
+  readonly kind: 'dense';
+  readonly schema: DenseSchema;
+  /** As the kernels take them. */
+  readonly rows: Rows;
+}
+/** Vectors in the blob: count rows of a multivector, or count entries of a sparse vector. */
+export type BlobView = MultiView | SparseView;
+export interface MultiView extends VectorViewBase {
+  readonly kind: 'multi';
+  readonly schema: MultiSchema;
+  /** (offset, count) for each row */
+  readonly refs: Uint32Array<SharedArrayBuffer>;
+}
+export interface SparseView extends VectorViewBase {
+  readonly kind: 'sparse';
+  readonly schema: SparseSchema;
+  /** (offset, count) for each row */
+  readonly refs: Uint32Array<SharedArrayBuffer>;
+}
+export type VectorView = DenseView | BlobView;
+
+export interface SegmentViews {
+  readonly layout: CoreLayout;
+  readonly memory: WebAssembly.Memory;
+  readonly header: Uint32Array<SharedArrayBuffer>;
+  readonly death: Uint32Array<SharedArrayBuffer>;
+  readonly born: Uint32Array<SharedArrayBuffer>;
+  readonly id: Uint32Array<SharedArrayBuffer>;
+  readonly idKind: Uint8Array<SharedArrayBuffer>;
+  readonly version: Float64Array<SharedArrayBuffer>;
+  /** (offset, bytes) for each row */
+  readonly payload: Uint32Array<SharedArrayBuffer>;
+  readonly older: Uint32Array<SharedArrayBuffer>;
+  readonly table: Uint32Array<SharedArrayBuffer>;
+  /** In the order of the schema. */
+  readonly vectors: readonly VectorView[];
+  /** Empty when the segment has no blob. */
+  readonly blob: Uint8Array<SharedArrayBuffer>;
+}
+
+export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory): SegmentViews {
+  const { core, capacityRows, schema } = segment;
+  const layout = coreLayout(schema, capacityRows);
+  const buffer = directory.buffer(core.arena);
+  const words = (offset: number, count: number): Uint32Array<SharedArrayBuffer> =>
+    new Uint32Array(buffer, core.offset + offset, count);
+  const vectors = schema.vectors.map((vector, index): VectorView => {
+    const { present, rows, stride } = layout.vectors[index]!;
+    const base = {
+      presentAddress: core.offset + present,
+      present: words(present, Math.ceil(capacityRows / 32)),
+    };
+    const refs = vector.kind === 'dense' ? base.present : words(rows, 2 * capacityRows);
+    if (vector.kind === 'multi') return { ...base, kind: 'multi', schema: vector, refs };
+    if (vector.kind === 'sparse') return { ...base, kind: 'sparse', schema: vector, refs };
+    const { metric, element, dim } = vector;
+    const address = core.offset + rows;
+    return { ...base, kind: 'dense', schema: vector, rows: { metric, element, dim, stride, address } };
+  });
+  return {
+    layout,
+    memory: directory.arena(core.arena).memory,
+    header: words(0, headerBytes / 4),
+    death: words(layout.death, capacityRows),
+    born: words(layout.born, capacityRows),
+    id: words(layout.id, 4 * capacityRows),
+    idKind: new Uint8Array(buffer, core.offset + layout.idKind, capacityRows),
+    version: new Float64Array(buffer, core.offset + layout.version, capacityRows),
+    payload: words(layout.payload, 2 * capacityRows),
+    older: words(layout.older, capacityRows),
+    table: words(layout.table, layout.tableSlots),
+    vectors,
+    blob: segment.blob === null ? new Uint8Array(new SharedArrayBuffer(0)) : directory.bytes(segment.blob),
+  };
+}
+
+export function isPresent(view: VectorView, row: number): boolean {
+  return ((view.present[row >>> 5]! >>> (row & 31)) & 1) === 1;
+}
+
+/** The table slot of an id: where its newest row is, or the free slot where it would go. */
+export function slotOfId(views: SegmentViews, key: IdWords): number {
+  const { table, id, idKind } = views;
+  const mask = table.length - 1;
+  let slot = hashWords(key[0]!, key[1]!, key[2]!, key[3]!, key[4]!) & mask;
+  for (;;) {
+    // Atomic: a row seen here was written before its slot was.
+    const entry = Atomics.load(table, slot);
+    if (entry === 0) return slot;
+    const row = entry - 1;
+    const at = 4 * row;
+    if (
+      id[at + 3] === key[4] &&
+      id[at + 2] === key[3] &&
+      id[at + 1] === key[2] &&
+      id[at] === key[1] &&
+      idKind[row] === key[0]
+    )
+      return slot;
+    slot = (slot + 1) & mask;
+  }
+}
+
+/** Enters a row whose id columns are written; older rows of the id stay reachable behind it. */
+export function enterRow(views: SegmentViews, row: number, key: IdWords): void {
+  const slot = slotOfId(views, key);
+  views.older[row] = views.table[slot]!;
+  Atomics.store(views.table, slot, row + 1);
+}
+
+/** `group` relative to a base; groups before the base see what was there at the base. */
+export function relativeGroup(baseGroup: number, group: number): number {
+  const relative = group - baseGroup;
+  return relative < 0 ? 0 : relative;
+}
