@@ -53,7 +53,10 @@ async function load(url: string): Promise<void> {
   );
 }
 
+/** An update first: Qdrant stays grey after a restart until one starts its optimizers. */
 async function becomeGreen(url: string): Promise<void> {
+  const points = [{ id: 0, vector: vectorOf(0), payload: { group: 0, title: 'point 0' } }];
+  await request(url, 'PUT', `/collections/${name}/points?wait=true`, { points });
   for (let waitedMs = 0; waitedMs < 300_000; waitedMs += 500) {
     const reply = await fetch(`${url}/collections/${name}`);
     const body = (await reply.json()) as { result: { status: string } };

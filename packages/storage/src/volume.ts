@@ -78,10 +78,15 @@ export async function openVolume(
     const start = await verify(engine, place, options, env);
     const space = await watchSpace(options.measure, options.watermarks, env);
     return runVolume(engine, place, options, env, start, space);
-  } catch (error) {
+  } catch (cause) {
     await engine.close();
-    throw error;
+    if (cause instanceof StorageError) throw cause;
+    throw new StorageError('unavailable', `the volume cannot be opened: ${textOf(cause)}`, { cause });
   }
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 interface Start {
@@ -311,6 +316,9 @@ function runVolume(
         space.stop();
         try {
           if (!loop.poisoned) await anchorNow(true);
+        } catch (cause) {
+          // Nothing is lost: the next open takes it for an unclean stop and verifies.
+          throw new StorageError('unavailable', `the clean close cannot be noted: ${textOf(cause)}`, { cause });
         } finally {
           await engine.close();
         }

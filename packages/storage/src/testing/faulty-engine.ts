@@ -19,7 +19,7 @@ export interface FaultyDisk {
   /** The next write reaches the disk and is reported as failed. */
   failNextWriteAfterApplying(message: string): void;
   failNextAnchor(message: string): void;
-  /** Power goes: writes in flight are gone, `keepInFlight` keeps them although they were never acknowledged. */
+  /** Power goes, faults not yet met are forgotten: writes in flight are gone, `keepInFlight` keeps them although they were never acknowledged. */
   crash(options?: { readonly keepInFlight?: boolean }): void;
   /** Removes a batch from the middle or the end, as a dropped log record does. */
   dropBatch(index: number): void;
@@ -57,11 +57,12 @@ export function createFaultyDisk(): FaultyDisk {
       const engine: Engine = {
         ...reading,
         async write(given) {
+          // After a crash the writer is a ghost: what it does reaches nothing.
+          if (own !== generation) throw new Error('the machine is off');
           const writes = copy(given);
           inFlight.push(writes);
           await Promise.resolve();
           await Promise.resolve();
-          // After a crash the writer is a ghost: what it does reaches nothing.
           if (own !== generation) throw new Error('the machine is off');
           inFlight = inFlight.filter((other) => other !== writes);
           const now = fault;
@@ -108,6 +109,8 @@ export function createFaultyDisk(): FaultyDisk {
     },
     crash({ keepInFlight = false } = {}) {
       generation++;
+      fault = 'none';
+      anchorFault = undefined;
       if (doomedFrom !== undefined) batches = batches.slice(0, doomedFrom);
       doomedFrom = undefined;
       if (keepInFlight) batches.push(...inFlight);
