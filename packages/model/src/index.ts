@@ -74,4 +74,18 @@ export {
   type WalConfig,
 } from './collection.ts';
 export { parseJson, stringifyJson, type JsonObject, type JsonValue } from './json.ts';
+export { integerOf, isObject, numberOf, parsePayload, parsePayloadText } from './payload.ts';
+export {
+  deleteAtPath,
+  elementsOf,
+  formatJsonPath,
+  joinPaths,
+  mergeAtPath,
+  mergePayload,
+  parseJsonPath,
+  valuesAt,
+  type JsonPath,
+} from './json-path.ts';
+export { payloadSelection, selectPayload } from './payload-select.ts';
+export { formatDatetime, parseDatetime } from './datetime.ts';
 export { shardOfSlot, slotCount, slotOf } from './slot.ts';

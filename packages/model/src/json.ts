@@ -5,7 +5,7 @@ export interface JsonObject {
 }
 
 /** https://tc39.es/proposal-json-parse-with-source: in V8 since 11.4, not yet in TypeScript's library. */
-const { rawJSON } = JSON as unknown as { rawJSON(this: void, text: string): unknown };
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
 
 interface SourceContext {
   source?: string;
