@@ -44,9 +44,21 @@ export async function openLevelEngine(dir: string, options: LevelEngineOptions):
   }
   return {
     write: (writes) => db.batch(writes.map(levelWrite), { sync: true }),
-    get: (key) => db.get(key),
-    getSync: (key) => db.getSync(key),
-    pages: (range) => pages(db, range),
+    async get(key) {
+      try {
+        return await db.get(key);
+      } catch (cause) {
+        throw readFailure(dir, cause);
+      }
+    },
+    getSync(key) {
+      try {
+        return db.getSync(key);
+      } catch (cause) {
+        throw readFailure(dir, cause);
+      }
+    },
+    pages: (range) => pages(dir, db, range),
     compact: (from, to) => db.compactRange(from, to),
     close: () => db.close(),
   };
@@ -58,7 +70,11 @@ function levelWrite(write: EngineWrite): LevelWrite {
     : { type: 'del', key: write.key };
 }
 
-async function* pages(db: Level, range: EngineRange): AsyncGenerator<readonly Entry[], void, undefined> {
+async function* pages(
+  dir: string,
+  db: Level,
+  range: EngineRange,
+): AsyncGenerator<readonly Entry[], void, undefined> {
   const iterator = db.iterator({
     gte: range.from,
     lt: range.to,
@@ -69,7 +85,9 @@ async function* pages(db: Level, range: EngineRange): AsyncGenerator<readonly En
   });
   try {
     for (;;) {
-      const page = await iterator.nextv(pageEntriesMax);
+      const page = await iterator.nextv(pageEntriesMax).catch((cause: unknown) => {
+        throw readFailure(dir, cause);
+      });
       if (page.length === 0) return;
       yield page;
     }
@@ -79,16 +97,29 @@ async function* pages(db: Level, range: EngineRange): AsyncGenerator<readonly En
 }
 
 function openFailure(dir: string, cause: unknown): StorageError {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const text = inner instanceof Error ? inner.message : String(inner);
-  const code = typeof inner === 'object' && inner !== null && 'code' in inner ? String(inner.code) : '';
+  const { code, text } = described(cause);
   if (code === 'LEVEL_LOCKED')
     return new StorageError(
       'locked',
       `${dir} is in use: another process (a second server?) has it open; stop it or give this one another directory`,
       { cause },
     );
-  if (code === 'LEVEL_CORRUPTION' || /corruption|missing files/i.test(text))
-    return new StorageError('corruption', `${dir} cannot be opened: ${text}`, { cause });
-  return new StorageError('unavailable', `${dir} cannot be opened: ${text}`, { cause });
+  const corrupt = code === 'LEVEL_CORRUPTION' || /corruption|missing files/i.test(text);
+  return new StorageError(corrupt ? 'corruption' : 'unavailable', `${dir} cannot be opened: ${text}`, { cause });
+}
+
+function readFailure(dir: string, cause: unknown): StorageError {
+  const { code, text } = described(cause);
+  if (/NOT_OPEN/.test(code)) return new StorageError('closed', `${dir} is closed`, { cause });
+  const corrupt = code === 'LEVEL_CORRUPTION' || /corruption/i.test(text);
+  return new StorageError(corrupt ? 'corruption' : 'unavailable', `${dir} cannot be read: ${text}`, { cause });
+}
+
+/** What classic-level says: the code is on the error or on its cause. */
+function described(error: unknown): { code: string; text: string } {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return {
+    code: typeof inner === 'object' && inner !== null && 'code' in inner ? String(inner.code) : '',
+    text: inner instanceof Error ? inner.message : String(inner),
+  };
 }

@@ -129,6 +129,27 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
       await store.close();
     });
 
+    test('a large range delete may be cut short by a close, and the rest can be deleted after', async () => {
+      const { store, reopen } = await open();
+      const rows = 20_000;
+      await store.commit(Array.from({ length: rows }, (_, i) => put(`k${i}`, 'x'.repeat(50))));
+      const deleting = store.deleteRange(text('k'), text('l'));
+      deleting.catch(() => undefined);
+      while (store.stats.changes < rows + 2_000) await store.commit([put('a', '1')]);
+      await store.close();
+      const cut = await deleting.then(
+        () => undefined,
+        (error: unknown) => error as StorageError,
+      );
+      expect(cut?.code).toBe('closed');
+      if (reopen === undefined) return;
+      const again = await reopen();
+      expect((await all(again)).length).toBeLessThan(rows);
+      await again.deleteRange(text('k'), text('l'));
+      expect(await all(again)).toEqual([['a', '1']]);
+      await again.close();
+    });
+
     test('the volume’s own keys are neither writable nor seen, and an empty key is refused', async () => {
       const { store } = await open();
       await expect(store.commit([{ kind: 'put', key: Uint8Array.of(0xff, 1), value: text('') }])).rejects.toThrow(

@@ -55,13 +55,13 @@ export interface Volume extends Store {
   readonly opened: Opened;
   /** The newest durable group. */
   readonly lastGroup: number;
-  /** Gives back the space of what was deleted in a range; slow, in the background. */
-  compact(from: Uint8Array, to: Uint8Array): Promise<void>;
 }
 
 const anchorEveryMs = 1_000;
 const deleteBatchKeys = 1_024;
 const deletePauseMs = 5;
+/** A range delete of at least this many keys rewrites its tables, so that the disk gets the space back. */
+const compactRunKeys = 8 * deleteBatchKeys;
 const systemEnd = Uint8Array.of(systemPrefix);
 
 /**
@@ -168,6 +168,7 @@ function runVolume(
   let anchoring: Promise<void> = Promise.resolve();
   let anchorTimer: (() => void) | undefined;
   let closing: Promise<void> | undefined;
+  let compacting: Promise<void> = Promise.resolve();
   let scratch = Buffer.allocUnsafe(1 << 16);
 
   const loop = createCommitLoop(writeGroup, options.limits, (error) => {
@@ -262,6 +263,36 @@ function runVolume(
     }
   }
 
+  async function deleteRange(from: Uint8Array, to: Uint8Array): Promise<void> {
+    /** First keys of runs to compact: short ones, because closing has to wait for the one that is under way. */
+    const bounds = [from];
+    for (let deleted = 0; ; ) {
+      loop.assertUsable();
+      const keys: Uint8Array[] = [];
+      for await (const page of engine.pages({ from, to, limit: deleteBatchKeys }))
+        keys.push(...page.map(([key]) => key));
+      if (keys.length === 0) break;
+      space.admit(true);
+      await loop.submit(keys.map((key) => ({ kind: 'delete', key })));
+      deleted += keys.length;
+      if (deleted % compactRunKeys === 0) bounds.push(keys.at(-1)!);
+      if (keys.length < deleteBatchKeys) break;
+      await new Promise<void>((resolve) => env.after(deletePauseMs, resolve));
+    }
+    // Tombstones alone free nothing, and after a watermark was met the space is what the deletion was for.
+    if (bounds.length === 1) return;
+    bounds.push(to);
+    for (let i = 1; i < bounds.length; i++) await compactRun(bounds[i - 1]!, bounds[i]!);
+  }
+
+  /** A failure loses nothing: LevelDB comes by the range again by itself. */
+  function compactRun(from: Uint8Array, to: Uint8Array): Promise<void> {
+    compacting = compacting.then(async () => {
+      if (closing === undefined && !loop.poisoned) await engine.compact(from, to).catch(() => undefined);
+    });
+    return compacting;
+  }
+
   return {
     volumeId,
     opened: start.opened,
@@ -291,24 +322,7 @@ function runVolume(
       for await (const page of scanPages(range)) yield* page;
     },
     scanPages,
-    async deleteRange(from, to) {
-      loop.assertUsable();
-      const end = Buffer.compare(to, systemEnd) > 0 ? systemEnd : to;
-      for (;;) {
-        const keys: Uint8Array[] = [];
-        for await (const page of engine.pages({ from, to: end, limit: deleteBatchKeys }))
-          keys.push(...page.map(([key]) => key));
-        if (keys.length === 0) return;
-        space.admit(true);
-        await loop.submit(keys.map((key) => ({ kind: 'delete', key })));
-        if (keys.length < deleteBatchKeys) return;
-        await new Promise<void>((resolve) => env.after(deletePauseMs, resolve));
-      }
-    },
-    compact(from, to) {
-      loop.assertUsable();
-      return engine.compact(from, to);
-    },
+    deleteRange: (from, to) => deleteRange(from, Buffer.compare(to, systemEnd) > 0 ? systemEnd : to),
     close() {
       closing ??= (async () => {
         await loop.stop();
@@ -320,6 +334,8 @@ function runVolume(
           // Nothing is lost: the next open takes it for an unclean stop and verifies.
           throw new StorageError('unavailable', `the clean close cannot be noted: ${textOf(cause)}`, { cause });
         } finally {
+          // LevelDB may not be closed under a compaction that somebody waits for.
+          await compacting;
           await engine.close();
         }
       })();
