@@ -17,3 +17,17 @@ export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchSegment } from './search.ts';
 export type { Hits, SegmentSearch } from './search.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
+export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
+export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
+export { buildSealed, noRow } from './seal.ts';
+export type { SealProgress, SealResult } from './seal.ts';
+export { carryDeaths } from './carry-deaths.ts';
+export {
+  allocateStored,
+  finishLoad,
+  savedDeaths,
+  segmentLayoutVersion,
+  segmentParts,
+  storedSegment,
+} from './stored-segment.ts';
+export type { SegmentPart, StoredSegment } from './stored-segment.ts';

@@ -1,0 +1,163 @@
+/**
+ * Sizing a merge before it runs: on the control thread, in time that does not grow with the rows (but for presence
+ * bitsets). The control thread allocates what is planned; the build thread fills it (seal.ts).
+ */
+import { hnswBytes } from '@quiver/ann';
+import { segmentRowsMax, type ArenaPool, type Region } from '@quiver/kernel';
+import type { SegmentDescriptor } from './descriptor.ts';
+import { coreLayout, headerWords } from './layout.ts';
+import type { DenseSchema, SegmentSchema } from './schema.ts';
+import type { SegmentReader } from './segment.ts';
+
+export interface GraphParams {
+  /** 0 = no graph. */
+  readonly m: number;
+  readonly efConstruct: number;
+}
+
+export interface SealOptions {
+  /** Id of the new segment. */
+  readonly id: number;
+  /**
+   * Group the merge takes its snapshot at. REQUIRES: all rows and deaths of the inputs up to it are in place and none
+   * above it, which holds when it is the `applied` of this moment and no group is half applied.
+   */
+  readonly asOf: number;
+  readonly schema: SegmentSchema;
+  /** By vector name; a missing name gets no graph. */
+  readonly graphs: ReadonlyMap<string, GraphParams>;
+  /** KiB of vectors from which a graph is built; 0 = never. */
+  readonly indexingThresholdKib: number;
+  /** Threads of the process that search (scratch slots). */
+  readonly threads: number;
+}
+
+export interface SealPlan {
+  readonly options: SealOptions;
+  /** Ids of the inputs, in the order of the offset maps. */
+  readonly inputs: readonly number[];
+  /** Rows alive at `asOf`; when 0 there is nothing to build and the inputs are just dropped. */
+  readonly rows: number;
+  readonly coreBytes: number;
+  readonly blobBytes: number;
+  readonly graphs: SegmentDescriptor['graphs'];
+}
+
+/** REQUIRES: the inputs are closed (no further appends). */
+export function planSeal(inputs: readonly SegmentReader[], options: SealOptions): SealPlan {
+  let rows = 0;
+  let blobBytes = 0;
+  for (const { views } of inputs) {
+    const { header } = views;
+    rows += header[headerWords.rows]! - header[headerWords.dead]!;
+    blobBytes += header[headerWords.blobUsed]! - header[headerWords.blobDead]!;
+  }
+  const wanted = new Map<string, GraphParams>();
+  for (const vector of options.schema.vectors) {
+    const params = options.graphs.get(vector.name);
+    if (vector.kind !== 'dense' || params === undefined || params.m <= 0) continue;
+    const present = Math.min(rows, presentRows(inputs, vector));
+    if (isLargeEnough(present, vector.dim, options.indexingThresholdKib)) wanted.set(vector.name, params);
+  }
+  const { graphs, bytes } = placeGraphs(options.schema, rows, wanted, options.threads);
+  return {
+    options,
+    inputs: inputs.map(({ descriptor }) => descriptor.id),
+    rows,
+    coreBytes: bytes,
+    blobBytes,
+    graphs,
+  };
+}
+
+/** Qdrant's rule: KiB of f32 vectors, whatever the datatype. */
+export function isLargeEnough(rows: number, dim: number, thresholdKib: number): boolean {
+  return thresholdKib > 0 && rows > 0 && rows * dim * 4 >= thresholdKib * 1024;
+}
+
+/** Where the graphs lie behind the other parts of a core of `rows` rows. */
+export function placeGraphs(
+  schema: SegmentSchema,
+  rows: number,
+  wanted: ReadonlyMap<string, GraphParams>,
+  threads: number,
+): { graphs: SegmentDescriptor['graphs']; bytes: number } {
+  const graphs = [];
+  let at = coreLayout(schema, rows).bytes;
+  for (const vector of schema.vectors) {
+    const params = wanted.get(vector.name);
+    if (vector.kind !== 'dense' || params === undefined) continue;
+    const { bytes, persistedBytes } = graphSize(vector, rows, params.m, threads);
+    graphs.push({ vector: vector.name, ...graphParams(params), offset: at, bytes, persistedBytes });
+    at += bytes;
+  }
+  return { graphs, bytes: at };
+}
+
+function graphParams({ m, efConstruct }: GraphParams): GraphParams {
+  return { m: graphM(m), efConstruct: Math.min(4096, Math.max(1, efConstruct)) };
+}
+
+/** The graph's own limits. */
+function graphM(m: number): number {
+  return Math.min(512, Math.max(2, m));
+}
+
+function graphSize(
+  { dim, element }: DenseSchema,
+  count: number,
+  m: number,
+  threads: number,
+): { bytes: number; persistedBytes: number } {
+  const size = hnswBytes({ count, dim, element, m: graphM(m), threads });
+  return { bytes: Math.ceil(size.bytes / 64) * 64, persistedBytes: size.persistedBytes };
+}
+
+/** Rows with a vector, dead ones included. */
+function presentRows(inputs: readonly SegmentReader[], { name, dim }: DenseSchema): number {
+  let count = 0;
+  for (const reader of inputs) {
+    const view = reader.views.vectors.find(({ schema }) => schema.name === name);
+    if (view?.kind !== 'dense' || view.schema.dim !== dim) continue;
+    const rows = reader.rowCount();
+    for (let word = 0; word < Math.ceil(rows / 32); word += 1) count += popcount(view.present[word]!);
+  }
+  return count;
+}
+
+function popcount(word: number): number {
+  let v = word - ((word >>> 1) & 0x5555_5555);
+  v = (v & 0x3333_3333) + ((v >>> 2) & 0x3333_3333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
+
+/** Most rows one segment can have; a policy stays below it and below an arena's bytes. */
+export const sealedRowsMax = segmentRowsMax;
+
+/**
+ * Allocates the planned regions, unfilled. REQUIRES: plan.rows > 0. Give the descriptor to the build thread.
+ * @throws ArenaBudgetError, nothing stays allocated
+ */
+export function allocateSealed(pool: ArenaPool, plan: SealPlan): SegmentDescriptor {
+  const { id, asOf, schema } = plan.options;
+  const core = pool.allocate(plan.coreBytes, { dirty: true });
+  let blob: Region | null = null;
+  try {
+    if (plan.blobBytes > 0) blob = pool.allocate(plan.blobBytes, { dirty: true });
+  } catch (error) {
+    pool.release(core);
+    throw error;
+  }
+  return {
+    id,
+    kind: 'sealed',
+    baseGroup: asOf,
+    capacityRows: plan.rows,
+    capacityBlobBytes: plan.blobBytes,
+    schema,
+    core,
+    blob,
+    graphs: plan.graphs,
+    columns: null,
+  };
+}

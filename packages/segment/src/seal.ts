@@ -1,0 +1,232 @@
+/**
+ * Building a sealed segment out of closed ones, in the build thread: rows alive at the snapshot in id order, then a graph
+ * for each vector that the plan gives one. Always: only the target's regions are written; the inputs keep serving, and
+ * deaths that come meanwhile are carried over by the control thread (carry-deaths.ts) before the target is published.
+ */
+import { createHnsw } from '@quiver/ann';
+import { scratchBytesPerThread, subregion, type ArenaDirectory } from '@quiver/kernel';
+import { assert } from '@quiver/model';
+import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
+import { clearCore } from './plain-segment.ts';
+import { compareRows } from './id-order.ts';
+import { createIdWords } from './id-words.ts';
+import { headerWords } from './layout.ts';
+import type { SegmentDescriptor } from './descriptor.ts';
+import { openSegment } from './segment-reader.ts';
+import type { SegmentReader } from './segment.ts';
+import { enterRow, isPresent, type SegmentViews, type VectorView } from './segment-views.ts';
+import type { Steps } from './steps.ts';
+
+export interface SealProgress {
+  readonly stage: 'sort' | 'copy' | 'graph';
+  /** Rows (inputs in the first stage) done and to do in this stage. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface SealResult {
+  /** Rows written: what was planned. */
+  readonly rows: number;
+  /** By input: row of the input -> row of the target, or `noRow`. Transferable. */
+  readonly offsetMaps: readonly Uint32Array<ArrayBuffer>[];
+}
+
+/** Marks rows that have no place in the target. */
+export const noRow = 0xffff_ffff;
+
+/** Bytes and rows between two yields. */
+const bytesPerStep = 1 << 20;
+const rowsPerStep = 512;
+/** Rows inserted into a graph between two yields: a millisecond or two. */
+const graphRowsPerStep = 4;
+
+/**
+ * @param target - as `allocateSealed` made it
+ * @param seed - of the graphs' draws; equal inputs and seed give equal bytes
+ */
+export function* buildSealed(
+  target: SegmentDescriptor,
+  inputs: readonly SegmentReader[],
+  directory: ArenaDirectory,
+  seed: number,
+  onProgress: (progress: SealProgress) => void = () => undefined,
+): Steps<SealResult> {
+  const reader = openSegment(target, directory);
+  clearCore(reader.views);
+  const cursors: Cursor[] = [];
+  for (const input of inputs) {
+    cursors.push(createCursor(input, target));
+    onProgress({ stage: 'sort', done: cursors.length, total: inputs.length });
+    yield;
+  }
+  yield* copyRows(reader, cursors, onProgress);
+  for (const graph of target.graphs) yield* buildGraph(reader, directory, graph, seed, onProgress);
+  return { rows: reader.rowCount(), offsetMaps: cursors.map(({ offsets }) => offsets) };
+}
+
+/** One input, at its next visible row in id order. */
+interface Cursor {
+  readonly input: SegmentReader;
+  readonly offsets: Uint32Array<ArrayBuffer>;
+  /** The target's vectors in the input, by the target's order; undefined = the input does not know it. */
+  readonly vectors: readonly (VectorView | undefined)[];
+  row: number;
+  advance(): void;
+}
+
+function createCursor(input: SegmentReader, target: SegmentDescriptor): Cursor {
+  const order = input.idOrder();
+  let at = -1;
+  const cursor: Cursor = {
+    input,
+    offsets: new Uint32Array(input.rowCount()).fill(noRow),
+    vectors: target.schema.vectors.map((wanted) =>
+      input.views.vectors.find(
+        ({ schema }) =>
+          schema.name === wanted.name &&
+          schema.kind === wanted.kind &&
+          (schema.kind === 'sparse' || wanted.kind === 'sparse' || schema.dim === wanted.dim),
+      ),
+    ),
+    row: noRow,
+    advance() {
+      do at += 1;
+      while (at < order.length && !input.isVisible(order[at]!, target.baseGroup));
+      cursor.row = at < order.length ? order[at]! : noRow;
+    },
+  };
+  cursor.advance();
+  return cursor;
+}
+
+function* copyRows(
+  target: SegmentReader,
+  cursors: readonly Cursor[],
+  onProgress: (progress: SealProgress) => void,
+): Steps<void> {
+  const { views, descriptor } = target;
+  const total = descriptor.capacityRows;
+  const key = createIdWords();
+  let row = 0;
+  let work = 0;
+  for (;;) {
+    const cursor = lowest(cursors);
+    if (cursor === null) break;
+    assert(row < total, `more than the planned ${total} rows are alive`);
+    work += copyRow(descriptor, views, row, cursor);
+    key[0] = views.idKind[row]!;
+    key.set(views.id.subarray(4 * row, 4 * row + 4), 1);
+    enterRow(views, row, key);
+    assert(views.older[row] === 0, `id of row ${row} is alive twice`);
+    cursor.offsets[cursor.row] = row;
+    cursor.advance();
+    row += 1;
+    if (work < bytesPerStep && row % rowsPerStep !== 0) continue;
+    work = 0;
+    onProgress({ stage: 'copy', done: row, total });
+    yield;
+  }
+  assert(row === total, `${row} rows are alive, ${total} were planned`);
+  Atomics.store(views.header, headerWords.rows, row);
+}
+
+/** The cursor with the lowest id. Inputs are few (tens), so a look at each is cheaper than a heap. */
+function lowest(cursors: readonly Cursor[]): Cursor | null {
+  let best: Cursor | null = null;
+  for (const cursor of cursors) {
+    if (cursor.row === noRow) continue;
+    if (best === null || compareRows(cursor.input.views, cursor.row, best.input.views, best.row) < 0)
+      best = cursor;
+  }
+  return best;
+}
+
+/** Copies everything of a row but its place in the id table; returns the bytes copied. */
+function copyRow(
+  target: SegmentDescriptor,
+  to: SegmentViews,
+  row: number,
+  { input, row: source, vectors }: Cursor,
+): number {
+  const from = input.views;
+  const align = blobAlignment(target.schema);
+  to.born[row] = 0;
+  to.death[row] = 0;
+  to.version[row] = from.version[source]!;
+  to.idKind[row] = from.idKind[source]!;
+  for (let i = 0; i < 4; i += 1) to.id[4 * row + i] = from.id[4 * source + i]!;
+  const start = to.header[headerWords.blobUsed]!;
+  let at = start;
+  const copyPiece = (offset: number, bytes: number): void => {
+    to.blob.set(from.blob.subarray(offset, offset + bytes), at);
+    at += roundUp(bytes, align);
+  };
+  to.payload[2 * row] = at;
+  to.payload[2 * row + 1] = from.payload[2 * source + 1]!;
+  copyPiece(from.payload[2 * source]!, from.payload[2 * source + 1]!);
+  let copied = 64;
+  for (const [index, view] of to.vectors.entries()) {
+    const other = vectors[index];
+    if (other === undefined || !isPresent(other, source)) continue;
+    view.present[row >>> 5]! |= 1 << (row & 31);
+    if (view.kind === 'dense' && other.kind === 'dense') {
+      copyDense(to, view, row, from, other, source);
+      copied += view.rows.stride;
+    } else if (view.kind !== 'dense' && other.kind !== 'dense') {
+      const count = other.refs[2 * source + 1]!;
+      view.refs[2 * row] = at;
+      view.refs[2 * row + 1] = count;
+      copyPiece(
+        other.refs[2 * source]!,
+        pieceBytes(view.kind, view.kind === 'multi' ? view.schema.dim : 0, count),
+      );
+    }
+  }
+  to.header[headerWords.blobUsed] = at;
+  return copied + at - start;
+}
+
+function copyDense(
+  to: SegmentViews,
+  view: Extract<VectorView, { kind: 'dense' }>,
+  row: number,
+  from: SegmentViews,
+  other: Extract<VectorView, { kind: 'dense' }>,
+  source: number,
+): void {
+  const { stride } = view.rows;
+  assert(stride === other.rows.stride, `stride ${other.rows.stride} of an input, ${stride} of the target`);
+  const bytes = new Uint8Array(from.memory.buffer, other.rows.address + source * stride, stride);
+  new Uint8Array(to.memory.buffer, view.rows.address + row * stride, stride).set(bytes);
+}
+
+function* buildGraph(
+  reader: SegmentReader,
+  directory: ArenaDirectory,
+  graph: SegmentDescriptor['graphs'][number],
+  seed: number,
+  onProgress: (progress: SealProgress) => void,
+): Steps<void> {
+  const { descriptor, views } = reader;
+  const view = views.vectors.find(({ schema }) => schema.name === graph.vector);
+  assert(view?.kind === 'dense', `graph of vector "${graph.vector}", which is not dense`);
+  const builder = createHnsw(
+    directory.kernel(descriptor.core.arena),
+    subregion(descriptor.core, graph.offset, graph.bytes),
+    {
+      rows: view.rows,
+      count: descriptor.capacityRows,
+      m: graph.m,
+      threads: directory.arena(descriptor.core.arena).scratchBytes / scratchBytesPerThread,
+      efConstruct: graph.efConstruct,
+      seed,
+      present: view.presentAddress,
+    },
+  );
+  for (;;) {
+    const isComplete = builder.step(graphRowsPerStep);
+    onProgress({ stage: 'graph', done: builder.done, total: builder.total });
+    if (isComplete) return;
+    yield;
+  }
+}

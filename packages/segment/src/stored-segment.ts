@@ -1,0 +1,201 @@
+/**
+ * A closed segment on disk: a record for the manifest, and parts whose bytes are the regions' own, so that loading
+ * copies and builds nothing. Always: header and deaths are not among the parts; deaths are saved by themselves
+ * (`savedDeaths`) with every manifest; the blob store checks the parts' bytes. docs/formats/segment.md.
+ */
+import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
+import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
+import type { ColumnDescriptor, SegmentDescriptor, SegmentKind } from './descriptor.ts';
+import { coreLayout, headerWords } from './layout.ts';
+import type { SegmentSchema } from './schema.ts';
+import { placeGraphs } from './seal-plan.ts';
+import type { SegmentReader } from './segment.ts';
+import { blobBytesOfRow, openSegment } from './segment-reader.ts';
+
+/** Rises when layout.ts or a part's meaning changes. */
+export const segmentLayoutVersion = 1;
+
+/** Plain JSON for the manifest. */
+export interface StoredSegment {
+  readonly layoutVersion: number;
+  readonly id: number;
+  readonly kind: SegmentKind;
+  readonly baseGroup: number;
+  readonly rows: number;
+  readonly capacityRows: number;
+  readonly blobUsedBytes: number;
+  readonly schema: SegmentSchema;
+  readonly graphs: readonly {
+    readonly vector: string;
+    readonly m: number;
+    readonly efConstruct: number;
+    readonly persistedBytes: number;
+  }[];
+  readonly columns:
+    readonly { readonly key: string; readonly schema: PayloadFieldSchema; readonly bytes: number }[] | null;
+}
+
+/** One part: a name that is unique in the segment, and its bytes in shared memory, to be written or to be read into. */
+export interface SegmentPart {
+  readonly name: string;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+}
+
+/** REQUIRES: closed, no further appends. */
+export function storedSegment({ descriptor, views }: SegmentReader): StoredSegment {
+  const { id, kind, baseGroup, capacityRows, schema, graphs, columns } = descriptor;
+  return {
+    layoutVersion: segmentLayoutVersion,
+    id,
+    kind,
+    baseGroup,
+    rows: views.header[headerWords.rows]!,
+    capacityRows,
+    blobUsedBytes: views.header[headerWords.blobUsed]!,
+    schema,
+    graphs: graphs.map(({ vector, m, efConstruct, persistedBytes }) => ({
+      vector,
+      m,
+      efConstruct,
+      persistedBytes,
+    })),
+    columns:
+      columns === null
+        ? null
+        : columns.map(({ key, schema: field, bytes }) => ({ key, schema: field, bytes })),
+  };
+}
+
+/** The parts of a segment, the same list whether they are saved or loaded into freshly allocated regions. */
+export function segmentParts(
+  descriptor: SegmentDescriptor,
+  stored: StoredSegment,
+  directory: ArenaDirectory,
+): SegmentPart[] {
+  const { core, blob, graphs, columns, schema, capacityRows } = descriptor;
+  const layout = coreLayout(schema, capacityRows);
+  const coreBytes = directory.bytes(core);
+  const parts = [{ name: 'core', bytes: coreBytes.subarray(layout.born, layout.bytes) }];
+  for (const { vector, offset, persistedBytes } of graphs)
+    parts.push({ name: `graph/${vector}`, bytes: coreBytes.subarray(offset, offset + persistedBytes) });
+  if (blob !== null && stored.blobUsedBytes > 0)
+    parts.push({ name: 'blob', bytes: directory.bytes(blob).subarray(0, stored.blobUsedBytes) });
+  for (const column of columns ?? [])
+    parts.push({
+      name: `column/${column.key}`,
+      bytes: directory.bytes(column.region).subarray(0, column.bytes),
+    });
+  return parts;
+}
+
+/**
+ * Regions for a stored segment, on the control thread; fill `segmentParts` of it, then call `finishLoad`.
+ * @throws ArenaBudgetError; ClusterError corruption when the record is of another layout version
+ */
+export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: number): SegmentDescriptor {
+  if (stored.layoutVersion !== segmentLayoutVersion)
+    throw new ClusterError(
+      'corruption',
+      `segment ${stored.id} has layout ${stored.layoutVersion}, this version reads ${segmentLayoutVersion}`,
+    );
+  const wanted = new Map(stored.graphs.map(({ vector, m, efConstruct }) => [vector, { m, efConstruct }]));
+  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, wanted, threads);
+  for (const [index, graph] of graphs.entries())
+    if (graph.persistedBytes !== stored.graphs[index]?.persistedBytes)
+      throw new ClusterError(
+        'corruption',
+        `graph "${graph.vector}" of segment ${stored.id} is of another size`,
+      );
+  const taken: Region[] = [];
+  const allocate = (size: number): Region => {
+    const region = pool.allocate(size, { dirty: true });
+    taken.push(region);
+    return region;
+  };
+  try {
+    const core = allocate(bytes);
+    const blob = stored.blobUsedBytes > 0 ? allocate(stored.blobUsedBytes) : null;
+    const columns = stored.columns?.map((column): ColumnDescriptor => ({
+      ...column,
+      region: allocate(column.bytes),
+    }));
+    const { id, kind, baseGroup, capacityRows, schema } = stored;
+    return {
+      id,
+      kind,
+      baseGroup,
+      capacityRows,
+      capacityBlobBytes: stored.blobUsedBytes,
+      schema,
+      core,
+      blob,
+      graphs,
+      columns: columns ?? null,
+    };
+  } catch (error) {
+    for (const region of taken) pool.release(region);
+    throw error;
+  }
+}
+
+/**
+ * Completes a segment whose parts were read: header, deaths, scratch of the graphs.
+ * @param deaths - as `savedDeaths` gave them
+ */
+export function finishLoad(
+  descriptor: SegmentDescriptor,
+  stored: StoredSegment,
+  directory: ArenaDirectory,
+  deaths: Uint8Array,
+): SegmentReader {
+  const reader = openSegment(descriptor, directory);
+  const { header, death } = reader.views;
+  header.fill(0);
+  death.fill(0);
+  for (const { offset, bytes, persistedBytes } of descriptor.graphs)
+    directory.bytes(subregion(descriptor.core, offset, bytes)).fill(0, persistedBytes);
+  header[headerWords.blobUsed] = stored.blobUsedBytes;
+  applyDeaths(reader, stored, deaths);
+  Atomics.store(header, headerWords.rows, stored.rows);
+  return reader;
+}
+
+function applyDeaths({ descriptor, views }: SegmentReader, stored: StoredSegment, deaths: Uint8Array): void {
+  const bits = Math.ceil(stored.rows / 8);
+  if (deaths.length !== 0 && deaths.length !== bits)
+    throw new ClusterError(
+      'corruption',
+      `deaths of segment ${stored.id} are ${deaths.length} bytes, not ${bits}`,
+    );
+  let dead = 0;
+  let blobDead = 0;
+  for (const [index, byte] of deaths.entries()) {
+    if (byte === 0) continue;
+    for (let bit = 0; bit < 8; bit += 1) {
+      if (((byte >>> bit) & 1) === 0) continue;
+      const row = 8 * index + bit;
+      assert(row < stored.rows, `death of row ${row}, segment ${stored.id} has ${stored.rows}`);
+      // Any group of the time before the restart will do: every query comes after it.
+      views.death[row] = 1;
+      dead += 1;
+      blobDead += blobBytesOfRow(descriptor, views, row);
+    }
+  }
+  views.header[headerWords.dead] = dead;
+  views.header[headerWords.blobDead] = blobDead;
+}
+
+/** Rows dead at `group` as a bitset (bit = row), empty when there are none: saved with the manifest. */
+export function savedDeaths({ descriptor, views }: SegmentReader, group: number): Uint8Array {
+  const rows = views.header[headerWords.rows]!;
+  const relative = group - descriptor.baseGroup;
+  const bitset = new Uint8Array(Math.ceil(rows / 8));
+  let isAnyDead = false;
+  for (let row = 0; row < rows; row += 1) {
+    const dead = views.death[row]!;
+    if (dead === 0 || dead > relative) continue;
+    bitset[row >>> 3]! |= 1 << (row & 7);
+    isAnyDead = true;
+  }
+  return isAnyDead ? bitset : new Uint8Array(0);
+}
