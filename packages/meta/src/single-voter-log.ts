@@ -85,7 +85,8 @@ export async function openSingleVoterLog(options: SingleVoterLogOptions): Promis
   }
 
   const queue: Waiting[] = [];
-  let running: Promise<void> | null = null;
+  let running = false;
+  let settled: Promise<void> = Promise.resolve();
   let closed = false;
 
   async function run(): Promise<void> {
@@ -112,6 +113,8 @@ export async function openSingleVoterLog(options: SingleVoterLogOptions): Promis
       }
       if (bytesSinceSnapshot >= snapshotAfterBytes) await takeSnapshot();
     }
+    // In the same turn as the look at the queue: who appends next must find nobody running and start again.
+    running = false;
   }
 
   /** The new snapshot in, the old one and the entries it covers out, in one batch. A failure keeps the old. */
@@ -154,15 +157,15 @@ export async function openSingleVoterLog(options: SingleVoterLogOptions): Promis
           return;
         }
         queue.push({ entry, resolve, reject });
-        running ??= run().finally(() => (running = null));
-        running.catch((error: unknown) => {
-          for (const waiting of queue.splice(0)) waiting.reject(error);
-        });
+        if (running) return;
+        running = true;
+        // Rejects only on a broken invariant; nobody catches it, so that it ends the process.
+        settled = run();
       });
     },
     async close() {
       closed = true;
-      await running;
+      await settled;
     },
   };
 }

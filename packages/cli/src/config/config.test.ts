@@ -151,6 +151,12 @@ describe('refusals', () => {
     ]);
   });
 
+  test('help and version are answered whatever the configuration says', () => {
+    const cwd = folder({ 'config/local.yaml': 'nonsense: 1' });
+    expect(loadConfig(['--help'], {}, cwd).flags.help).toBe(true);
+    expect(loadConfig(['-V'], {}, cwd).flags.version).toBe(true);
+  });
+
   test('a promise this version cannot keep ends the start, its default does not', () => {
     expect(problems([], { QDRANT__SERVICE__ENABLE_TLS: 'true' })[0]).toContain(
       '`service.enable_tls` is not supported',

@@ -30,6 +30,11 @@ export function loadConfig(
   cwd: string,
 ): LoadedConfig {
   const flags = parseFlags(argv, env);
+  // Help must come also where the configuration is what is wrong.
+  if (flags.help || flags.version) {
+    const config = defaultsOf(configSchema) as unknown as Config;
+    return { config, warnings: [], origin: new Map(), flags };
+  }
   const problems: string[] = [];
   const settings: Setting[] = [];
   const readFile = (file: string, required: boolean): void => {
