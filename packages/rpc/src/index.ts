@@ -9,3 +9,4 @@ export type {
   WriteResult,
 } from './contract.ts';
 export type { AliasAction, MetaCommand, MetaEnvelope } from './meta-command.ts';
+export { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from './status.ts';
