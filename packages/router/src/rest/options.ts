@@ -1,0 +1,47 @@
+/** What the REST front end is given: limits, keys and the service's own reports. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Env } from '@quiver/env';
+import type { Log } from '@quiver/telemetry';
+
+export interface RestOptions {
+  /** null: no key is asked for */
+  readonly apiKey: string | null;
+  /** Lets read only. */
+  readonly readOnlyApiKey: string | null;
+  /** Second full key, for rotation. */
+  readonly altApiKey: string | null;
+  /** Largest accepted body, before and after decompression; Qdrant's default is 32 MiB. */
+  readonly bodyBytesMax: number;
+  readonly corsEnabled: boolean;
+  readonly env: Env;
+  readonly log: Log;
+  readonly metrics?: RestMetrics;
+  readonly service: ServiceReports;
+}
+
+export interface RestMetrics {
+  /** @param routeTemplate - "/collections/{collection_name}/points"; "unknown" for a path that is no route */
+  observe(method: string, routeTemplate: string, status: number, seconds: number): void;
+}
+
+export interface ServiceReports {
+  telemetry(query: TelemetryQuery): Promise<unknown>;
+  /** Prometheus text format. */
+  metricsText(): Promise<string>;
+  ready(): boolean;
+  readonly version: string;
+  /** 40 hex characters; left out when absent */
+  readonly commit?: string;
+}
+
+export interface TelemetryQuery {
+  /** 0..10 */
+  readonly detailsLevel: number;
+  readonly anonymize: boolean;
+}
+
+/** The listener of a node:http server; never throws, always answers. */
+export type RestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** `createRestHandler(api, options)` of app.ts. */
+export const bodyBytesMaxDefault = 32 * 1024 * 1024;
