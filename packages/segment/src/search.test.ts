@@ -1,0 +1,248 @@
+import { createRng, type Metric } from '@quiver/kernel';
+import type { Datatype, Distance, Vector } from '@quiver/model';
+import { expect, test } from 'vitest';
+import { prepareQuery } from './prepare-vector.ts';
+import { segmentSchemaOf, vectorSchema, type SegmentSchema } from './schema.ts';
+import { planOf, searchSegment, type SegmentSearch } from './search.ts';
+import { sparseDocumentCounts } from './search-sparse.ts';
+import type { SegmentReader } from './segment.ts';
+import { runSteps } from './steps.ts';
+import { createTestReplica, randomUnit, randomVectors, testId, type TestReplica } from './testing/replica.ts';
+
+function schemaOf(distance: Distance, datatype: Datatype, size = 20): SegmentSchema {
+  return segmentSchemaOf({
+    vectors: {
+      dense: { size, distance, datatype },
+      late: { size: 6, distance, multivector_config: { comparator: 'max_sim' } },
+    },
+    sparse_vectors: { words: {} },
+    shard_number: 1,
+    replication_factor: 1,
+    write_consistency_factor: 1,
+    on_disk_payload: false,
+  });
+}
+
+const plain: Omit<SegmentSearch, 'vector' | 'name' | 'k'> = {
+  ef: null,
+  exact: false,
+  fullScanThresholdKib: 10,
+  oversampling: null,
+  filter: null,
+  passing: 0,
+  filteredWalkBelow: null,
+};
+
+/** Larger is nearer, in double precision. */
+function nearness(metric: Metric, a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [dot, square, absolute, lengthA, lengthB] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < a.length; i += 1) {
+    dot += a[i]! * b[i]!;
+    square += (a[i]! - b[i]!) ** 2;
+    absolute += Math.abs(a[i]! - b[i]!);
+    lengthA += a[i]! ** 2;
+    lengthB += b[i]! ** 2;
+  }
+  if (metric === 'dot') return dot;
+  if (metric === 'cosine') return lengthA === 0 || lengthB === 0 ? 0 : dot / Math.sqrt(lengthA * lengthB);
+  return metric === 'euclid' ? -square : -absolute;
+}
+
+function reported(metric: Metric, value: number): number {
+  if (metric === 'euclid') return Math.sqrt(Math.abs(value));
+  return metric === 'manhattan' ? -value : value;
+}
+
+/** Scores of all hits that there are, nearest first, by plain loops over what the reader returns. */
+function oracle(
+  reader: SegmentReader,
+  name: string,
+  query: Vector,
+  group: number,
+  passes: (row: number) => boolean,
+): Map<number, number> {
+  const schema = vectorSchema(reader.descriptor.schema, name)!;
+  const scored: [row: number, near: number][] = [];
+  for (const row of reader.visibleRows(group)) {
+    const vector = reader.vector(row, name);
+    if (vector === null || !passes(row)) continue;
+    if (vector.kind === 'sparse' && query.kind === 'sparse') {
+      const values = new Map(Array.from(vector.indices, (index, i) => [index, vector.values[i]!]));
+      const shared = Array.from(query.indices, (index, i) => [values.get(index), query.values[i]!] as const);
+      if (shared.every(([value]) => value === undefined)) continue;
+      scored.push([row, shared.reduce((sum, [a, b]) => sum + (a ?? 0) * b, 0)]);
+    } else if (vector.kind !== 'sparse' && query.kind !== 'sparse' && schema.kind !== 'sparse') {
+      const values = prepareQuery(schema, query.values);
+      let sum = 0;
+      for (let at = 0; at < values.length; at += schema.dim) {
+        let best = -Infinity;
+        for (let from = 0; from < vector.values.length; from += schema.dim)
+          best = Math.max(
+            best,
+            nearness(
+              schema.metric,
+              values.subarray(at, at + schema.dim),
+              vector.values.subarray(from, from + schema.dim),
+            ),
+          );
+        sum += best;
+      }
+      scored.push([row, sum]);
+    }
+  }
+  scored.sort((a, b) => b[1] - a[1]);
+  const metric = schema.kind === 'sparse' ? 'dot' : schema.metric;
+  return new Map(scored.map(([row, near]) => [row, reported(metric, near)]));
+}
+
+function fill(replica: TestReplica, seed: number, points: number): void {
+  const rng = createRng(seed);
+  for (let i = 0; i < points; i += 1) {
+    const id = testId(rng.below(points));
+    if (rng.below(6) === 0) replica.remove(id);
+    else replica.upsert(id, '{}', scaled(randomVectors(rng, replica.schema), rng.below(2) === 0 ? 1 : 30));
+    if (rng.below(5) === 0) replica.publish();
+  }
+}
+
+/** Values of some size, so that byte vectors are not all zero. */
+function scaled(vectors: ReadonlyMap<string, Vector>, factor: number): ReadonlyMap<string, Vector> {
+  return new Map(
+    [...vectors].map(([name, vector]) => [name, { ...vector, values: vector.values.map((v) => v * factor) }]),
+  );
+}
+
+const cases: [Distance, Datatype][] = [
+  ['Cosine', 'float32'],
+  ['Dot', 'float32'],
+  ['Euclid', 'float32'],
+  ['Manhattan', 'float32'],
+  ['Cosine', 'uint8'],
+  ['Euclid', 'int8'],
+  ['Dot', 'float16'],
+];
+
+test.each(cases)('an exact search over %s %s returns the scores of plain loops', (distance, datatype) => {
+  const seed = 21;
+  const rng = createRng(seed);
+  const replica = createTestReplica(schemaOf(distance, datatype), 128);
+  fill(replica, seed, 400);
+  // Rows above the last group stay unseen.
+  const queries = (): [string, Vector][] => [
+    ['dense', { kind: 'dense', values: randomUnit(rng, 20).map((v) => v * 20) }],
+    ['late', { kind: 'multi', dim: 6, values: randomUnit(rng, 6 * (1 + rng.below(3))) }],
+    ['words', { kind: 'sparse', indices: Uint32Array.of(3, 7, 20, 33), values: randomUnit(rng, 4) }],
+  ];
+  let compared = 0;
+  for (let round = 0; round < 8; round += 1) {
+    if (round === 4) {
+      replica.publish();
+      replica.merge(new Map(), 0);
+    }
+    for (const [name, vector] of queries())
+      for (const reader of replica.segments) {
+        const words = Uint32Array.from({ length: Math.ceil(reader.rowCount() / 32) }, () => rng.u32());
+        const filter = round % 2 === 0 ? null : words;
+        const passes = (row: number): boolean =>
+          filter === null || ((words[row >>> 5]! >>> (row & 31)) & 1) === 1;
+        const want = oracle(reader, name, vector, replica.applied, passes);
+        const k = [1, 10, 1000][round % 3]!;
+        const request = { ...plain, vector, name, k, filter, passing: reader.rowCount() >> 1 };
+        const hits = runSteps(searchSegment(reader, replica.directory, request, replica.applied));
+        const best = [...want.values()].slice(0, k);
+        expect(hits.count, `seed ${seed} ${name}`).toBe(best.length);
+        for (let i = 0; i < hits.count; i += 1) {
+          const tolerance = 2e-4 * Math.max(1, Math.abs(best[i]!));
+          expect(Math.abs(hits.scores[i]! - best[i]!), `${name} place ${i}`).toBeLessThan(tolerance);
+          expect(Math.abs(hits.scores[i]! - want.get(hits.rows[i]!)!)).toBeLessThan(tolerance);
+          compared += 1;
+        }
+      }
+  }
+  expect(compared).toBeGreaterThan(500);
+});
+
+test('a graph search under deaths and filters finds what an exact search finds', () => {
+  const seed = 31;
+  const rng = createRng(seed);
+  const replica = createTestReplica(schemaOf('Cosine', 'float32'), 512);
+  for (let n = 0; n < 3000; n += 1)
+    replica.upsert(n, '{}', new Map([['dense', { kind: 'dense', values: randomUnit(rng, 20) }]]));
+  replica.upsert(9_999_999, '{}', new Map());
+  replica.publish();
+  replica.merge(new Map([['dense', { m: 16, efConstruct: 100 }]]), 1);
+  const sealed = replica.segments[0]!;
+  expect(sealed.descriptor.graphs.length).toBe(1);
+  for (let n = 0; n < 3000; n += 10) if (sealed.findAlive(n) >= 0) replica.remove(n);
+  replica.publish();
+  const used = new Set<string>();
+  let [found, wanted] = [0, 0];
+  for (let round = 0; round < 60; round += 1) {
+    const passOneIn = [1, 2, 4, 30][round % 4]!;
+    const filter = new Uint32Array(Math.ceil(sealed.rowCount() / 32));
+    let passing = 0;
+    for (let row = 0; row < sealed.rowCount(); row += 1) {
+      if (passOneIn > 1 && rng.below(passOneIn * 2) > 1) continue;
+      filter[row >>> 5]! |= 1 << (row & 31);
+      passing += 1;
+    }
+    const vector: Vector = { kind: 'dense', values: randomUnit(rng, 20) };
+    const request = {
+      ...plain,
+      vector,
+      name: 'dense',
+      k: 10,
+      filter: passOneIn === 1 ? null : filter,
+      passing,
+    };
+    const approximate = { ...request, ef: 64 };
+    used.add(planOf(sealed, approximate));
+    const exact = runSteps(
+      searchSegment(sealed, replica.directory, { ...request, exact: true }, replica.applied),
+    );
+    const hits = runSteps(searchSegment(sealed, replica.directory, approximate, replica.applied));
+    const expected = new Map(Array.from(exact.rows, (row, i) => [row, exact.scores[i]!]));
+    for (const [i, row] of hits.rows.entries()) {
+      expect(sealed.isVisible(row, replica.applied)).toBe(true);
+      if (expected.has(row)) expect(hits.scores[i]).toBeCloseTo(expected.get(row)!, 5);
+      if (request.filter !== null) expect((filter[row >>> 5]! >>> (row & 31)) & 1).toBe(1);
+    }
+    found += hits.rows.filter((row) => expected.has(row)).length;
+    wanted += exact.count;
+  }
+  expect([...used].sort()).toEqual(['filtered_graph', 'graph', 'scan']);
+  expect(found / wanted, `recall, seed ${seed}`).toBeGreaterThan(0.95);
+});
+
+test('document counts for IDF count visible rows that have the index', () => {
+  const replica = createTestReplica(schemaOf('Dot', 'float32'), 128);
+  fill(replica, 41, 300);
+  replica.publish();
+  const indices = Uint32Array.of(0, 5, 39, 100);
+  for (const reader of replica.segments) {
+    const { rows, counts } = runSteps(sparseDocumentCounts(reader, 'words', indices, replica.applied));
+    const sparse = [...reader.visibleRows(replica.applied)].flatMap((row) => {
+      const vector = reader.vector(row, 'words');
+      return vector?.kind === 'sparse' ? [vector] : [];
+    });
+    expect(rows).toBe(sparse.length);
+    expect([...counts]).toEqual(
+      [...indices].map((index) => sparse.filter((v) => v.indices.includes(index)).length),
+    );
+  }
+});
+
+test('a wrong name, kind or size of the query is refused', () => {
+  const replica = createTestReplica(schemaOf('Dot', 'float32'));
+  replica.upsert(1, '{}', new Map());
+  replica.publish();
+  const search = (name: string, vector: Vector): unknown =>
+    runSteps(searchSegment(replica.segments[0]!, replica.directory, { ...plain, vector, name, k: 1 }, 1));
+  const dense: Vector = { kind: 'dense', values: new Float32Array(20) };
+  expect(() => search('other', dense)).toThrow('Not existing vector name error: other');
+  expect(() => search('words', dense)).toThrow('is sparse');
+  expect(() => search('dense', { kind: 'dense', values: new Float32Array(3) })).toThrow(
+    'expected dim: 20, got 3',
+  );
+  expect(search('dense', dense)).toEqual({ rows: new Uint32Array(0), scores: new Float32Array(0), count: 0 });
+});
