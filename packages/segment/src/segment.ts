@@ -1,6 +1,11 @@
 /**
  * The read contract of a segment, for any thread. `group` is always an absolute commit-group number: the `applied`
- * value that a query loaded once. REQUIRES for queries: load the segment set first, then `applied`, and keep both.
+ * value that a query loaded once.
+ * REQUIRES for queries: `applied` is loaded while the set of segments is the current one: pin epoch E, have set E, load
+ * `applied`, and start over when the epoch is no longer E. (With an older set a point can be missed, its new row being
+ * in a head that the set lacks, or be seen twice, its death having been set in a merged segment only: both reproduced
+ * by visibility-stress.ts.) REQUIRES of the writer: a set with a new head is published before a group that uses it, and
+ * after a merge the new set before the next group.
  * Always: a reader holds views of shared memory and must not be used after its regions were released (pins).
  */
 import type { PointId, Vector, VectorsByName } from '@quiver/model';
