@@ -59,7 +59,13 @@ export type Condition =
   | { readonly kind: 'values_count'; readonly key: string; readonly range: Range }
   /** `{is_empty:{key}}` and `{key,is_empty:true}`; negated by `expected: false`. */
   | { readonly kind: 'is_empty'; readonly key: string; readonly expected: boolean }
-  | { readonly kind: 'is_null'; readonly key: string; readonly expected: boolean }
+  | {
+      readonly kind: 'is_null';
+      readonly key: string;
+      readonly expected: boolean;
+      /** The form `{key,is_null:true}`: an array that holds a null counts too, even without an index. */
+      readonly ofElements?: boolean;
+    }
   | { readonly kind: 'has_id'; readonly ids: readonly PointId[] }
   /** `''` is the unnamed vector */
   | { readonly kind: 'has_vector'; readonly name: string }

@@ -31,3 +31,25 @@ export {
   storedSegment,
 } from './stored-segment.ts';
 export type { SegmentPart, StoredSegment } from './stored-segment.ts';
+export { bitCount, Bitset } from './bitset.ts';
+export type { Check, FieldTest, FilterNode, PointFacts } from './filter-node.ts';
+export { canonicalKey, compileFilter, matchesFilter } from './filter-match.ts';
+export type { FilterPoint, PayloadSchema } from './filter-match.ts';
+export { evaluateFilter } from './filter-evaluate.ts';
+export type { FilterSource } from './filter-evaluate.ts';
+export { createFieldCache } from './field-cache.ts';
+export type { DecodedField, FieldCache } from './field-cache.ts';
+export { createSegmentFields, filterSource } from './filter-source.ts';
+export type { SegmentFields } from './filter-source.ts';
+export { estimateFilter } from './cardinality.ts';
+export { orderRows } from './order-by.ts';
+export type { OrderedRow } from './order-by.ts';
+export { countFacet } from './facet.ts';
+export type {
+  Cardinality,
+  ColumnSource,
+  CountedColumn,
+  FacetValue,
+  OrderedColumn,
+  PayloadColumn,
+} from './payload-index/column.ts';
