@@ -5,7 +5,7 @@
 import type { Vector } from '@quiver/model';
 import type { DenseSchema, MultiSchema, VectorSchema } from './schema.ts';
 
-/** Squared lengths below this are taken for zero, and lengths this near to 1 for 1, as Qdrant does. */
+/** Squared lengths below this are taken for zero, those within 1e-6 of 1 for 1, as Qdrant does. */
 const zeroBelow = 1.1920929e-7;
 
 /**
@@ -39,8 +39,8 @@ export function prepareRows(schema: DenseSchema | MultiSchema, values: Float32Ar
 export function normalise(values: Float32Array, at: number, dim: number): void {
   let sum = 0;
   for (let i = at; i < at + dim; i += 1) sum += values[i]! * values[i]!;
+  if (sum < zeroBelow || Math.abs(sum - 1) <= 1e-6) return;
   const length = Math.sqrt(sum);
-  if (sum < zeroBelow || Math.abs(length - 1) <= 1e-6) return;
   for (let i = at; i < at + dim; i += 1) values[i] = values[i]! / length;
 }
 

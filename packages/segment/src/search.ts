@@ -15,7 +15,7 @@ import {
   type SimdKernel,
   type Visibility,
 } from '@quiver/kernel';
-import { assert, ClusterError, type Vector } from '@quiver/model';
+import { ClusterError, type Vector } from '@quiver/model';
 import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import { searchMulti } from './search-multi.ts';
@@ -37,7 +37,7 @@ export interface SegmentSearch {
   readonly fullScanThresholdKib: number;
   /** Candidates rescored exactly, as a multiple of k; null = the index's own choice. */
   readonly oversampling: number | null;
-  /** Bit = row, little-endian words, at least ceil(rowCount / 32) of them; null = all rows. */
+  /** Bit = row, little-endian words; rows beyond them do not pass. Null = all rows. */
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
@@ -65,12 +65,8 @@ export function* searchSegment(
   if (view === undefined)
     throw new ClusterError('invalid_argument', `Not existing vector name error: ${request.name}`);
   const { vector } = request;
-  const rowCount = reader.rowCount();
+  const rowCount = coveredRows(reader, request.filter);
   if (rowCount === 0 || request.k === 0) return noHits;
-  assert(
-    request.filter === null || request.filter.length * 32 >= rowCount,
-    `filter of ${request.filter?.length ?? 0} words for ${rowCount} rows`,
-  );
   if (view.kind === 'sparse') {
     if (vector.kind !== 'sparse') throw wrongKind(request.name, 'sparse', vector.kind);
     return yield* searchSparse(reader, view, { ...request, vector }, group);
@@ -97,6 +93,12 @@ export function* searchSegment(
       rowCount,
     });
   return walkGraph(reader, kernel, view, request, query, visibility);
+}
+
+/** Rows that a search looks at: a head may have grown since the filter was evaluated, by rows the group cannot see. */
+function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number {
+  const rowCount = reader.rowCount();
+  return filter === null ? rowCount : Math.min(rowCount, 32 * filter.length);
 }
 
 /** How `searchSegment` would search; for explaining. */
@@ -200,7 +202,7 @@ function walkGraph(
     ef: Math.max(k, request.ef ?? graph.efConstruct),
     ...(oversampling === null ? {} : { rescore: Math.ceil(k * oversampling) }),
     visibility,
-    filter: filter === null ? 0 : copyFilter(kernel, filter, 0, reader.rowCount()),
+    filter: filter === null ? 0 : copyFilter(kernel, filter, 0, coveredRows(reader, filter)),
     walk: planOf(reader, request) === 'filtered_graph' ? 'filtered' : 'plain',
   });
 }

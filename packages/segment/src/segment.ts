@@ -35,7 +35,7 @@ export interface SegmentReader {
   version(row: number): number;
   /** Absolute group at which the row was published; for sealed segments the group of the merge (an upper bound). */
   bornGroup(row: number): number;
-  /** UTF-8 JSON object as stored; empty = no payload. A view of shared memory: TextDecoder needs a copy. */
+  /** UTF-8 JSON object as stored; empty = no payload. A view of shared memory. */
   payload(row: number): Uint8Array;
   payloadBytes(row: number): number;
   hasVector(row: number, name: string): boolean;
