@@ -1,0 +1,153 @@
+/**
+ * Request bodies into values: the lists of numbers at vector positions go straight to f32, objects under `payload`
+ * stay raw bytes, the rest is parsed as JSON with 64-bit integers.
+ * Always: for any body the outcome is that of JSON.parse (f32 = Math.fround of the f64), a cut payload is a valid JSON
+ * object, and no string of the body can pass for a mark. What is given out is valid until the next scan.
+ */
+import { Buffer, isUtf8 } from 'node:buffer';
+import { areaStart, ensureMemory, instantiateWire, type WireInstance } from './load-wasm.ts';
+import { parseExact, parseWithBigIntegers } from './exact-json.ts';
+
+export interface BodyScanner {
+  /**
+   * @param cutPayloads - leave objects under `payload` as bytes
+   * @returns the body; where a vector or payload was cut stands a mark (see `vectorOf`, `payloadOf`)
+   * @throws SyntaxError as JSON.parse; also for text that is not UTF-8 and for nesting beyond 127 levels
+   */
+  scan(chunks: readonly Uint8Array[], cutPayloads: boolean): unknown;
+  /** The numbers behind a mark, or null when the value is no mark of a vector. A view. */
+  vectorOf(value: unknown): Float32Array | null;
+  /** The object behind a mark as UTF-8 JSON, or null when the value is no mark of a payload. A view. */
+  payloadOf(value: unknown): Uint8Array | null;
+}
+
+const slackBytes = 64;
+const hardBytes = 4096 * 8;
+const headerBytes = 64;
+/** A memory larger than this is given back before the next body that does not need it. */
+const keepBytesMax = 64 * 1024 * 1024;
+const firstBodyBytes = 64 * 1024;
+const tooDeep = -2;
+
+const headerAt = areaStart;
+const hardsAt = headerAt + headerBytes;
+const bodyAt = hardsAt + hardBytes;
+
+interface Layout {
+  readonly capacity: number;
+  readonly vectorTable: number;
+  readonly payloadTable: number;
+  readonly text: number;
+  readonly floats: number;
+  readonly end: number;
+}
+
+/** Worst cases: `"payload":{}` (13 bytes) grows to 29; a cut list has 17 bytes or more; a number has 2. */
+function layoutFor(capacity: number): Layout {
+  const vectorTable = align(bodyAt + capacity + slackBytes);
+  const payloadTable = align(vectorTable + capacity / 2);
+  const text = align(payloadTable + capacity * 0.7);
+  const floats = align(text + capacity * 2.4 + slackBytes);
+  return { capacity, vectorTable, payloadTable, text, floats, end: floats + capacity * 2 + slackBytes };
+}
+
+function align(address: number): number {
+  return Math.ceil(address / 16) * 16;
+}
+
+export function createBodyScanner(): BodyScanner {
+  let layout = layoutFor(firstBodyBytes);
+  let wire: WireInstance = instantiateWire(layout.end);
+  let bytes = Buffer.from(wire.memory.buffer);
+  let words = new Uint32Array(wire.memory.buffer);
+  let floats = new Float32Array(wire.memory.buffer);
+  let vectorCount = 0;
+  let payloadCount = 0;
+
+  function reserve(length: number): void {
+    const shrink = layout.end > keepBytesMax && length <= firstBodyBytes;
+    if (length <= layout.capacity && !shrink) return;
+    layout = layoutFor(shrink ? firstBodyBytes : Math.max(length, layout.capacity * 2));
+    if (shrink) wire = instantiateWire(layout.end);
+    else ensureMemory(wire.memory, layout.end);
+    bytes = Buffer.from(wire.memory.buffer);
+    words = new Uint32Array(wire.memory.buffer);
+    floats = new Float32Array(wire.memory.buffer);
+  }
+
+  /** Numbers the module could not prove: the engine converts their text. */
+  function settleHard(count: number): void {
+    for (let i = 0; i < count; i += 1) {
+      const at = words[hardsAt / 4 + 2 * i]!;
+      let end = at;
+      while (bytes[end]! > 32 && bytes[end] !== 44 && bytes[end] !== 93) end += 1;
+      floats[words[hardsAt / 4 + 2 * i + 1]! / 4] = Number(bytes.latin1Slice(at, end));
+    }
+  }
+
+  function index(value: unknown, letter: string, count: number): number {
+    if (typeof value !== 'string' || value.charCodeAt(0) !== 1 || value[1] !== letter) return -1;
+    const found = Number(value.slice(2));
+    return found < count ? found : -1;
+  }
+
+  return {
+    scan(chunks, cutPayloads) {
+      vectorCount = 0;
+      payloadCount = 0;
+      let length = 0;
+      for (const chunk of chunks) length += chunk.length;
+      reserve(length);
+      let at = bodyAt;
+      for (const chunk of chunks) {
+        bytes.set(chunk, at);
+        at += chunk.length;
+      }
+      bytes.fill(0, at, at + slackBytes);
+      if (!isUtf8(bytes.subarray(bodyAt, at))) throw new SyntaxError('invalid unicode code point');
+      const { text, vectorTable, payloadTable } = layout;
+      const textLength = wire.exports.scan(
+        bodyAt,
+        length,
+        text,
+        layout.floats,
+        vectorTable,
+        payloadTable,
+        hardsAt,
+        headerAt,
+        cutPayloads ? 1 : 0,
+      );
+      if (textLength === tooDeep) throw new SyntaxError('recursion limit exceeded');
+      if (textLength < 0) return parseExact(bytes.utf8Slice(bodyAt, at), cutPayloads);
+      const header = headerAt / 4;
+      const isAscii = words[header + 4] === 0;
+      const left = isAscii
+        ? bytes.latin1Slice(text, text + textLength)
+        : bytes.utf8Slice(text, text + textLength);
+      let doc: unknown;
+      try {
+        doc = words[header + 3] === 1 ? parseWithBigIntegers(left) : JSON.parse(left);
+      } catch {
+        // For the position in the client's own text.
+        return parseExact(bytes.utf8Slice(bodyAt, at), cutPayloads);
+      }
+      settleHard(words[header + 2]!);
+      vectorCount = words[header]!;
+      payloadCount = words[header + 1]!;
+      return doc;
+    },
+    vectorOf(value) {
+      const i = index(value, 'v', vectorCount);
+      if (i < 0) return null;
+      const entry = layout.vectorTable / 4 + 2 * i;
+      const start = words[entry]! / 4;
+      return floats.subarray(start, start + words[entry + 1]!);
+    },
+    payloadOf(value) {
+      const i = index(value, 'p', payloadCount);
+      if (i < 0) return null;
+      const entry = layout.payloadTable / 4 + 2 * i;
+      return bytes.subarray(words[entry], words[entry + 1]);
+    },
+  };
+}
