@@ -1,4 +1,5 @@
 /** Deaths that reached the inputs of a merge while it ran, brought to its result. On the control thread. */
+import type { SealPlan } from './seal-plan.ts';
 import { noRow } from './seal.ts';
 import { killRow } from './plain-segment.ts';
 import type { SegmentReader } from './segment.ts';
@@ -10,6 +11,7 @@ import type { SegmentReader } from './segment.ts';
  * @returns deaths carried by this call
  */
 export function carryDeaths(
+  plan: SealPlan,
   inputs: readonly SegmentReader[],
   offsetMaps: readonly Uint32Array[],
   target: SegmentReader,
@@ -17,6 +19,8 @@ export function carryDeaths(
   const { baseGroup } = target.descriptor;
   let carried = 0;
   for (const [index, input] of inputs.entries()) {
+    // Most inputs lost nothing meanwhile: their columns need not be read.
+    if (input.deadCount() === plan.inputDeadRows[index]) continue;
     const offsets = offsetMaps[index]!;
     const { death } = input.views;
     const firstAfter = baseGroup - input.descriptor.baseGroup;

@@ -36,6 +36,8 @@ export interface SealPlan {
   readonly options: SealOptions;
   /** Ids of the inputs, in the order of the offset maps. */
   readonly inputs: readonly number[];
+  /** Deaths of each input at the snapshot. */
+  readonly inputDeadRows: readonly number[];
   /** Rows alive at `asOf`; when 0 there is nothing to build and the inputs are just dropped. */
   readonly rows: number;
   readonly coreBytes: number;
@@ -63,6 +65,7 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
   return {
     options,
     inputs: inputs.map(({ descriptor }) => descriptor.id),
+    inputDeadRows: inputs.map((reader) => reader.deadCount()),
     rows,
     coreBytes: bytes,
     blobBytes,

@@ -105,7 +105,7 @@ export function createTestReplica(schema: SegmentSchema, headRows = 64): TestRep
       const target = allocateSealed(pool, plan);
       const result = withBreaks(buildSealed(target, inputs, directory, 7), during);
       const sealed = openSegment(target, directory);
-      carryDeaths(inputs, result.offsetMaps, sealed);
+      carryDeaths(plan, inputs, result.offsetMaps, sealed);
       replica.segments = [sealed, ...replica.segments.filter((reader) => !inputs.includes(reader))];
       for (const input of inputs) for (const region of regionsOf(input.descriptor)) pool.release(region);
       return result;

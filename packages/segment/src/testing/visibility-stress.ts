@@ -127,7 +127,7 @@ export async function stressVisibility(options: StressOptions): Promise<StressRe
     let next = build.next();
     for (; next.done !== true; next = build.next()) updatePairs();
     const sealed = openSegment(target, directory);
-    carryDeaths(inputs, next.value.offsetMaps, sealed);
+    carryDeaths(plan, inputs, next.value.offsetMaps, sealed);
     segments = [sealed, ...segments.filter((reader) => !inputs.includes(reader))];
     const epoch = words[controlWords.epoch]!;
     publishSet();
