@@ -19,11 +19,14 @@ import {
   nextOf,
   queryFromRow,
   rowOf,
+  touchCodes,
 } from './graph';
 import { beamKey, descend, keyAt, nearestOfTable, nodeOf, size, walk } from './graph-walk';
 
 /** WORK holds the chosen nodes (u32[2048]) and then keys to choose from (u64[2049]). */
 const KEYS_AT: usize = 16_384;
+/** Keeps the touching loads alive. */
+let sink: u32 = 0;
 
 /** Of `count` ascending keys at `keys`, keeps those nearer to the base than to any kept one; nodes to `out`. */
 function choose(layer: i32, keys: usize, count: i32, limit: u32, out: usize): u32 {
@@ -58,6 +61,9 @@ function linkBack(layer: i32, base: u32, node: u32): void {
     store<u32>(links + (<usize>degree << 2), node);
     return;
   }
+  let sum: u32 = 0;
+  for (let i: u32 = 0; i < limit; i++) sum += touchCodes(rowOf(layer, load<u32>(links + (<usize>i << 2))));
+  sink += sum;
   const keys = WORK + KEYS_AT;
   const baseRow = rowOf(layer, base);
   let count = 0;

@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, queryFromVector, seen } from './graph';
+import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, errorOf, queryFromVector, seen, touchCodes } from './graph';
 import {
   beamKey,
   clearBeam,
@@ -13,7 +13,7 @@ import {
   takeNearest,
   walk,
 } from './graph-walk';
-import { addToTop, keyOf, ordered, replaceFarthest } from './key';
+import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
 import { LIST, OPEN, SCORES, TOP } from './scratch';
 import { visible } from './scan';
 import { distance } from './score';
@@ -23,6 +23,8 @@ const EXPANSION_MAX = 8192;
 /** Passing rows spread over the set that a filtered walk starts from, besides the entry. */
 const SEEDS: u32 = 32;
 const OPEN_MAX = 131_072;
+/** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
+const ERRORS: f32 = 3;
 
 let FILTER: usize = 0;
 let BORN: usize = 0;
@@ -45,11 +47,29 @@ function chainPasses(row: u32): bool {
   return false;
 }
 
-/** The beam's rows and their chains to LIST, nearest first, at most `limit`. */
-function listBeam(limit: i32, isChecked: bool): i32 {
-  let count = 0;
+/**
+ * Where candidates stop to be worth an exact distance: the estimate of the k-th and a few standard errors. A set whose
+ * rows differ by less than their codes can tell thus has more of them scored.
+ */
+// @ts-ignore: decorator
+@inline
+function boundFrom(kth: u64, row: u32): u32 {
+  return ordered(distanceOf(kth) + ERRORS * errorOf(row));
+}
+
+/** The beam's rows and their chains to LIST, nearest first: `limit` of them, or with limit 0 those worth it. */
+function listBeam(k: i32, limit: i32, isChecked: bool): i32 {
+  let count = 0,
+    bound: u32 = 0xffffffff;
+  const isOpen = limit == 0;
+  if (isOpen) limit = max(k, size);
   for (let i = 0; i < size && count < limit; i++) {
-    for (let row = nodeOf(keyAt(i)); row != NONE && count < limit; row = nextOf(row)) {
+    const key = keyAt(i);
+    if (isOpen && count >= k) {
+      if (bound == 0xffffffff) bound = boundFrom(key, nodeOf(key));
+      if (<u32>(key >> 32) > bound) break;
+    }
+    for (let row = nodeOf(key); row != NONE && count < limit; row = nextOf(row)) {
       if (isChecked && !passes(row)) continue;
       store<u32>(LIST + (<usize>count << 2), row);
       count++;
@@ -58,19 +78,24 @@ function listBeam(limit: i32, isChecked: bool): i32 {
   return count;
 }
 
-/** Exact distances of the `count` rows at LIST; the best k stay at TOP. */
-function rescore(count: i32, k: u32): u32 {
-  const bytes = MODE < 4 ? DIM << 2 : DIM;
+/** Starts the cache misses of the listed rows from..to-1 together. */
+function touchRows(from: i32, to: i32, bytes: usize): void {
   let sum: u32 = 0;
-  for (let i = 0; i < min(count, 64); i++) {
+  for (let i = from; i < to; i++) {
     const at = ROWS + <usize>load<u32>(LIST + (<usize>i << 2)) * ROW_STRIDE;
     for (let o: usize = 0; o < bytes; o += 64) sum += load<u32>(at + o);
   }
   sink += sum;
+}
+
+/** Exact distances of the `count` rows at LIST; the best k stay at TOP. */
+function rescore(count: i32, k: u32): u32 {
+  const bytes = MODE < 4 ? DIM << 2 : DIM;
   const block: usize = MODE < 4 ? 15 : 63;
   const padded = (DIM + block) & ~block;
   let held: u32 = 0;
   for (let i = 0; i < count; i++) {
+    if ((i & 15) == 0) touchRows(i, min(count, i + 16), bytes);
     const row = load<u32>(LIST + (<usize>i << 2));
     const key = keyOf(distance(MODE, ROWS + <usize>row * ROW_STRIDE, padded), row);
     if (held < k) {
@@ -168,11 +193,18 @@ function walkChecked(entry: u32, ef: i32): void {
   }
 }
 
-/** Rows of TOP, nearest first, to LIST. */
-function listTop(limit: i32): i32 {
-  const count = min(limit, topCount);
-  for (let i = 0; i < count; i++)
-    store<u32>(LIST + (<usize>i << 2), <u32>load<u64>(TOP + (<usize>i << 3)));
+/** Rows of TOP, nearest first, to LIST; as many as `listBeam` would. */
+function listTop(k: i32, limit: i32): i32 {
+  const count = limit == 0 ? topCount : min(limit, topCount);
+  let bound: u32 = 0xffffffff;
+  for (let i = 0; i < count; i++) {
+    const key = load<u64>(TOP + (<usize>i << 3));
+    if (limit == 0 && i >= k) {
+      if (i == k) bound = boundFrom(key, <u32>key);
+      if (<u32>(key >> 32) > bound) return i;
+    }
+    store<u32>(LIST + (<usize>i << 2), <u32>key);
+  }
   return count;
 }
 
@@ -187,6 +219,7 @@ function collectPassing(node: u32): i32 {
     if (neighbour == NONE || count >= EXPANSION_MAX) break;
     if (seen(neighbour)) continue;
     if (chainPasses(neighbour)) {
+      sink += touchCodes(neighbour);
       store<u32>(LIST + (<usize>count << 2), neighbour);
       count++;
       continue;
@@ -196,6 +229,7 @@ function collectPassing(node: u32): i32 {
       const far = load<u32>(second + (<usize>j << 2));
       if (far == NONE || count >= EXPANSION_MAX) break;
       if (!chainPasses(far) || seen(far)) continue;
+      sink += touchCodes(far);
       store<u32>(LIST + (<usize>count << 2), far);
       count++;
     }
@@ -259,12 +293,31 @@ export function searchGraph(
   const entry = entryRow();
   if (kind == 0) {
     walk(0, entry, ef);
-    return rescore(listBeam(rescoreCount, false), k);
+    return rescore(listBeam(k, rescoreCount, false), k);
   }
   if (kind == 1) {
     walkChecked(entry, ef);
-    return rescore(listTop(rescoreCount), k);
+    return rescore(listTop(k, rescoreCount), k);
   }
   walkFiltered(entry, ef);
-  return rescore(listBeam(rescoreCount, true), k);
+  return rescore(listBeam(k, rescoreCount, true), k);
+}
+
+/**
+ * Pushes all rows of from..to-1 that the bitset `present` has (0 = all) by their estimates into the heap of at most k keys
+ * at TOP, which holds `count`: for the builder, to see what the codes of a set are worth. Returns the new count.
+ */
+export function estimateTop(k: u32, from: u32, to: u32, present: usize, count: u32): u32 {
+  queryFromVector();
+  for (let row = from; row < to; row++) {
+    if (present != 0 && !((load<u8>(present + <usize>(row >> 3)) >> <u8>(row & 7)) & 1)) continue;
+    const key = keyOf(estimate(row), row);
+    if (count < k) {
+      addToTop(key, count);
+      count++;
+    } else if (key < load<u64>(TOP)) {
+      replaceFarthest(key, count);
+    }
+  }
+  return count;
 }

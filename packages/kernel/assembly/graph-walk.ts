@@ -98,6 +98,11 @@ export function collect(layer: i32, node: u32): i32 {
     store<u32>(LIST + (<usize>count << 2), neighbour);
     count++;
   }
+  // The node most likely to be expanded next: its links would be the one miss nothing overlaps with.
+  if (cursor < size) {
+    const next = linksOf(layer, nodeOf(keyAt(cursor)));
+    sum += load<u32>(next) + load<u32>(next, 64);
+  }
   sink += sum;
   return count;
 }
@@ -143,6 +148,13 @@ export function descend(layer: i32, from: u32): u32 {
   while (isMoving) {
     isMoving = false;
     const links = linksOf(layer, node);
+    let sum: u32 = 0;
+    for (let i: u32 = 0; i < M; i++) {
+      const neighbour = load<u32>(links + (<usize>i << 2));
+      if (neighbour == NONE) break;
+      sum += touchCodes(rowOf(layer, neighbour));
+    }
+    sink += sum;
     for (let i: u32 = 0; i < M; i++) {
       const neighbour = load<u32>(links + (<usize>i << 2));
       if (neighbour == NONE) break;

@@ -2,7 +2,7 @@
 // from codes of one byte an element. Layout of the header: packages/ann/src/hnsw/format.ts, docs/formats/hnsw.md.
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
-import { sumF32 } from './score';
+import { distance, distanceBetween, sumF32 } from './score';
 
 export const NONE: u32 = 0xffffffff;
 
@@ -31,6 +31,10 @@ let epoch: u32 = 0;
 
 /** Elements that estimates read: dim rounded up to 16. */
 let CODE_DIM: usize = 0;
+/** Bytes a walk reads of a row. */
+let WALK_BYTES: usize = 0;
+/** Walks read the f32 rows themselves: the builder found that codes cannot tell the set's neighbours apart. */
+let isExact: bool = false;
 let isByte: bool = false;
 let isUnsigned: bool = false;
 let isManhattan: bool = false;
@@ -38,6 +42,8 @@ let isManhattan: bool = false;
 let WEIGHT: f32 = 1;
 let queryBase: f32 = 0;
 let queryScale: f32 = 0;
+/** Standard error of an estimate for a row of step 1: rounding a row's elements errs by step / sqrt(12) each. */
+let queryError: f32 = 0;
 
 export function openGraph(header: usize, rows: usize, rowStride: usize, visited: usize): void {
   HEADER = header;
@@ -56,8 +62,9 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   const metric = MODE & 3;
   isManhattan = metric == 2;
   WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
-  CODES = isByte ? rows : header + load<u32>(header, 48);
-  CODE_STRIDE = isByte ? rowStride : <usize>load<u32>(header, 52);
+  isExact = load<u32>(header, 92) != 0;
+  CODES = isByte || isExact ? rows : header + load<u32>(header, 48);
+  CODE_STRIDE = isByte || isExact ? rowStride : <usize>load<u32>(header, 52);
   TERMS = header + load<u32>(header, 56);
   TERM_STRIDE = load<u32>(header, 60);
   LINKS = header + load<u32>(header, 64);
@@ -66,6 +73,7 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   MEAN = header + load<u32>(header, 76);
   SCALE = load<f32>(header, 84);
   CODE_DIM = (DIM + 15) & ~15;
+  WALK_BYTES = isExact ? CODE_DIM << 2 : CODE_DIM;
   epoch = load<u32>(visited);
 }
 
@@ -191,6 +199,7 @@ function differenceRows<T>(a: usize, b: usize): f32 {
 /** Estimated distance of the prepared query to a row. */
 export function estimate(row: u32): f32 {
   const codes = codesOf(row);
+  if (isExact) return distance(MODE, codes, CODE_DIM);
   if (isManhattan) {
     const sum = isUnsigned ? difference<u8>(QUERY16, codes) : difference<i8>(QUERY16, codes);
     return SCALE * sum;
@@ -203,6 +212,7 @@ export function estimate(row: u32): f32 {
 export function estimateRows(a: u32, b: u32): f32 {
   const x = codesOf(a),
     y = codesOf(b);
+  if (isExact) return distanceBetween(MODE, x, y, CODE_DIM);
   if (isManhattan) return SCALE * (isUnsigned ? differenceRows<u8>(x, y) : differenceRows<i8>(x, y));
   const dot = isUnsigned ? productRows<u8>(x, y) : productRows<i8>(x, y);
   return termOf(a) + termOf(b) - WEIGHT * stepOf(a) * stepOf(b) * dot;
@@ -212,9 +222,10 @@ export function estimateRows(a: u32, b: u32): f32 {
 // @ts-ignore: decorator
 @inline
 export function touchCodes(row: u32): u32 {
-  let at = codesOf(row),
+  const codes = codesOf(row),
+    end = codes + WALK_BYTES;
+  let at = codes & ~63,
     sum: u32 = 0;
-  const end = at + CODE_DIM;
   while (at < end) {
     sum += load<u32>(at);
     at += 64;
@@ -222,9 +233,13 @@ export function touchCodes(row: u32): u32 {
   return sum;
 }
 
-/** A row as the query: its own codes. */
+/** A row as the query: its own codes, or itself. */
 export function queryFromRow(row: u32): void {
   const codes = codesOf(row);
+  if (isExact) {
+    memory.copy(QUERY, codes, ROW_STRIDE);
+    return;
+  }
   for (let i: usize = 0; i < CODE_DIM; i += 8) {
     v128.store(
       QUERY16 + (i << 1),
@@ -237,8 +252,10 @@ export function queryFromRow(row: u32): void {
 
 /** Makes the codes' query out of QUERY (prepared by `prepareQuery`). Sums of products stay below 2^31 at any dim. */
 export function queryFromVector(): void {
+  queryError = 0;
+  if (isExact) return;
   if (isByte) {
-    // QUERY16 holds the integers already.
+    // QUERY16 holds the integers already, and nothing was rounded.
     let length2: f64 = 0;
     for (let i: usize = 0; i < DIM; i++) {
       const value = <f64>load<i16>(QUERY16 + (i << 1));
@@ -277,4 +294,10 @@ export function queryFromVector(): void {
   }
   queryBase = WEIGHT == 2 ? sumF32(squares) : 0;
   queryScale = WEIGHT * step;
+  queryError = isManhattan ? sqrt<f32>(<f32>DIM / 12) : WEIGHT * sqrt<f32>(sumF32(squares) / 12);
+}
+
+/** Standard error of the query's estimate for a row, as far as the row's codes are to blame. */
+export function errorOf(row: u32): f32 {
+  return queryError * stepOf(row);
 }

@@ -5,4 +5,4 @@ export { scanTop, scoreList, scoreRange } from './scan';
 export { openGraph } from './graph';
 export { encodeRows } from './encode';
 export { adopt, insertRow, insertUpper } from './graph-build';
-export { searchGraph } from './graph-search';
+export { estimateTop, searchGraph } from './graph-search';

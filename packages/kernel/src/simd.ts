@@ -26,6 +26,7 @@ export interface KernelExports {
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
   searchGraph(...numbers: number[]): number;
+  estimateTop(k: number, from: number, to: number, present: number, count: number): number;
 }
 
 /** The SIMD kernel; `exports` is for the graph kernels of `ann`, which share the instance and its scratch. */
@@ -33,6 +34,8 @@ export interface SimdKernel extends Kernel {
   readonly exports: KernelExports;
   /** Writes a query to scratch and prepares it for rows of this kind. */
   setQuery(rows: Rows, query: Float32Array): void;
+  /** Puts `top.count` keys into scratch, for a call that goes on from them. */
+  writeTop(top: TopK): void;
   /** Copies `top.count` keys that a call left in scratch. */
   readTop(top: TopK): void;
 }
@@ -63,6 +66,10 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     bitsetAddress: scratch.bitset,
     bitsetBytes: scratch.bitsetBytes,
     setQuery,
+
+    writeTop(best) {
+      if (best.count > 0) topView.set(best.heap.subarray(0, best.count));
+    },
 
     readTop(best) {
       best.heap.set(topView.subarray(0, best.count));

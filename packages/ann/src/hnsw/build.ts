@@ -3,7 +3,7 @@
  * the same rows, parameters and seed give the same bytes; when `step` has returned true every row that has the vector
  * can be reached from where searches start, or is equal to one that can.
  *
- * Stages: sample (mean and range) -> encode (codes of all rows) -> upper list -> the other rows -> reach (rows that no
+ * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
  * link leads to are adopted).
  */
 import {
@@ -15,6 +15,7 @@ import {
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
+import { codesDiscern } from './discernment.ts';
 import { headerBytes, layoutOf, magic, mMax, none, version, type HnswLayout } from './format.ts';
 import { viewGraph, type GraphView } from './graph-view.ts';
 import { Reach } from './reach.ts';
@@ -100,6 +101,8 @@ function* build(
     exports.encodeRows(from, Math.min(count, from + encodeShare));
     yield;
   }
+  if (rows.element === 'f32' && !(yield* codesDiscern(kernel, params, upper, open)))
+    new Uint32Array(buffer, region.offset, 64)[92 / 4] = 1;
   for (let node = 0; node < upper.length; node += 1) {
     open();
     exports.insertUpper(node, efConstruct);

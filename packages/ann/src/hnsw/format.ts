@@ -25,6 +25,7 @@
  * | 80 | persistedBytes u32 |
  * | 84 | scale f32: step of the Manhattan lattice, else 1 |
  * | 88 | presentCount u32: rows that have the vector |
+ * | 92 | walksRows u32: 1 = walks read the f32 rows, not the codes (see `discernment.ts`) |
  * | 96 + 4l | layerCounts u32, l = 1..8 |
  * | 160 + 4l | links of layer l: offset of u32[layerCounts[l]][m], l = 1..layerCount-1 |
  */

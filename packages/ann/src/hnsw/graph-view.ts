@@ -11,6 +11,8 @@ export interface GraphView {
   readonly isComplete: boolean;
   readonly persistedBytes: number;
   readonly presentCount: number;
+  /** Walks read the f32 rows, not the codes. */
+  readonly walksRows: boolean;
   readonly layerCounts: readonly number[];
   /** u32[count][m0] */
   readonly links: Uint32Array;
@@ -39,6 +41,7 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     isComplete: field(44) === 1,
     persistedBytes: field(80),
     presentCount: field(88),
+    walksRows: field(92) === 1,
     layerCounts,
     links: words(field(64), count * m0),
     upper: words(field(68), field(36)),

@@ -66,6 +66,27 @@ describe(`HNSW (QUIVER_SEED=${seed})`, () => {
     expect(checkHnsw(viewGraph(stage.kernel.arena.memory.buffer, stage.region)).problems).toEqual([]);
   });
 
+  test('groups tighter than the codes can tell apart are walked by the rows themselves', () => {
+    const rng = createRng(seed);
+    for (const metric of ['euclid', 'manhattan', 'dot'] as const) {
+      const vectors = clustered(rng, 4000, 24, 20, 0.003);
+      const stage = stageRows({ metric, vectors });
+      const index = buildIndex(stage);
+      const { buffer } = stage.kernel.arena.memory;
+      const graph = viewGraph(buffer, stage.region);
+      expect(checkHnsw(graph).problems).toEqual([]);
+      const queries = vectors.slice(0, 100).map((v) => v.map((value) => value + 0.003 * rng.normal()));
+      if (metric !== 'dot') expect(graph.walksRows).toBe(true);
+      expect(recallOf(index, stage.flat, queries)).toBeGreaterThanOrEqual(metric === 'dot' ? 0.9 : 0.95);
+    }
+    const ordinary = stageRows({
+      metric: 'euclid',
+      vectors: Array.from({ length: 2000 }, () => gaussian(rng, 24)),
+    });
+    buildIndex(ordinary);
+    expect(viewGraph(ordinary.kernel.arena.memory.buffer, ordinary.region).walksRows).toBe(false);
+  });
+
   test('thousands of copies of a few rows leave the graph whole and are all found', () => {
     const rng = createRng(seed);
     const distinct = Array.from({ length: 600 }, () => gaussian(rng, 16));

@@ -20,11 +20,6 @@ export function visitedAddress(
   return region.offset + at;
 }
 
-/** k and a few: the estimates of codes of one byte put the k nearest among about half as many again. */
-export function rescoreDefault(k: number): number {
-  return k + Math.max(6, k >> 1);
-}
-
 /**
  * Opens a complete graph in this thread.
  * @param rows - of the same arena as the region; the rows the graph was built over
@@ -41,8 +36,9 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
       const { query, k, visibility, filter, walk } = request;
       const top = createTopK(k);
       if (presentCount === 0) return foundIn(top, rows.metric);
-      const rescore = Math.min(topKMax, Math.max(k, request.rescore ?? rescoreDefault(k)));
-      const ef = Math.min(topKMax, Math.max(request.ef, rescore));
+      // 0 = as many as the error of the estimates asks for.
+      const rescore = request.rescore === undefined ? 0 : Math.min(topKMax, Math.max(k, request.rescore));
+      const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));
       const isChecked = visibility !== null || filter !== 0;
       const kind = !isChecked ? 0 : walk === 'filtered' && filter !== 0 ? 2 : 1;
       kernel.setQuery(rows, query);

@@ -1,0 +1,60 @@
+/**
+ * Whether codes of one byte can tell the neighbours of a set apart. In a set of tight groups that lie far from each other
+ * the rounding of a code is larger than the distances within a group; a walk by estimates would then wander at random
+ * among the group. Always: the answer depends on the rows and the seed only.
+ */
+import { createTopK, foundIn, readRow, type Rows, type SimdKernel } from '@quiver/kernel';
+
+/** Rows that are asked for their neighbours, out of the upper list (an even draw). */
+const askedCount = 16;
+const neighbourCount = 10;
+/** Estimates may misplace a neighbour by this many places: a walk's beam is wider than its answer. */
+const placesMax = 32;
+/** Share of the true neighbours that estimates must keep. */
+const keptShareMin = 0.97;
+const chunkRows = 4096;
+
+export interface DiscernParams {
+  readonly rows: Rows;
+  readonly count: number;
+  readonly present: number;
+}
+
+/**
+ * Compares, for a few rows, the exact neighbours with the nearest by estimate, over all rows.
+ * REQUIRES: all rows are encoded; `open` selects the graph in the kernel.
+ */
+export function* codesDiscern(
+  kernel: SimdKernel,
+  { rows, count, present }: DiscernParams,
+  upper: Uint32Array,
+  open: () => void,
+): Generator<undefined, boolean, undefined> {
+  let wanted = 0;
+  let kept = 0;
+  for (const asked of upper.subarray(0, askedCount)) {
+    const query = readRow(kernel.arena.memory, rows, asked).slice();
+    const exact = createTopK(neighbourCount);
+    const estimated = createTopK(placesMax);
+    for (let from = 0; from < count; from += chunkRows) {
+      const to = Math.min(count, from + chunkRows);
+      kernel.scan(rows, query, { from, to, visibility: null, filter: 0, present }, exact);
+      open();
+      kernel.setQuery(rows, query);
+      kernel.writeTop(estimated);
+      estimated.count = kernel.exports.estimateTop(placesMax, from, to, present, estimated.count);
+      kernel.readTop(estimated);
+      yield;
+    }
+    const near = foundIn(exact, rows.metric);
+    const found = foundIn(estimated, rows.metric).rows;
+    const scores = kernel.score(rows, query, found);
+    // A group of equal rows has no order to keep: whatever is as near as the last neighbour counts.
+    const last = near.scores[near.count - 1];
+    const isNear = new Set(near.rows);
+    const hits = found.reduce((sum, row, i) => sum + (isNear.has(row) || scores[i] === last ? 1 : 0), 0);
+    wanted += near.count;
+    kept += Math.min(near.count, hits);
+  }
+  return kept >= keptShareMin * wanted;
+}
