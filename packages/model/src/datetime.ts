@@ -1,7 +1,8 @@
 /** Datetimes of payloads and filters: RFC 3339 and the looser forms that Qdrant takes, all as microseconds since the epoch. */
 
+/** What chrono's lenient patterns take: short numbers, `T` or spaces, a zone only after seconds. */
 const pattern =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?$/;
+  /^([+-]\d{1,6}|\d{1,4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?\s*([Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
 
 /**
  * Microseconds since the epoch (UTC when no zone is given), or null when the text is no datetime.
@@ -13,7 +14,6 @@ export function parseDatetime(text: string): number | null {
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
   const days = daysFromCivil(Number(year), Number(month), Number(day));
   if (days === null) return null;
-  if (match[4] === undefined && match[8] !== undefined) return null;
   // A second of 60 is a leap second: chrono takes it.
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const offsetMinutes = zoneMinutes(zone);
@@ -24,7 +24,7 @@ export function parseDatetime(text: string): number | null {
 }
 
 function zoneMinutes(zone: string): number | null {
-  if (zone === 'Z' || zone === 'z') return 0;
+  if (zone === 'Z' || zone === 'z' || zone === 'UTC') return 0;
   const digits = zone.slice(1).replace(':', '');
   const [hours, minutes] = [Number(digits.slice(0, 2)), Number(digits.slice(2) || '0')];
   if (hours > 23 || minutes > 59) return null;

@@ -53,3 +53,4 @@ export type {
   OrderedColumn,
   PayloadColumn,
 } from './payload-index/column.ts';
+export { buildColumn, openColumn } from './payload-index/build-column.ts';

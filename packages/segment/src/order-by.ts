@@ -1,7 +1,6 @@
 /**
  * The first rows of a segment by the value of a payload key: from a column where there is one, from payloads otherwise.
- * Always: pairs come by value (in the direction asked for), equal values by ascending id; a row with several values
- * comes once for each.
+ * Always: pairs come by (value, id) in the direction asked for; a row comes once for each of its distinct values.
  */
 import {
   comparePointIds,
@@ -96,13 +95,15 @@ function* orderPayloads(
   for (let row = 0; row < source.rowCount; row += 1) {
     if (row % (decoded === null ? parsedPerStep : pairsPerStep) === 0) yield;
     if (!passes(source, passing, row)) continue;
+    const values = new Set<number | bigint>();
     for (const value of decoded?.valuesOf(row) ?? valuesAt(source.payload(row), path))
       forEachElement(value, (element) => {
         const scalar = indexedScalar(schema.data_type, element);
         if (typeof scalar !== 'number' && typeof scalar !== 'bigint') return;
-        if (startFrom !== null && (direction === 'asc' ? scalar < startFrom : scalar > startFrom)) return;
-        found.push({ row, id: source.id(row), value: scalar });
+        if (startFrom === null || (direction === 'asc' ? scalar >= startFrom : scalar <= startFrom))
+          values.add(scalar);
       });
+    for (const value of values) found.push({ row, id: source.id(row), value });
     if (found.length >= 4 * limit + pairsPerStep) found = sortPairs(found, direction).slice(0, limit);
   }
   return sortPairs(found, direction).slice(0, limit);
@@ -111,6 +112,6 @@ function* orderPayloads(
 function sortPairs(pairs: OrderedRow[], direction: 'asc' | 'desc'): OrderedRow[] {
   const sign = direction === 'asc' ? 1 : -1;
   return pairs.sort((a, b) =>
-    a.value < b.value ? -sign : a.value > b.value ? sign : comparePointIds(a.id, b.id),
+    a.value < b.value ? -sign : a.value > b.value ? sign : sign * comparePointIds(a.id, b.id),
   );
 }
