@@ -57,7 +57,9 @@ test('every row of a multivector is normalised by itself', () => {
   expect([...vector.values]).toEqual([Math.fround(0.6), Math.fround(0.8), 0, 1]);
 });
 
-test('a query is normalised for float rows, and cut for byte rows', () => {
+test('a query is normalised for float rows, rounded for half precision and cut for byte rows', () => {
+  const [half] = prepareQuery(schemaOf('cosine', 'float16', 2), Float32Array.of(1, 1));
+  expect(half).toBe(Math.f16round(Math.SQRT1_2));
   expect([...prepareQuery(schemaOf('cosine', 'float32', 2), Float32Array.of(0, 5))]).toEqual([0, 1]);
   expect([...prepareQuery(schemaOf('cosine', 'uint8', 2), Float32Array.of(0.5, 5.5))]).toEqual([0, 5]);
 });

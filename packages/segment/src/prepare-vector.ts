@@ -44,13 +44,7 @@ export function normalise(values: Float32Array, at: number, dim: number): void {
   for (let i = at; i < at + dim; i += 1) values[i] = values[i]! / length;
 }
 
-/** A query vector as the kernels take it: normalised when the rows are normalised floats. */
+/** A query vector as the kernels take it: prepared as the rows are (Qdrant casts queries to the datatype, too). */
 export function prepareQuery(schema: DenseSchema | MultiSchema, values: Float32Array): Float32Array {
-  if (schema.datatype === 'float32' || schema.datatype === 'float16') {
-    if (schema.metric !== 'cosine') return values;
-    const out = values.slice();
-    for (let at = 0; at < out.length; at += schema.dim) normalise(out, at, schema.dim);
-    return out;
-  }
   return prepareRows(schema, values);
 }

@@ -2,7 +2,14 @@
  * Exact search of multivectors by MaxSim: for each row of the query the nearest row of the point, summed. As in Qdrant,
  * Euclidean sums the negated squared distances and reports the root of the sum.
  */
-import { strideOf, type ArenaDirectory, type Metric, type Rows, type SimdKernel } from '@quiver/kernel';
+import {
+  readRow,
+  strideOf,
+  type ArenaDirectory,
+  type Metric,
+  type Rows,
+  type SimdKernel,
+} from '@quiver/kernel';
 import { ClusterError } from '@quiver/model';
 import { createBoundedTop } from './bounded-top.ts';
 import { prepareQuery } from './prepare-vector.ts';
@@ -42,11 +49,12 @@ export function* searchMulti(
   const query = prepareQuery(schema, values);
   const kernel = directory.kernel(blob.arena);
   const stride = strideOf('f32', dim);
+  const isByteCosine = metric === 'cosine' && (schema.datatype === 'uint8' || schema.datatype === 'int8');
   let work = 0;
   for (const row of candidateRows(reader, view, filter, group)) {
     const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
     const rows: Rows = { metric, element: 'f32', dim, stride, address: blob.offset + offset };
-    top.push(row, maxSim(kernel, rows, count, query));
+    top.push(row, maxSim(kernel, rows, count, query, isByteCosine));
     work += 1000 + query.length * count;
     if (work > elementsPerStep) {
       work = 0;
@@ -56,16 +64,33 @@ export function* searchMulti(
   return top.found((score) => reportedSum(metric, score));
 }
 
-/** Larger is nearer. */
-function maxSim(kernel: SimdKernel, rows: Rows, count: number, query: Float32Array): number {
+/** Larger is nearer. Byte rows are not stored normalised, so for them the dot products are divided by the lengths here. */
+function maxSim(
+  kernel: SimdKernel,
+  rows: Rows,
+  count: number,
+  query: Float32Array,
+  isByteCosine: boolean,
+): number {
   let sum = 0;
   for (let at = 0; at < query.length; at += rows.dim) {
-    const scores = kernel.scoreRange(rows, query.subarray(at, at + rows.dim), 0, count);
+    const one = query.subarray(at, at + rows.dim);
+    const scores = kernel.scoreRange(rows, one, 0, count);
+    const queryLength = isByteCosine ? lengthOf(one) : 1;
     let best = -Infinity;
-    for (const score of scores) best = Math.max(best, nearness(rows.metric, score));
+    for (const [row, score] of scores.entries()) {
+      const lengths = isByteCosine ? queryLength * lengthOf(readRow(kernel.arena.memory, rows, row)) : 1;
+      best = Math.max(best, lengths === 0 ? 0 : nearness(rows.metric, score) / lengths);
+    }
     sum += best;
   }
   return sum;
+}
+
+function lengthOf(values: Float32Array): number {
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  return Math.sqrt(sum);
 }
 
 function nearness(metric: Metric, score: number): number {

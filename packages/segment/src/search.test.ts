@@ -13,7 +13,7 @@ function schemaOf(distance: Distance, datatype: Datatype, size = 20): SegmentSch
   return segmentSchemaOf({
     vectors: {
       dense: { size, distance, datatype },
-      late: { size: 6, distance, multivector_config: { comparator: 'max_sim' } },
+      late: { size: 6, distance, datatype, multivector_config: { comparator: 'max_sim' } },
     },
     sparse_vectors: { words: {} },
     shard_number: 1,
