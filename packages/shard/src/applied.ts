@@ -1,0 +1,25 @@
+/**
+ * A replica's control block: the newest commit group that is visible. Always: rises only, stored after all rows and
+ * deaths of the group are in place; a query loads it once.
+ */
+export interface Applied {
+  readonly buffer: SharedArrayBuffer;
+  load(): number;
+  /** Control thread. */
+  publish(group: number): void;
+}
+
+export function createApplied(group: number): Applied {
+  const applied = openApplied(new SharedArrayBuffer(8));
+  applied.publish(group);
+  return applied;
+}
+
+export function openApplied(buffer: SharedArrayBuffer): Applied {
+  const words = new BigUint64Array(buffer);
+  return {
+    buffer,
+    load: () => Number(Atomics.load(words, 0)),
+    publish: (group) => void Atomics.store(words, 0, BigInt(group)),
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * Messages between the threads of a shard node, as plain data, and the port they travel over. A worker's MessagePort
+ * fits (`Port` of @quiver/env), and so does an inline port, which runs everything in one thread.
+ * Always: messages of one port arrive in order; a message that names a segment set or an arena is posted before the
+ * shared epoch that announces it rises.
+ */
+import type { Arena } from '@quiver/kernel';
+import type { ErrorCode, PayloadFieldSchema, WriteOperation } from '@quiver/model';
+import type { CollectionState, WriteResult } from '@quiver/rpc';
+import type { SealProgress, SealResult, SegmentDescriptor } from '@quiver/segment';
+
+/** One end of a channel. `In` is what arrives here. */
+export interface ShardPort<In, Out> {
+  /** What is in `transfer` moves to the other side. */
+  post(message: Out, transfer?: readonly ArrayBuffer[]): void;
+  /** Sets the one receiver and starts delivery. */
+  onMessage(receive: (message: In) => void): void;
+  /** Takes one queued message without yielding to the event loop; undefined when there is none. */
+  receiveNow(): In | undefined;
+}
+
+/** What a thread reads of one replica: its segments, newest data last, and its control block. */
+export interface SegmentSet {
+  readonly replica: number;
+  readonly collectionUuid: string;
+  /** The control block: see applied.ts. */
+  readonly control: SharedArrayBuffer;
+  readonly segments: readonly SegmentDescriptor[];
+}
+
+/** A failure as plain data; `clusterErrorFrom` makes the error again. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** Control thread -> serve thread. */
+export type ToServe =
+  | { readonly kind: 'arena'; readonly arena: Arena }
+  | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
+  /** The whole set of a replica; takes effect with `epoch`. */
+  | { readonly kind: 'segments'; readonly epoch: number; readonly set: SegmentSet }
+  | { readonly kind: 'drop_replica'; readonly epoch: number; readonly replica: number }
+  | { readonly kind: 'written'; readonly call: number; readonly result: WriteResult }
+  | { readonly kind: 'described'; readonly call: number; readonly state: CollectionState }
+  | { readonly kind: 'failed'; readonly call: number; readonly failure: Failure };
+
+/** Serve thread -> control thread. Vectors are prepared (normalised, cut to their datatype) by the sender. */
+export type ToControl =
+  | {
+      readonly kind: 'write';
+      readonly call: number;
+      readonly replica: number;
+      readonly collectionUuid: string;
+      readonly operation: WriteOperation;
+      /** 32 hex digits: a repeated write with the same one gets the first reply. */
+      readonly operationKey: string | null;
+    }
+  | {
+      readonly kind: 'describe';
+      readonly call: number;
+      readonly replica: number;
+      readonly collectionUuid: string;
+    }
+  | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };
+
+/** Control thread -> build thread. */
+export type ToBuild =
+  | { readonly kind: 'arena'; readonly arena: Arena }
+  | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
+  | {
+      readonly kind: 'build';
+      readonly task: number;
+      readonly inputs: readonly SegmentDescriptor[];
+      readonly target: SegmentDescriptor;
+      readonly seed: number;
+    }
+  | {
+      readonly kind: 'build_column';
+      readonly task: number;
+      readonly segment: SegmentDescriptor;
+      readonly field: string;
+      readonly schema: PayloadFieldSchema;
+    }
+  | { readonly kind: 'cancel'; readonly task: number };
+
+/** Build thread -> control thread. After `built`, `column` or `stopped` the thread reads none of the task's regions. */
+export type FromBuild =
+  | { readonly kind: 'progress'; readonly task: number; readonly progress: BuildProgress }
+  | { readonly kind: 'built'; readonly task: number; readonly result: SealResult }
+  | { readonly kind: 'column'; readonly task: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Cancelled (`failure` null) or failed. */
+  | { readonly kind: 'stopped'; readonly task: number; readonly failure: Failure | null }
+  | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };
+
+export interface BuildProgress {
+  readonly stage: SealProgress['stage'] | 'column';
+  readonly done: number;
+  readonly total: number;
+}

@@ -1,0 +1,134 @@
+/** Nearest neighbours over all segments of a replica: search each, merge, cut. */
+import type { ArenaDirectory } from '@quiver/kernel';
+import {
+  ClusterError,
+  denseVectors,
+  type CollectionRecord,
+  type PointId,
+  type QueryRequest,
+  type ScoredPoint,
+  type Vector,
+} from '@quiver/model';
+import { comparePointIds } from '@quiver/model';
+import {
+  Bitset,
+  evaluateFilter,
+  isLargeEnough,
+  searchSegment,
+  type FilterNode,
+  type SegmentReader,
+  type Steps,
+} from '@quiver/segment';
+import { recordMaker } from './records.ts';
+import type { OpenSegment, ReplicaView } from './replica-views.ts';
+
+interface Hit {
+  readonly reader: SegmentReader;
+  readonly row: number;
+  readonly id: PointId;
+  readonly score: number;
+}
+
+export function* searchNearest(
+  view: ReplicaView,
+  directory: ArenaDirectory,
+  collection: CollectionRecord,
+  request: QueryRequest,
+  filter: FilterNode | null,
+): Steps<ScoredPoint[]> {
+  if (request.query?.kind !== 'nearest') throw new Error('invariant broken: not a nearest query');
+  const { input } = request.query;
+  const excluded = input.kind === 'id' ? input.id : null;
+  const vector = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
+  const wanted = request.offset + request.limit;
+  const space = denseVectors(collection.config.params).get(request.using);
+  const isLargerBetter = space === undefined || space.distance === 'Cosine' || space.distance === 'Dot';
+  const fullScanThresholdKib =
+    space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold;
+  const { params } = request;
+  const isBest = (a: Hit, b: Hit): number =>
+    (isLargerBetter ? b.score - a.score : a.score - b.score) || comparePointIds(a.id, b.id);
+
+  let hits: Hit[] = [];
+  if (wanted > 0) {
+    for (const segment of view.segments) {
+      const { reader } = segment;
+      if (params.indexedOnly && isUnindexed(segment, collection, request.using)) continue;
+      let passing: Bitset | null = null;
+      if (filter !== null) {
+        const source = view.source(segment);
+        passing = new Bitset(source.rowCount);
+        yield* evaluateFilter(filter, source, passing);
+      }
+      const found = yield* searchSegment(
+        reader,
+        directory,
+        {
+          vector,
+          name: request.using,
+          k: excluded === null ? wanted : wanted + 1,
+          ef: params.hnswEf,
+          exact: params.exact,
+          fullScanThresholdKib,
+          oversampling: params.quantization?.oversampling ?? null,
+          filter: passing?.words ?? null,
+          passing: passing?.count() ?? 0,
+          filteredWalkBelow: params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? null) : null,
+        },
+        view.group,
+      );
+      for (let i = 0; i < found.count; i += 1) {
+        const score = found.scores[i]!;
+        if (!passesThreshold(score, request.scoreThreshold, isLargerBetter)) break;
+        const row = found.rows[i]!;
+        const id = reader.id(row);
+        if (id !== excluded) hits.push({ reader, row, id, score });
+      }
+      if (hits.length > 4 * wanted) hits = hits.sort(isBest).slice(0, wanted);
+    }
+  }
+  const recordOf = recordMaker(request.withPayload, request.withVector);
+  return hits
+    .sort(isBest)
+    .slice(request.offset, wanted)
+    .map(({ reader, row, score }) => ({ ...recordOf(reader, row), score, orderValue: null }));
+}
+
+/** Strict, as Qdrant's. */
+function passesThreshold(score: number, threshold: number | null, isLargerBetter: boolean): boolean {
+  if (threshold === null) return true;
+  return isLargerBetter ? score > threshold : score < threshold;
+}
+
+/** @throws ClusterError not_found */
+function vectorOf(view: ReplicaView, id: PointId, name: string): Vector {
+  const found = findRow(view, id);
+  if (found === null) throw new ClusterError('not_found', `No point with id ${id} found`);
+  const vector = found.reader.vector(found.row, name);
+  if (vector === null)
+    throw new ClusterError('not_found', `Vector with name ${JSON.stringify(name)} for point not found`);
+  return vector;
+}
+
+/** The visible row of a point; the newest segment first, where changed points are. */
+export function findRow(view: ReplicaView, id: PointId): { reader: SegmentReader; row: number } | null {
+  for (let i = view.segments.length - 1; i >= 0; i -= 1) {
+    const { reader } = view.segments[i]!;
+    const row = reader.find(id, view.group);
+    if (row >= 0) return { reader, row };
+  }
+  return null;
+}
+
+/** Large enough for a graph and without one yet: what `indexed_only` leaves out. */
+function isUnindexed(segment: OpenSegment, collection: CollectionRecord, name: string): boolean {
+  const { descriptor } = segment.reader;
+  if (descriptor.graphs.some((graph) => graph.vector === name)) return false;
+  const schema = descriptor.schema.vectors.find((vector) => vector.name === name);
+  const thresholdKib = collection.config.optimizer_config.indexing_threshold ?? 0;
+  return (
+    schema?.kind === 'dense' &&
+    thresholdKib > 0 &&
+    isLargeEnough(schema, segment.reader.rowCount(), thresholdKib)
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * What this thread knows of each replica: readers over its segments, opened when a set arrives, and the pin that keeps
+ * the memory of a set in use while any request of the thread reads it.
+ * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
+ */
+import type { ArenaDirectory } from '@quiver/kernel';
+import { ClusterError, type CollectionRecord } from '@quiver/model';
+import {
+  createSegmentFields,
+  filterSource,
+  openColumns,
+  openSegment,
+  type FilterSource,
+  type SegmentFields,
+  type SegmentReader,
+} from '@quiver/segment';
+import { openApplied, type Applied } from '../applied.ts';
+import type { SegmentSet, ToServe } from '../protocol.ts';
+import type { SharedState } from '../shared-state.ts';
+
+export interface OpenSegment {
+  readonly reader: SegmentReader;
+  readonly fields: SegmentFields;
+}
+
+/** One replica as one request sees it. */
+export interface ReplicaView {
+  readonly segments: readonly OpenSegment[];
+  /** The commit group that the request sees. */
+  readonly group: number;
+  source(segment: OpenSegment): FilterSource;
+}
+
+interface Replica {
+  readonly uuid: string;
+  readonly segments: readonly OpenSegment[];
+  readonly applied: Applied;
+}
+
+export interface ReplicaViews {
+  /** Takes a message of the control thread about arenas and sets; false when it is about something else. */
+  take(message: ToServe): boolean;
+  /** Runs `read` under a pin, over the newest set. @throws ClusterError not_found, unavailable */
+  reading<T>(collection: CollectionRecord, read: (view: ReplicaView) => Promise<T>): Promise<T>;
+}
+
+export function createReplicaViews(options: {
+  readonly directory: ArenaDirectory;
+  readonly shared: SharedState;
+  /** Handles all messages that wait on the port, now. */
+  readonly drain: () => void;
+  readonly onArenasDropped: (arenas: readonly number[]) => void;
+}): ReplicaViews {
+  const { directory, shared, drain } = options;
+  const replicas = new Map<number, Replica>();
+  /** Requests that run, by the epoch they began at. */
+  const running = new Map<number, number>();
+  let epoch = 0;
+
+  function open(set: SegmentSet): Replica {
+    const known = new Map(
+      (replicas.get(set.replica)?.segments ?? []).map((segment) => [segment.reader.descriptor.id, segment]),
+    );
+    const segments = set.segments.map((descriptor): OpenSegment => {
+      const before = known.get(descriptor.id);
+      const isSame =
+        before !== undefined &&
+        before.reader.descriptor.columns?.length === descriptor.columns?.length &&
+        sameRegions(before.reader.descriptor.columns, descriptor.columns);
+      if (isSame) return before;
+      const reader = openSegment(descriptor, directory);
+      return { reader, fields: createSegmentFields(reader, openColumns(descriptor, directory)) };
+    });
+    return { uuid: set.collectionUuid, segments, applied: openApplied(set.control) };
+  }
+
+  function updatePin(): void {
+    let lowest = 0;
+    for (const begun of running.keys()) if (lowest === 0 || begun < lowest) lowest = begun;
+    shared.pin(directory.thread, lowest);
+  }
+
+  function begin(): number {
+    const begun = Math.max(1, epoch);
+    running.set(begun, (running.get(begun) ?? 0) + 1);
+    updatePin();
+    if (shared.epoch() !== epoch) {
+      drain();
+      epoch = Math.max(epoch, 1);
+    }
+    return begun;
+  }
+
+  function end(begun: number): void {
+    const left = running.get(begun)! - 1;
+    if (left > 0) {
+      running.set(begun, left);
+      return;
+    }
+    running.delete(begun);
+    updatePin();
+  }
+
+  return {
+    take(message) {
+      switch (message.kind) {
+        case 'arena':
+          directory.add(message.arena);
+          return true;
+        case 'drop_arenas':
+          for (const arena of message.arenas) directory.drop(arena);
+          options.onArenasDropped(message.arenas);
+          return true;
+        case 'segments':
+          replicas.set(message.set.replica, open(message.set));
+          epoch = Math.max(epoch, message.epoch);
+          return true;
+        case 'drop_replica':
+          replicas.delete(message.replica);
+          epoch = Math.max(epoch, message.epoch);
+          return true;
+        default:
+          return false;
+      }
+    },
+    async reading(collection, read) {
+      const begun = begin();
+      try {
+        const replica = replicas.get(collection.replica);
+        if (replica === undefined || replica.uuid !== collection.uuid)
+          throw new ClusterError('not_found', `Collection \`${collection.name}\` doesn't exist!`);
+        // The set first, then the group: what the group shows is in the set.
+        const group = replica.applied.load();
+        return await read({
+          segments: replica.segments,
+          group,
+          source: ({ reader, fields }) => filterSource(reader, fields, group),
+        });
+      } finally {
+        end(begun);
+      }
+    },
+  };
+}
+
+type Columns = SegmentReader['descriptor']['columns'];
+
+function sameRegions(a: Columns | undefined, b: Columns): boolean {
+  return (a ?? []).every((column, i) => {
+    const other = b?.[i];
+    return (
+      other?.key === column.key &&
+      other.region.arena === column.region.arena &&
+      other.region.offset === column.region.offset
+    );
+  });
+}
