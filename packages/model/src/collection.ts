@@ -31,7 +31,7 @@ export type QuantizationConfig =
         query_encoding?: 'default' | 'binary' | 'scalar4bits' | 'scalar8bits';
       };
     }
-  | { turbo: { bits?: number; always_ram?: boolean; memory?: Memory } };
+  | { turbo: { bits?: 'bits1' | 'bits1_5' | 'bits2' | 'bits4'; always_ram?: boolean; memory?: Memory } };
 
 export interface VectorParams {
   /** 1..65536 */

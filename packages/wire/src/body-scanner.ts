@@ -81,7 +81,7 @@ export function createBodyScanner(): BodyScanner {
       const at = words[hardsAt / 4 + 2 * i]!;
       let end = at;
       while (bytes[end]! > 32 && bytes[end] !== 44 && bytes[end] !== 93) end += 1;
-      floats[words[hardsAt / 4 + 2 * i + 1]! / 4] = Number(bytes.latin1Slice(at, end));
+      floats[words[hardsAt / 4 + 2 * i + 1]! / 4] = Number(bytes.toString('latin1', at, end));
     }
   }
 
@@ -118,18 +118,18 @@ export function createBodyScanner(): BodyScanner {
         cutPayloads ? 1 : 0,
       );
       if (textLength === tooDeep) throw new SyntaxError('recursion limit exceeded');
-      if (textLength < 0) return parseExact(bytes.utf8Slice(bodyAt, at), cutPayloads);
+      if (textLength < 0) return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
       const header = headerAt / 4;
       const isAscii = words[header + 4] === 0;
       const left = isAscii
-        ? bytes.latin1Slice(text, text + textLength)
-        : bytes.utf8Slice(text, text + textLength);
+        ? bytes.toString('latin1', text, text + textLength)
+        : bytes.toString('utf8', text, text + textLength);
       let doc: unknown;
       try {
         doc = words[header + 3] === 1 ? parseWithBigIntegers(left) : JSON.parse(left);
       } catch {
         // For the position in the client's own text.
-        return parseExact(bytes.utf8Slice(bodyAt, at), cutPayloads);
+        return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
       }
       settleHard(words[header + 2]!);
       vectorCount = words[header]!;

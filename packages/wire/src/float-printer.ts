@@ -14,12 +14,12 @@ export function createFloatPrinter(): FloatPrinter {
     print(value) {
       builder.start();
       builder.float(value);
-      return builder.take().latin1Slice();
+      return builder.take().toString('latin1');
     },
     printAll(values) {
       builder.start();
       builder.floats(values);
-      return builder.take().latin1Slice();
+      return builder.take().toString('latin1');
     },
   };
 }

@@ -55,12 +55,12 @@ export function createReplyBuilder(): ReplyBuilder {
   }
   function ascii(text: string): void {
     reserve(text.length);
-    if (text.length > shortText) at += buffer.latin1Write(text, at);
+    if (text.length > shortText) at += buffer.write(text, at, 'latin1');
     else for (let i = 0; i < text.length; i += 1) buffer[at++] = text.charCodeAt(i);
   }
   function json(text: string): void {
     reserve(text.length * 3);
-    at += buffer.utf8Write(text, at);
+    at += buffer.write(text, at, 'utf8');
   }
 
   return {
