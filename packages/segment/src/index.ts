@@ -54,3 +54,10 @@ export type {
   PayloadColumn,
 } from './payload-index/column.ts';
 export { buildColumn, openColumn } from './payload-index/build-column.ts';
+export {
+  buildSegmentColumn,
+  openColumns,
+  placeColumn,
+  withColumn,
+  withoutColumn,
+} from './segment-columns.ts';

@@ -1,6 +1,8 @@
-import { createRng, type Rng } from '@quiver/kernel';
+import { ArenaDirectory, ArenaPool, createRng, type Rng } from '@quiver/kernel';
 import { comparePointIds, type PointId } from '@quiver/model';
 import { expect, test } from 'vitest';
+import { regionsOf } from './descriptor.ts';
+import { createPlainSegment } from './plain-segment.ts';
 import { segmentSchemaOf, type SegmentSchema } from './schema.ts';
 import { allocateStored, finishLoad, savedDeaths, segmentParts, storedSegment } from './stored-segment.ts';
 import type { SegmentReader } from './segment.ts';
@@ -176,4 +178,28 @@ test('a thousand segments made and dropped take the memory of one', () => {
   }
   expect(replica.model.size).toBe(71);
   expect(most).toBeLessThan(before * 20);
+});
+
+test('resident memory does not grow over a thousand segments that are made, filled and dropped', () => {
+  const directory = new ArenaDirectory(0);
+  const pool = new ArenaPool({ threads: 1, budgetBytes: 2 ** 28, onArena: (arena) => directory.add(arena) });
+  const rssBefore = process.memoryUsage.rss();
+  let filledBytes = 0;
+  for (let id = 1; id <= 1000; id += 1) {
+    const options = {
+      id,
+      capacityRows: 1000 + (id % 7) * 300,
+      blobBytes: 200_000 * (1 + (id % 3)),
+      baseGroup: 0,
+    };
+    const { descriptor } = createPlainSegment(pool, directory, schema, options);
+    for (const region of regionsOf(descriptor)) {
+      directory.bytes(region).fill(1);
+      filledBytes += region.bytes;
+      pool.release(region);
+    }
+  }
+  expect(filledBytes).toBeGreaterThan(600 << 20);
+  expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(200 << 20);
+  expect(pool.stats().usedBytes).toBe(0);
 });
