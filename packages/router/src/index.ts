@@ -11,3 +11,11 @@ export type {
   UpdateResult,
   WriteContext,
 } from './api.ts';
+export { createRestHandler } from './rest/app.ts';
+export type {
+  RestHandler,
+  RestMetrics,
+  RestOptions,
+  ServiceReports,
+  TelemetryQuery,
+} from './rest/options.ts';

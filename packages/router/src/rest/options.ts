@@ -43,5 +43,5 @@ export interface TelemetryQuery {
 /** The listener of a node:http server; never throws, always answers. */
 export type RestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** `createRestHandler(api, options)` of app.ts. */
+/** 32 MiB, as in Qdrant. */
 export const bodyBytesMaxDefault = 32 * 1024 * 1024;

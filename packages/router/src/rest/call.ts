@@ -1,0 +1,42 @@
+/** One REST request on its way through a route: what was matched and decoded, and what the route answers with. */
+import type { ReplyBuilder } from '@quiver/wire';
+import type { Access, Api, RequestContext, WriteContext } from '../api.ts';
+import type { Marks } from './decode/vector.ts';
+import type { ServiceReports } from './options.ts';
+
+export interface Call {
+  readonly api: Api;
+  readonly service: ServiceReports;
+  /** A segment of the path by its name in the template, percent-decoded. */
+  parameter(name: string): string;
+  readonly query: URLSearchParams;
+  /** The body, when the route has one. Read it and its marks before the first await: both are gone afterwards. */
+  readonly doc: unknown;
+  readonly marks: Marks;
+  readonly access: Access;
+  /** @param timeoutMs - null: the default */
+  context(timeoutMs: number | null): RequestContext;
+  writeContext(timeoutMs: number | null, wait: boolean): WriteContext;
+}
+
+/** Writes the `result` of the envelope. */
+export type WriteResult = (reply: ReplyBuilder) => void;
+
+export type Answer =
+  | { readonly kind: 'result'; readonly write: WriteResult }
+  | TextAnswer
+  | { readonly kind: 'json'; readonly value: unknown };
+export interface TextAnswer {
+  readonly kind: 'text';
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  /** "/collections/{collection_name}/points" */
+  readonly template: string;
+  readonly hasBody: boolean;
+  /** May throw; what it throws becomes the error answer. */
+  readonly run: (call: Call) => Answer | Promise<Answer>;
+}
