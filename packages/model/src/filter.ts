@@ -57,14 +57,15 @@ export type Condition =
       readonly interiors: readonly (readonly GeoPoint[])[];
     }
   | { readonly kind: 'values_count'; readonly key: string; readonly range: Range }
-  /** `{is_empty:{key}}` and `{key,is_empty:true}`; negated by `expected: false`. */
-  | { readonly kind: 'is_empty'; readonly key: string; readonly expected: boolean }
+  /**
+   * `{is_empty:{key}}` and, with `ofField`, `{key,is_empty:expected}`: the second holds if any value at the path is (or
+   * is not) empty, and its `is_null` takes an array that holds a null.
+   */
   | {
-      readonly kind: 'is_null';
+      readonly kind: 'is_empty' | 'is_null';
       readonly key: string;
       readonly expected: boolean;
-      /** The form `{key,is_null:true}`: an array that holds a null counts too, even without an index. */
-      readonly ofElements?: boolean;
+      readonly ofField?: boolean;
     }
   | { readonly kind: 'has_id'; readonly ids: readonly PointId[] }
   /** `''` is the unnamed vector */

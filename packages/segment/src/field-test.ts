@@ -48,9 +48,8 @@ export function fieldTest(condition: FieldCondition, schema: PayloadFieldSchema 
     case 'values_count':
       return countTest(condition.range);
     case 'is_empty':
-      return emptyTest(condition.expected);
     case 'is_null':
-      return nullTest(condition.expected, schema !== null || condition.ofElements === true);
+      return factTest(condition, schema !== null);
   }
 }
 
@@ -138,20 +137,24 @@ function countTest(range: Range): FieldTest {
   return { ofValue, ofValues: (values) => (values.length === 0 ? inside(0) : values.some(ofValue)) };
 }
 
-function emptyTest(expected: boolean): FieldTest {
-  const isEmpty: ScalarTest = (value) => value === null || (Array.isArray(value) && value.length === 0);
-  return {
-    ofValue: (value) => isEmpty(value) === expected,
-    ofValues: (values) => values.every(isEmpty) === expected,
-  };
-}
+type FactCondition = Extract<FieldCondition, { kind: 'is_empty' | 'is_null' }>;
 
-/** @param ofElements - an array that holds a null is null too */
-function nullTest(expected: boolean, ofElements: boolean): FieldTest {
-  const isNull: ScalarTest = (value) =>
-    value === null || (ofElements && Array.isArray(value) && value.includes(null));
+/** An index keeps one answer for a row, whatever the form; it takes an array that holds a null as null. */
+function factTest(condition: FactCondition, indexed: boolean): FieldTest {
+  const { expected, ofField = false } = condition;
+  const holds: ScalarTest =
+    condition.kind === 'is_empty'
+      ? (value) => value === null || (Array.isArray(value) && value.length === 0)
+      : (value) => value === null || ((indexed || ofField) && Array.isArray(value) && value.includes(null));
+  const ofValue: ScalarTest = (value) => holds(value) === expected;
+  const isEmpty = condition.kind === 'is_empty';
+  if (ofField && !indexed)
+    return {
+      ofValue,
+      ofValues: (values) => (values.length === 0 ? isEmpty === expected : values.some(ofValue)),
+    };
   return {
-    ofValue: (value) => isNull(value) === expected,
-    ofValues: (values) => values.some(isNull) === expected,
+    ofValue,
+    ofValues: (values) => (isEmpty ? values.every(holds) : values.some(holds)) === expected,
   };
 }

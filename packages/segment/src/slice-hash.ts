@@ -14,7 +14,7 @@ export function sliceOf(id: PointId, total: number): number {
 
 function messageOf(id: PointId): Uint8Array {
   encodePointId(id, idBytes, 0);
-  return typeof id === 'string' ? idBytes.slice(1) : idBytes.slice(1, 9).reverse();
+  return typeof id === 'string' ? idBytes.slice(1) : idBytes.slice(9).reverse();
 }
 
 /** @see Aumasson and Bernstein 2012; the key is zero. */
