@@ -9,3 +9,6 @@ export type { FromBuild, SegmentSet, ShardPort, ToBuild, ToControl, ToServe } fr
 export { createSharedState, openSharedState } from './shared-state.ts';
 export type { SharedState } from './shared-state.ts';
 export { openInlineChannel } from './inline-port.ts';
+export { createShardControl } from './control/shard-control.ts';
+export { createShardServe } from './serve/shard-serve.ts';
+export { createBuilder } from './build/builder.ts';

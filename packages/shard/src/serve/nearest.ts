@@ -129,6 +129,6 @@ function isUnindexed(segment: OpenSegment, collection: CollectionRecord, name: s
   return (
     schema?.kind === 'dense' &&
     thresholdKib > 0 &&
-    isLargeEnough(schema, segment.reader.rowCount(), thresholdKib)
+    isLargeEnough(segment.reader.rowCount(), schema.dim, thresholdKib)
   );
 }

@@ -7,11 +7,11 @@ import {
   stringifyJson,
   type PayloadSelector,
   type PointRecord,
-  type Vector,
   type VectorSelector,
   type VectorsByName,
 } from '@quiver/model';
 import type { SegmentReader } from '@quiver/segment';
+import { copyVectors } from '../copy-vectors.ts';
 
 export type RecordOf = (reader: SegmentReader, row: number) => PointRecord;
 
@@ -40,8 +40,5 @@ function payloadMaker(selector: PayloadSelector): (reader: SegmentReader, row: n
 function vectorsOf(reader: SegmentReader, row: number, selector: VectorSelector): VectorsByName | null {
   if (selector.kind === 'none') return null;
   const stored = reader.vectors(row, selector.kind === 'names' ? selector.names : null);
-  const copies = new Map<string, Vector>();
-  for (const [name, vector] of stored)
-    copies.set(name, { ...vector, values: vector.values.slice() } as Vector);
-  return copies;
+  return copyVectors(stored);
 }

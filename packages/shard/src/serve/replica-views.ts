@@ -55,6 +55,7 @@ export function createReplicaViews(options: {
   const replicas = new Map<number, Replica>();
   /** Requests that run, by the epoch they began at. */
   const running = new Map<number, number>();
+  /** Of the newest change that was taken; a new thread has taken none. */
   let epoch = 0;
 
   function open(set: SegmentSet): Replica {
@@ -80,14 +81,18 @@ export function createReplicaViews(options: {
     shared.pin(directory.thread, lowest);
   }
 
+  /** What was posted before the epoch rose is on the port by now. */
+  function catchUp(): void {
+    const current = shared.epoch();
+    if (current === epoch) return;
+    drain();
+    epoch = Math.max(epoch, current);
+  }
+
   function begin(): number {
     const begun = Math.max(1, epoch);
     running.set(begun, (running.get(begun) ?? 0) + 1);
     updatePin();
-    if (shared.epoch() !== epoch) {
-      drain();
-      epoch = Math.max(epoch, 1);
-    }
     return begun;
   }
 
@@ -126,13 +131,19 @@ export function createReplicaViews(options: {
     async reading(collection, read) {
       const begun = begin();
       try {
-        const replica = replicas.get(collection.replica);
+        let replica: Replica | undefined;
+        let group = 0;
+        // A set that came between looking it up and loading the group would hold rows the group already shows.
+        do {
+          catchUp();
+          replica = replicas.get(collection.replica);
+          group = replica?.applied.load() ?? 0;
+        } while (shared.epoch() !== epoch);
         if (replica === undefined || replica.uuid !== collection.uuid)
           throw new ClusterError('not_found', `Collection \`${collection.name}\` doesn't exist!`);
-        // The set first, then the group: what the group shows is in the set.
-        const group = replica.applied.load();
+        const { segments } = replica;
         return await read({
-          segments: replica.segments,
+          segments,
           group,
           source: ({ reader, fields }) => filterSource(reader, fields, group),
         });

@@ -1,0 +1,13 @@
+/** Entry of a build thread: seals, merges and indexes segments by the control thread's orders, at lower priority. */
+import { adoptPort, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
+import { ArenaDirectory } from '@quiver/kernel';
+import { createBuilder } from '@quiver/shard';
+import type { BuildThreadData } from './messages.ts';
+
+const { data } = currentThread<BuildThreadData>();
+lowerThreadPriority();
+createBuilder({
+  directory: new ArenaDirectory(data.thread, data.arenas),
+  port: adoptPort(data.port),
+  env: createRealEnv(),
+});

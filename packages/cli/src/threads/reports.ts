@@ -1,0 +1,90 @@
+/**
+ * What /telemetry and /metrics answer: a serve thread asks the control thread for the process's figures and adds the
+ * collections, which it can read itself.
+ */
+import type { Env } from '@quiver/env';
+import type { Api, RequestContext } from '@quiver/router';
+import { metricsText, reportRequests, type CollectionSample } from '@quiver/telemetry';
+import { apiVersion, version } from '../version.ts';
+import type { ProcessReport } from './messages.ts';
+
+const reportMs = 10_000;
+
+export interface Reports {
+  telemetry(query: { detailsLevel: number; anonymize: boolean }): Promise<unknown>;
+  metrics(): Promise<string>;
+}
+
+export function createReports(options: {
+  readonly api: Api;
+  readonly env: Env;
+  readonly askReport: () => Promise<ProcessReport>;
+  readonly metricsPrefix: string;
+}): Reports {
+  const { api, env, askReport } = options;
+
+  async function collectionSamples(): Promise<CollectionSample[]> {
+    const context: RequestContext = { access: 'full', deadlineMs: env.now() + reportMs };
+    const samples: CollectionSample[] = [];
+    for (const name of api.listCollections(context)) {
+      try {
+        const { state } = await api.collectionInfo(name, context);
+        samples.push({
+          name,
+          points: state.pointsCount,
+          vectors: {},
+          runningOptimizations: state.running.length,
+          updateQueueLength: state.updateQueueLength,
+        });
+      } catch {
+        // Dropped while we looked: it has no figures any more.
+      }
+    }
+    return samples;
+  }
+
+  return {
+    async telemetry({ detailsLevel }) {
+      const report = await askReport();
+      const collections = await collectionSamples();
+      return {
+        id: report.clusterId,
+        app: {
+          name: 'quiver',
+          version: apiVersion,
+          quiver_version: version,
+          features: {
+            debug: false,
+            service_debug_feature: false,
+            recovery_mode: false,
+            gpu: false,
+            rocksdb: false,
+            staging: false,
+          },
+          jwt_rbac: false,
+          hide_jwt_dashboard: true,
+          startup: new Date(report.startedAtMs).toISOString(),
+        },
+        collections: {
+          number_of_collections: collections.length,
+          ...(detailsLevel >= 1
+            ? { collections: collections.map(({ name, points }) => ({ id: name, points_count: points })) }
+            : {}),
+        },
+        cluster: { enabled: false },
+        requests: reportRequests(report.requests),
+        memory: { resident_bytes: report.residentBytes, active_bytes: report.allocatedBytes },
+      };
+    },
+    async metrics() {
+      const report = await askReport();
+      const sample = {
+        version: apiVersion,
+        collections: await collectionSamples(),
+        requests: report.requests,
+        process: { residentBytes: report.residentBytes, allocatedBytes: report.allocatedBytes },
+      };
+      return metricsText(sample, options.metricsPrefix);
+    },
+  };
+}

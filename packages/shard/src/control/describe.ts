@@ -1,0 +1,97 @@
+/** A replica's state in the words of collection info. */
+import type { CollectionState } from '@quiver/rpc';
+import { parseJsonPath, parsePayload, valuesAt, type PayloadFieldSchema } from '@quiver/model';
+import type { ArenaDirectory } from '@quiver/kernel';
+import { openColumns, type SegmentReader } from '@quiver/segment';
+import type { Optimizer } from './optimizer.ts';
+import type { Replica } from './replica.ts';
+
+export function describeReplica(
+  replica: Replica,
+  optimizer: Optimizer,
+  directory: ArenaDirectory,
+): CollectionState {
+  const segments = replica.allSegments();
+  const isDue = optimizer.isDue();
+  const { running, completed } = optimizer.tasks();
+  const status = optimizer.error !== null ? 'red' : optimizer.isBusy || isDue ? 'yellow' : 'green';
+  return {
+    status: optimizer.error !== null && !optimizer.isBusy ? 'yellow' : status,
+    optimizerError: optimizer.error,
+    pointsCount: replica.points,
+    indexedVectorsCount: segments.reduce((sum, reader) => sum + indexedVectors(reader), 0),
+    // An empty collection still has the segment that its first point will go to.
+    segmentsCount: Math.max(1, segments.length),
+    payloadIndexPoints: payloadIndexPoints(replica, segments, directory),
+    updateQueueLength: replica.pendingCount,
+    running,
+    completed,
+    queued: isDue && !optimizer.isBusy ? [{ kind: 'indexing', segments: segments.map(brief) }] : [],
+    idleSegments: segments.map((reader) => ({ ...brief(reader), kind: reader.descriptor.kind })),
+    memoryBytes: memoryBytes(segments),
+  };
+}
+
+function brief(reader: SegmentReader): { id: number; points: number } {
+  return { id: reader.descriptor.id, points: reader.rowCount() - reader.deadCount() };
+}
+
+function indexedVectors(reader: SegmentReader): number {
+  return reader.descriptor.graphs.length * (reader.rowCount() - reader.deadCount());
+}
+
+function memoryBytes(segments: readonly SegmentReader[]): Record<string, number> {
+  const bytes = { core: 0, graph: 0, payload: 0, columns: 0 };
+  for (const { descriptor } of segments) {
+    const graph = descriptor.graphs.reduce((sum, one) => sum + one.bytes, 0);
+    bytes.graph += graph;
+    bytes.core += descriptor.core.bytes - graph;
+    bytes.payload += descriptor.blob?.bytes ?? 0;
+    for (const column of descriptor.columns ?? []) bytes.columns += column.region.bytes;
+  }
+  return bytes;
+}
+
+/** Points with a value, by indexed field. */
+function payloadIndexPoints(
+  replica: Replica,
+  segments: readonly SegmentReader[],
+  directory: ArenaDirectory,
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [field, schema] of Object.entries(replica.record.payloadSchema)) {
+    let count = 0;
+    for (const reader of segments)
+      count += Math.min(brief(reader).points, pointsWith(reader, field, schema, directory));
+    counts[field] = count;
+  }
+  return counts;
+}
+
+/** What was counted of a segment so far: its rows never change, so counting goes on where it stopped. */
+const counted = new WeakMap<SegmentReader, Map<string, { rows: number; count: number }>>();
+
+function pointsWith(
+  reader: SegmentReader,
+  field: string,
+  schema: PayloadFieldSchema,
+  directory: ArenaDirectory,
+): number {
+  let byField = counted.get(reader);
+  if (byField === undefined) counted.set(reader, (byField = new Map()));
+  const condition = { kind: 'is_empty', key: field, expected: false } as const;
+  const column = openColumns(reader.descriptor, directory).find(({ key }) => key === field);
+  if (column?.schema.data_type === schema.data_type && column.serves(condition))
+    return column.estimate(condition).expected;
+  const entry = byField.get(field) ?? { rows: 0, count: 0 };
+  byField.set(field, entry);
+  const path = parseJsonPath(field);
+  if (path === null) return 0;
+  for (const rows = reader.rowCount(); entry.rows < rows; entry.rows += 1)
+    if (
+      reader.payloadBytes(entry.rows) > 0 &&
+      valuesAt(parsePayload(reader.payload(entry.rows)), path).some((value) => value !== null)
+    )
+      entry.count += 1;
+  return entry.count;
+}

@@ -1,0 +1,85 @@
+/**
+ * What of a replica is saved as segments: one record names the whole set. Always: parts are durable in the blob store
+ * before the manifest names them; every change up to `replaySeq` is in the named segments.
+ */
+import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import type { CollectionRecord } from '@quiver/model';
+import {
+  allocateStored,
+  finishLoad,
+  savedDeaths,
+  segmentParts,
+  storedSegment,
+  type SegmentReader,
+  type StoredSegment,
+} from '@quiver/segment';
+import type { BlobStore } from '@quiver/storage';
+
+export interface SavedSegment {
+  readonly stored: StoredSegment;
+  /** Part name -> blob. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Rows dead when the manifest was written, base64 of a bitset. */
+  readonly deaths: string;
+}
+
+export interface Manifest {
+  readonly generation: number;
+  readonly replaySeq: number;
+  readonly nextSegmentId: number;
+  readonly segments: readonly SavedSegment[];
+}
+
+export const emptyManifest: Manifest = { generation: 0, replaySeq: 0, nextSegmentId: 1, segments: [] };
+
+/** Blobs that a manifest needs. */
+export function blobsOf(manifest: Manifest): number[] {
+  return manifest.segments.flatMap(({ parts }) => Object.values(parts));
+}
+
+/** Writes the parts that are not saved yet; returns part name -> blob. */
+export async function saveParts(
+  reader: SegmentReader,
+  before: SavedSegment | undefined,
+  blobs: BlobStore,
+  directory: ArenaDirectory,
+  takeBlobId: () => number,
+): Promise<Record<string, number>> {
+  const saved: Record<string, number> = {};
+  for (const { name, bytes } of segmentParts(reader.descriptor, storedSegment(reader), directory)) {
+    const known = before?.parts[name];
+    if (known !== undefined) {
+      saved[name] = known;
+      continue;
+    }
+    const blob = takeBlobId();
+    await blobs.put(blob, bytes, { dutyFraction: 0.7 });
+    saved[name] = blob;
+  }
+  return saved;
+}
+
+export function encodeDeaths(reader: SegmentReader, group: number): string {
+  return Buffer.from(savedDeaths(reader, group)).toString('base64');
+}
+
+export async function loadManifestSegments(
+  manifest: Manifest,
+  options: {
+    readonly record: CollectionRecord;
+    readonly blobs: BlobStore;
+    readonly pool: ArenaPool;
+    readonly directory: ArenaDirectory;
+    readonly threads: number;
+  },
+): Promise<SegmentReader[]> {
+  const { blobs, pool, directory } = options;
+  const readers: SegmentReader[] = [];
+  for (const { stored, parts, deaths } of manifest.segments) {
+    const descriptor = allocateStored(pool, stored, options.threads);
+    for (const { name, bytes } of segmentParts(descriptor, stored, directory))
+      await blobs.read(parts[name]!, bytes);
+    readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
+  }
+  return readers;
+}

@@ -1,0 +1,296 @@
+/**
+ * One replica on the control thread: gives each operation its place, makes it durable, applies it to the head, publishes.
+ * Always: changes are durable before they are visible; operations are applied in the order of their seq; seq is the
+ * commit-group number that rows are born and die at; reads for a change see what is pending.
+ */
+import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { ClusterError, type CollectionRecord, type PointId, type WriteOperation } from '@quiver/model';
+import { createPrimary, type Effect, type Primary } from '@quiver/replication';
+import type { WriteResult } from '@quiver/rpc';
+import {
+  blobBytesOf,
+  createPlainSegment,
+  denseRowBytes,
+  killRow,
+  segmentSchemaOf,
+  type PlainSegment,
+  type SegmentReader,
+  type SegmentSchema,
+} from '@quiver/segment';
+import { asClusterError, StorageError, type Change, type Store } from '@quiver/storage';
+import { createApplied, type Applied } from '../applied.ts';
+import { copyVectors } from '../copy-vectors.ts';
+import { nextHeadSize } from './head-policy.ts';
+import {
+  decodePoint,
+  encodeBySeq,
+  encodeJson,
+  encodePoint,
+  encodeSeq,
+  encodeVector,
+  keys,
+  type PointRecordHead,
+} from './records.ts';
+import { resolveOperation, type Point, type PointChange } from './resolve.ts';
+
+export interface ReplicaStart {
+  readonly term: number;
+  readonly lastSeq: number;
+  readonly points: number;
+  /** Sealed segments, oldest first. */
+  readonly segments: readonly SegmentReader[];
+  readonly nextSegmentId: number;
+}
+
+export interface ReplicaOptions {
+  readonly record: CollectionRecord;
+  readonly store: Store;
+  readonly pool: ArenaPool;
+  readonly directory: ArenaDirectory;
+  /** The set of segments changed: post it and raise the epoch before anything of it is published. */
+  readonly onSegments: (replica: Replica) => void;
+  readonly start: ReplicaStart;
+}
+
+/** A point that is on its way: not yet applied. */
+interface Pending {
+  readonly seq: number;
+  readonly head: PointRecordHead;
+  /** null = deleted */
+  readonly point: Point | null;
+}
+
+const noPayload = new Uint8Array(0);
+/** Kept free beside what an operation needs, so that applying what is durable cannot fail. */
+const spareBytes = 8 << 20;
+
+export class Replica {
+  record: CollectionRecord;
+  readonly applied: Applied;
+  readonly schema: SegmentSchema;
+  /** Closed segments, oldest first; the head is apart. */
+  segments: SegmentReader[];
+  head: PlainSegment | null = null;
+  points: number;
+  isDropped = false;
+  /** Operations given out and not yet published. */
+  pendingCount = 0;
+  readonly #options: ReplicaOptions;
+  readonly #primary: Primary<PointChange>;
+  readonly #pending = new Map<PointId, Pending>();
+  #headRows = 0;
+  #nextSegmentId: number;
+  #blobBytes = { rows: 0, bytes: 0 };
+  #pendingBytes = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.record = options.record;
+    this.schema = segmentSchemaOf(options.record.config.params);
+    const { start } = options;
+    this.applied = createApplied(start.lastSeq);
+    this.segments = [...start.segments];
+    this.points = start.points;
+    this.#nextSegmentId = start.nextSegmentId;
+    this.#primary = createPrimary<PointChange>({ term: start.term, lastSeq: start.lastSeq });
+  }
+
+  get number(): number {
+    return this.record.replica;
+  }
+
+  takeSegmentId(): number {
+    this.#nextSegmentId += 1;
+    return this.#nextSegmentId - 1;
+  }
+
+  /** All segments, the head last. */
+  allSegments(): SegmentReader[] {
+    return this.head === null ? this.segments : [...this.segments, this.head.reader];
+  }
+
+  /** @throws ClusterError; nothing was applied, unless the volume failed */
+  async write(operation: WriteOperation): Promise<WriteResult> {
+    const { changes, missing } = resolveOperation(
+      operation,
+      (id) => this.#read(id),
+      this.record.payloadSchema,
+    );
+    const bytes = this.#bytesOf(changes);
+    this.#admit(bytes);
+    const effects = this.#primary.step({ kind: 'propose', call: 0, operationKey: null, changes });
+    const persist = effects[0];
+    if (persist?.kind !== 'persist') throw new Error('invariant broken: a proposal must be persisted');
+    this.#pendingBytes += bytes;
+    this.pendingCount += 1;
+    const stored = this.#changesToStore(persist);
+    try {
+      await this.#options.store.commit(stored, { essential: operation.kind === 'delete' });
+    } catch (error) {
+      if (error instanceof StorageError) throw asClusterError(error);
+      throw error;
+    } finally {
+      this.#pendingBytes -= bytes;
+      this.pendingCount -= 1;
+    }
+    if (this.isDropped)
+      throw new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`);
+    for (const effect of this.#primary.step({ kind: 'persisted', seq: persist.seq })) this.#perform(effect);
+    if (missing !== null) throw new ClusterError('not_found', `No point with id ${missing} found`);
+    return { operationId: persist.seq };
+  }
+
+  #perform(effect: Effect<PointChange>): void {
+    switch (effect.kind) {
+      case 'apply':
+        for (const change of effect.changes) this.applyChange(change, effect.seq);
+        for (const { id } of effect.changes)
+          if (this.#pending.get(id)?.seq === effect.seq) this.#pending.delete(id);
+        break;
+      case 'publish':
+        this.applied.publish(effect.seq);
+        break;
+      case 'persist':
+      case 'reply':
+        break;
+    }
+  }
+
+  /** Brings a durable change into the head, unpublished. Also used by recovery, in seq order. */
+  applyChange(change: PointChange, seq: number): void {
+    for (const reader of this.allSegments().reverse()) {
+      const row = reader.findAlive(change.id);
+      if (row < 0) continue;
+      killRow(reader, row, seq);
+      this.points -= 1;
+      break;
+    }
+    if (change.kind === 'delete') return;
+    const { id, payload, vectors } = change;
+    const blobBytes = blobBytesOf(this.schema, payload.length, vectors);
+    this.#blobBytes.rows += 1;
+    this.#blobBytes.bytes += blobBytes;
+    const head = this.#headFor(blobBytes, seq);
+    if (head.append({ id, version: seq, payload, vectors }, seq) < 0)
+      throw new Error(`invariant broken: a fresh head has no room for ${blobBytes} bytes`);
+    this.points += 1;
+  }
+
+  /** Ends the head, so that it can be merged; the next change opens another. */
+  closeHead(): void {
+    if (this.head === null) return;
+    this.segments.push(this.head.reader);
+    this.head = null;
+  }
+
+  /** The next head starts small again: what was before is merged. */
+  resetHeadSize(): void {
+    this.#headRows = Math.min(this.#headRows, 4096);
+  }
+
+  #headFor(blobBytes: number, seq: number): PlainSegment {
+    if (this.head?.hasRoom(blobBytes) === true) return this.head;
+    this.closeHead();
+    const average = this.#blobBytes.bytes / Math.max(1, this.#blobBytes.rows);
+    const size = nextHeadSize(this.#headRows, denseRowBytes(this.schema), average, blobBytes);
+    this.#headRows = size.rows;
+    const { pool, directory } = this.#options;
+    this.head = createPlainSegment(pool, directory, this.schema, {
+      id: this.takeSegmentId(),
+      capacityRows: size.rows,
+      blobBytes: size.blobBytes,
+      baseGroup: seq - 1,
+    });
+    this.#options.onSegments(this);
+    return this.head;
+  }
+
+  #read(id: PointId): Point | null {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return pending.point;
+    for (const reader of this.allSegments().reverse()) {
+      const row = reader.findAlive(id);
+      if (row < 0) continue;
+      return {
+        version: reader.version(row),
+        payload: reader.payload(row).slice(),
+        vectors: copyVectors(reader.vectors(row, null)),
+      };
+    }
+    return null;
+  }
+
+  #vectorNames(id: PointId): string[] {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return [...(pending.point?.vectors.keys() ?? [])];
+    for (const reader of this.allSegments().reverse()) {
+      const row = reader.findAlive(id);
+      if (row >= 0)
+        return this.schema.vectors.map(({ name }) => name).filter((name) => reader.hasVector(row, name));
+    }
+    return [];
+  }
+
+  #bytesOf(changes: readonly PointChange[]): number {
+    const rowBytes = denseRowBytes(this.schema) + 64;
+    let bytes = 0;
+    for (const change of changes)
+      if (change.kind === 'put')
+        bytes += rowBytes + blobBytesOf(this.schema, change.payload.length, change.vectors);
+    return bytes;
+  }
+
+  /** @throws ClusterError insufficient_storage */
+  #admit(bytes: number): void {
+    if (bytes === 0) return;
+    const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = this.#options.pool.stats();
+    const held = usedBytes + retiredBytes + leavingBytes;
+    // A new head may be a few times what it must hold; the room counts twice.
+    const wanted = 2 * (bytes + this.#pendingBytes) + spareBytes;
+    if (held + wanted > budgetBytes)
+      throw new ClusterError(
+        'insufficient_storage',
+        `the memory budget is reached: ${held} of ${budgetBytes} bytes are in use and this change may need ${wanted} more; ` +
+          'delete points or collections, or raise quiver.memory_budget_mb',
+      );
+  }
+
+  /** Records of an operation, and the pending state that later operations read. */
+  #changesToStore(persist: Extract<Effect<PointChange>, { kind: 'persist' }>): Change[] {
+    const { seq, term, changes } = persist;
+    const replica = this.number;
+    const stored: Change[] = [];
+    const put = (keyBytes: Uint8Array, value: Uint8Array): void =>
+      void stored.push({ kind: 'put', key: keyBytes, value });
+    const remove = (keyBytes: Uint8Array): void => void stored.push({ kind: 'delete', key: keyBytes });
+    if (persist.isFirstOfTerm) put(keys.history(replica, term), encodeSeq(seq));
+    for (const [ordinal, change] of changes.entries()) {
+      const { id } = change;
+      const before = this.#recordHead(id);
+      if (before !== null) remove(keys.bySeq(replica, before.seq, before.ordinal));
+      const known = before === null ? null : this.#vectorNames(id);
+      const isTombstone = change.kind === 'delete';
+      const head = { seq, ordinal, term, isTombstone };
+      const payload = isTombstone ? noPayload : change.payload;
+      put(keys.point(replica, id), encodePoint({ ...head, payload }));
+      put(keys.bySeq(replica, seq, ordinal), encodeBySeq(id, isTombstone));
+      const vectors = isTombstone ? new Map<string, never>() : change.vectors;
+      if (change.kind === 'put')
+        for (const name of change.changed)
+          put(keys.vector(replica, name, id), encodeVector(change.vectors.get(name)!));
+      for (const name of known ?? []) if (!vectors.has(name)) remove(keys.vector(replica, name, id));
+      const point = isTombstone ? null : { version: seq, payload: change.payload, vectors: change.vectors };
+      this.#pending.set(id, { seq, head, point });
+    }
+    put(keys.state(replica), encodeJson({ term, last: seq, count: this.points }));
+    return stored;
+  }
+
+  /** Where the newest record of a point is in the order, a tombstone's too; null when there is none. */
+  #recordHead(id: PointId): PointRecordHead | null {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return pending.head;
+    const value = this.#options.store.getSync(keys.point(this.number, id));
+    return value === undefined ? null : decodePoint(value);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What of a replica is merged next. Pure: counts in, a decision out, so that it can be shown and tested.
+ * Always: closed plain segments are taken as a whole (they are the oldest changes not yet saved); a graph is rebuilt only
+ * together with enough new rows, or when too many of its rows are dead, or when its settings changed.
+ */
+export interface PolicySegment {
+  readonly id: number;
+  readonly kind: 'plain' | 'sealed';
+  readonly rows: number;
+  readonly deadRows: number;
+  /** KiB of f32 vectors, the largest of its vectors. */
+  readonly vectorKib: number;
+  readonly hasGraph: boolean;
+  /** Its graphs were built with other settings than the collection has now. */
+  readonly isOutdated: boolean;
+}
+
+export interface PolicyInput {
+  /** Closed, oldest first. */
+  readonly segments: readonly PolicySegment[];
+  readonly head: PolicySegment | null;
+  /** Milliseconds since the last change. */
+  readonly idleMs: number;
+  readonly indexingThresholdKib: number;
+  readonly deletedThreshold: number;
+  readonly vacuumMinRows: number;
+}
+
+export interface Decision {
+  readonly inputs: readonly number[];
+  readonly closeHead: boolean;
+  readonly reason: 'index' | 'merge' | 'vacuum' | 'settings';
+}
+
+const idleBeforeMs = 400;
+/** During a load, rows wait so that each gets its links once or twice, up to this. */
+const loadKibMax = 256 * 1024;
+const plainSegmentsMax = 8;
+/** A graph joins a merge when the new rows are at least this share of it. */
+const joinShare = 0.3;
+
+/** What should be done, or null. `closeHead` is only asked for when the work can begin at once. */
+export function decideMerge(input: PolicyInput): Decision | null {
+  const { segments, head, indexingThresholdKib: threshold } = input;
+  const plain = segments.filter(({ kind }) => kind === 'plain');
+  const isIdle = input.idleMs >= idleBeforeMs;
+  const loose = segments.filter((segment) => !segment.hasGraph);
+  const kibOf = (list: readonly PolicySegment[]): number =>
+    list.reduce((sum, { vectorKib }) => sum + vectorKib, 0);
+  const headKib = head?.vectorKib ?? 0;
+  const looseKib = kibOf(loose) + headKib;
+  if (threshold > 0 && looseKib >= threshold && (isIdle || kibOf(loose) >= loadKibMax)) {
+    const withGraph = segments.filter(({ hasGraph }) => hasGraph);
+    const joined = new Set(loose);
+    let gathered = looseKib;
+    // Smallest first: each that is small against what is gathered so far makes the result larger.
+    for (const segment of [...withGraph].sort((a, b) => a.vectorKib - b.vectorKib)) {
+      if (gathered < segment.vectorKib * joinShare) break;
+      joined.add(segment);
+      gathered += segment.vectorKib;
+    }
+    const inputs = segments.filter((segment) => joined.has(segment)).map(({ id }) => id);
+    const closeHead = isIdle && headKib > 0;
+    if (inputs.length > 0 || closeHead)
+      return { inputs: closeHead ? [...inputs, head!.id] : inputs, closeHead, reason: 'index' };
+  }
+  if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold))
+    return { inputs: loose.map(({ id }) => id), closeHead: false, reason: 'merge' };
+  for (const segment of segments) {
+    if (segment.kind !== 'sealed') continue;
+    const share = segment.rows === 0 ? 1 : segment.deadRows / segment.rows;
+    if (segment.deadRows > 0 && segment.rows >= input.vacuumMinRows && share > input.deletedThreshold)
+      return { inputs: [segment.id], closeHead: false, reason: 'vacuum' };
+    if (segment.isOutdated) return { inputs: [segment.id], closeHead: false, reason: 'settings' };
+  }
+  return null;
+}
+
+/** Work waits that the policy will take once writes pause: the collection is not green yet. */
+export function isMergeDue(input: PolicyInput): boolean {
+  return decideMerge({ ...input, idleMs: Infinity }) !== null;
+}

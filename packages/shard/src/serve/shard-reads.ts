@@ -1,0 +1,252 @@
+/** The read path of a shard node on one serve thread: every request over one view of its replica, in slices. */
+import type { ArenaDirectory } from '@quiver/kernel';
+import {
+  comparePointIds,
+  type CollectionRecord,
+  type FacetHit,
+  type Filter,
+  type OrderBy,
+  type PointId,
+  type PointRecord,
+  type QueryRequest,
+  type ScoredPoint,
+  type ScrollPage,
+  type ScrollRequest,
+} from '@quiver/model';
+import type { ShardReads } from '@quiver/rpc';
+import {
+  Bitset,
+  canonicalKey,
+  compileFilter,
+  countFacet,
+  evaluateFilter,
+  orderRows,
+  type FacetValue,
+  type FilterNode,
+  type SegmentReader,
+  type Steps,
+} from '@quiver/segment';
+import { findRow, searchNearest } from './nearest.ts';
+import { recordMaker } from './records.ts';
+import type { OpenSegment, ReplicaView, ReplicaViews } from './replica-views.ts';
+import type { Scheduler } from './scheduler.ts';
+import { scrollById } from './scroll.ts';
+
+export function createShardReads(options: {
+  readonly views: ReplicaViews;
+  readonly directory: ArenaDirectory;
+  readonly scheduler: Scheduler;
+  readonly random: () => number;
+}): ShardReads {
+  const { views, directory, scheduler } = options;
+
+  function compile(collection: CollectionRecord, filter: Filter | null): FilterNode | null {
+    return filter === null || isEmpty(filter) ? null : compileFilter(filter, collection.payloadSchema);
+  }
+
+  function* answer(
+    view: ReplicaView,
+    collection: CollectionRecord,
+    request: QueryRequest,
+  ): Steps<ScoredPoint[]> {
+    const filter = compile(collection, request.filter);
+    const { query } = request;
+    if (query?.kind === 'nearest') return yield* searchNearest(view, directory, collection, request, filter);
+    if (query?.kind === 'order_by') {
+      const ordered = yield* rankByValue(
+        view,
+        collection,
+        query.orderBy,
+        filter,
+        request.offset + request.limit,
+        request,
+      );
+      return ordered.slice(request.offset);
+    }
+    if (query?.kind === 'sample') return yield* sample(view, request, filter, options.random);
+    const page = yield* scrollById(
+      view,
+      { ...request, offset: null, limit: request.offset + request.limit, orderBy: null },
+      filter,
+    );
+    return page.points.slice(request.offset).map((point) => ({ ...point, score: 0 }));
+  }
+
+  return {
+    query: (collection, requests, { deadlineMs }) =>
+      views.reading(collection, async (view) => {
+        const answers: ScoredPoint[][] = [];
+        for (const request of requests)
+          answers.push(await scheduler.run(answer(view, collection, request), deadlineMs));
+        return answers;
+      }),
+    scroll: (collection, request, { deadlineMs }) =>
+      views.reading(collection, (view) => {
+        const filter = compile(collection, request.filter);
+        return scheduler.run(scrollPage(view, collection, request, filter), deadlineMs);
+      }),
+    retrieve: (collection, request) =>
+      views.reading(collection, (view) => {
+        const recordOf = recordMaker(request.withPayload, request.withVector);
+        const found: PointRecord[] = [];
+        for (const id of request.ids) {
+          const at = findRow(view, id);
+          if (at !== null) found.push(recordOf(at.reader, at.row));
+        }
+        return Promise.resolve(found);
+      }),
+    count: (collection, request, { deadlineMs }) =>
+      views.reading(collection, (view) =>
+        scheduler.run(count(view, compile(collection, request.filter)), deadlineMs),
+      ),
+    facet: (collection, request, { deadlineMs }) =>
+      views.reading(collection, (view) =>
+        scheduler.run(
+          facet(view, collection, request.key, request.limit, compile(collection, request.filter)),
+          deadlineMs,
+        ),
+      ),
+    resolve: (collection, filter, { deadlineMs }) =>
+      views.reading(collection, async (view) => {
+        const ids = await scheduler.run(idsThatPass(view, compile(collection, filter)), deadlineMs);
+        return { ids, asOf: view.group };
+      }),
+  };
+}
+
+function isEmpty(filter: Filter): boolean {
+  return filter.must.length + filter.should.length + filter.mustNot.length === 0 && filter.minShould === null;
+}
+
+/** Visible rows of a segment that pass; null = every visible row. */
+export function* passingRows(
+  view: ReplicaView,
+  segment: OpenSegment,
+  filter: FilterNode | null,
+): Steps<Bitset | null> {
+  if (filter === null) return null;
+  const source = view.source(segment);
+  const passing = new Bitset(source.rowCount);
+  yield* evaluateFilter(filter, source, passing);
+  return passing;
+}
+
+function* scrollPage(
+  view: ReplicaView,
+  collection: CollectionRecord,
+  request: ScrollRequest,
+  filter: FilterNode | null,
+): Steps<ScrollPage> {
+  if (request.orderBy === null) return yield* scrollById(view, request, filter);
+  const points = yield* rankByValue(view, collection, request.orderBy, filter, request.limit, request);
+  return { points, nextOffset: null };
+}
+
+function* rankByValue(
+  view: ReplicaView,
+  collection: CollectionRecord,
+  orderBy: OrderBy,
+  filter: FilterNode | null,
+  limit: number,
+  selectors: Pick<ScrollRequest, 'withPayload' | 'withVector'>,
+): Steps<ScoredPoint[]> {
+  const schema = Object.entries(collection.payloadSchema).find(
+    ([key]) => canonicalKey(key) === canonicalKey(orderBy.key),
+  )?.[1];
+  if (schema === undefined) throw new Error(`invariant broken: order_by ${orderBy.key} without an index`);
+  const found: { reader: SegmentReader; row: number; id: PointId; value: number | bigint }[] = [];
+  for (const segment of view.segments) {
+    const passing = yield* passingRows(view, segment, filter);
+    for (const row of yield* orderRows(orderBy, schema, view.source(segment), passing, limit))
+      found.push({ reader: segment.reader, ...row });
+  }
+  const sign = orderBy.direction === 'asc' ? 1 : -1;
+  found.sort((a, b) =>
+    a.value < b.value ? -sign : a.value > b.value ? sign : sign * comparePointIds(a.id, b.id),
+  );
+  const recordOf = recordMaker(selectors.withPayload, selectors.withVector);
+  return found
+    .slice(0, limit)
+    .map(({ reader, row, value }) => ({ ...recordOf(reader, row), score: 0, orderValue: value }));
+}
+
+function* sample(
+  view: ReplicaView,
+  request: QueryRequest,
+  filter: FilterNode | null,
+  random: () => number,
+): Steps<ScoredPoint[]> {
+  const wanted = request.offset + request.limit;
+  const kept: { reader: SegmentReader; row: number }[] = [];
+  let seen = 0;
+  // Reservoir sampling (Vitter 1985, algorithm R).
+  for (const segment of view.segments) {
+    const passing = yield* passingRows(view, segment, filter);
+    const rows = passing === null ? segment.reader.visibleRows(view.group) : passing.rows();
+    for (const row of rows) {
+      seen += 1;
+      if (kept.length < wanted) kept.push({ reader: segment.reader, row });
+      else {
+        const at = Math.floor(random() * seen);
+        if (at < wanted) kept[at] = { reader: segment.reader, row };
+      }
+      if (seen % 8192 === 0) yield;
+    }
+  }
+  const recordOf = recordMaker(request.withPayload, request.withVector);
+  return kept
+    .slice(request.offset)
+    .map(({ reader, row }) => ({ ...recordOf(reader, row), score: 0, orderValue: null }));
+}
+
+function* count(view: ReplicaView, filter: FilterNode | null): Steps<number> {
+  let total = 0;
+  for (const segment of view.segments) {
+    const passing = yield* passingRows(view, segment, filter);
+    if (passing !== null) total += passing.count();
+    else {
+      const { reader } = segment;
+      const rows = reader.rowCount();
+      for (let row = 0; row < rows; row += 1) {
+        if (reader.isVisible(row, view.group)) total += 1;
+        if (row % 65_536 === 65_535) yield;
+      }
+    }
+  }
+  return total;
+}
+
+function* facet(
+  view: ReplicaView,
+  collection: CollectionRecord,
+  key: string,
+  limit: number,
+  filter: FilterNode | null,
+): Steps<FacetHit[]> {
+  const schema = Object.entries(collection.payloadSchema).find(
+    ([field]) => canonicalKey(field) === canonicalKey(key),
+  )?.[1];
+  if (schema === undefined) throw new Error(`invariant broken: facet over ${key} without an index`);
+  const counts = new Map<FacetValue, number>();
+  for (const segment of view.segments) {
+    const passing = yield* passingRows(view, segment, filter);
+    yield* countFacet(key, schema, view.source(segment), passing, counts);
+  }
+  return [...counts]
+    .map(([value, hits]) => ({ value, count: hits }))
+    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
+    .slice(0, limit);
+}
+
+function* idsThatPass(view: ReplicaView, filter: FilterNode | null): Steps<PointId[]> {
+  const ids: PointId[] = [];
+  for (const segment of view.segments) {
+    const { reader } = segment;
+    const passing = yield* passingRows(view, segment, filter);
+    for (const row of passing === null ? reader.visibleRows(view.group) : passing.rows()) {
+      ids.push(reader.id(row));
+      if (ids.length % 8192 === 0) yield;
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,31 @@
+/** A serve thread's end of the shard: reads over shared memory, writes by message, both on one port. */
+import type { ShardServe, ShardServeOptions } from '../node.ts';
+import type { ToServe } from '../protocol.ts';
+import { createReplicaViews } from './replica-views.ts';
+import { createScheduler } from './scheduler.ts';
+import { createShardReads } from './shard-reads.ts';
+import { createShardWrites } from './shard-writes.ts';
+
+export function createShardServe(options: ShardServeOptions): ShardServe {
+  const { directory, port, shared, env } = options;
+  const writes = createShardWrites(port, env);
+  const views = createReplicaViews({
+    directory,
+    shared,
+    drain() {
+      for (let message = port.receiveNow(); message !== undefined; message = port.receiveNow()) take(message);
+    },
+    onArenasDropped: (arenas) => port.post({ kind: 'arenas_dropped', arenas }),
+  });
+  function take(message: ToServe): void {
+    if (!views.take(message)) writes.take(message);
+  }
+  port.onMessage(take);
+  const reads = createShardReads({
+    views,
+    directory,
+    scheduler: createScheduler(env),
+    random: () => env.random(),
+  });
+  return { reads, writes };
+}
