@@ -227,9 +227,9 @@ async function compare(points: readonly Point[], schema: PayloadSchema): Promise
     counts.different += 1;
     console.log(`\n${way}: ${stringifyJson(body)}\n  indexes ${stringifyJson(schema)}`);
     for (const point of extra.slice(0, 3))
-      console.log(`  ours only   ${point.id} ${stringifyJson(point.payload)} ${point.vectors}`);
+      console.log(`  ours only   ${point.id} ${stringifyJson(point.payload)} ${point.vectors.join()}`);
     for (const point of missing.slice(0, 3))
-      console.log(`  theirs only ${point.id} ${stringifyJson(point.payload)} ${point.vectors}`);
+      console.log(`  theirs only ${point.id} ${stringifyJson(point.payload)} ${point.vectors.join()}`);
     return;
   }
 }

@@ -196,7 +196,7 @@ export function randomFilter(random: Random, ids: readonly PointId[], depth = 2)
 
 export function randomCondition(random: Random, ids: readonly PointId[], depth: number): Condition {
   const key = random.pick(keys);
-  const kind = random.int(depth > 0 ? 22 : 19);
+  const kind = random.int(depth > 0 ? 23 : 19);
   switch (kind) {
     case 0:
     case 1:
@@ -252,6 +252,7 @@ export function randomCondition(random: Random, ids: readonly PointId[], depth: 
       return geoCondition(random, key);
     case 19:
     case 20:
+    case 21:
       return {
         kind: 'nested',
         key: random.pick(['list', 'list[]', 'a', 'b']),

@@ -103,7 +103,10 @@ function compileCondition(condition: Condition, schema: SchemaByKey, outer: Json
 function field(condition: FieldCondition, schema: SchemaByKey, outer: JsonPath | null): FilterNode {
   const path = pathOf(condition.key);
   const indexed = schema.get(formatJsonPath(outer === null ? path : joinPaths(outer, path))) ?? null;
-  return fieldNode(path, condition, indexed, fieldTest(condition, indexed));
+  // Elements of a nested condition are read from the payload: only a text index has a say there.
+  const rules = outer === null || indexed?.data_type === 'text' ? indexed : null;
+  const isFact = condition.kind === 'is_empty' || condition.kind === 'is_null';
+  return fieldNode(path, condition, rules, fieldTest(condition, outer !== null && isFact ? null : rules));
 }
 
 function nested(
