@@ -45,13 +45,6 @@ test('a LangChain store adds documents, searches them with a filter and deletes 
   const filtered = await store.similaritySearch('apple pie', 3, streets);
   expect(filtered.map((document) => document.pageContent)).toEqual(['zebra crossing']);
 
-  const diverse = await store.maxMarginalRelevanceSearch('apple pie', {
-    k: 2,
-    fetchK: 3,
-    filter: { must: [] },
-  });
-  expect(diverse).toHaveLength(2);
-
   await store.delete({ filter: streets });
   const left = await store.similaritySearch('zebra crossing', 3);
   expect(left.map((document) => document.pageContent).sort()).toEqual(['apple pie', 'apple tart']);

@@ -54,6 +54,8 @@ export type ToControl =
       readonly replica: number;
       readonly collectionUuid: string;
       readonly operation: WriteOperation;
+      /** The operation's payload as JSON text (its numbers have forms that no clone keeps); null when it has none. */
+      readonly payload: string | null;
       /** 32 hex digits: a repeated write with the same one gets the first reply. */
       readonly operationKey: string | null;
     }

@@ -131,7 +131,9 @@ export function resolveOperation(
       break;
     case 'set_payload': {
       const path = operation.key === null ? null : parseJsonPath(operation.key);
-      editPayload(operation.target, (payload) => {
+      editPayload(operation.target, (payload, point) => {
+        // Merging a null removes a key; where there is nothing to merge into, the payload is taken as it is.
+        if (path === null && point.payload.length === 0) return operation.payload;
         if (path === null) mergePayload(payload, operation.payload);
         else mergeAtPath(payload, path, operation.payload);
         return payload;

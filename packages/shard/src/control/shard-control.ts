@@ -3,7 +3,13 @@
  * to build threads. Always: the only writer of the data volume and of shared memory that readers see.
  */
 import { ArenaBudgetError, ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import { ClusterError, type Catalogue, type CollectionRecord } from '@quiver/model';
+import {
+  ClusterError,
+  parsePayloadText,
+  type Catalogue,
+  type CollectionRecord,
+  type WriteOperation,
+} from '@quiver/model';
 import type { CollectionState } from '@quiver/rpc';
 import { regionsOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/storage';
@@ -153,7 +159,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       if (isClosing) throw new ClusterError('unavailable', 'the server is stopping');
       const { replica, optimizer } = hostedOf(message.replica, message.collectionUuid);
       if (message.kind === 'write') {
-        const result = await replica.write(message.operation);
+        const result = await replica.write(withPayload(message.operation, message.payload));
         optimizer.noteWrite();
         port.post({ kind: 'written', call: message.call, result });
       } else {
@@ -215,6 +221,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       await Promise.all([...hosted.values()].map(({ optimizer }) => optimizer.stop()));
     },
   };
+}
+
+function withPayload(operation: WriteOperation, payload: string | null): WriteOperation {
+  if (payload === null || (operation.kind !== 'set_payload' && operation.kind !== 'overwrite_payload'))
+    return operation;
+  return { ...operation, payload: parsePayloadText(payload) };
 }
 
 function failureOf(error: unknown): Failure {

@@ -6,6 +6,7 @@ import type { Env } from '@quiver/env';
 import {
   ClusterError,
   clusterErrorFrom,
+  stringifyJson,
   type CollectionRecord,
   type PointBatch,
   type VectorColumn,
@@ -70,6 +71,7 @@ export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env)
             replica,
             collectionUuid,
             operation: prepared.operation,
+            payload: prepared.payload,
             operationKey: null,
           },
           prepared.transfer,
@@ -102,11 +104,18 @@ export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env)
 function prepareOperation(
   collection: CollectionRecord,
   operation: WriteOperation,
-): { operation: WriteOperation; transfer: ArrayBuffer[] } {
-  if (operation.kind !== 'upsert' && operation.kind !== 'update_vectors') return { operation, transfer: [] };
+): { operation: WriteOperation; payload: string | null; transfer: ArrayBuffer[] } {
+  if (operation.kind === 'set_payload' || operation.kind === 'overwrite_payload')
+    return {
+      operation: { ...operation, payload: {} },
+      payload: stringifyJson(operation.payload),
+      transfer: [],
+    };
+  if (operation.kind !== 'upsert' && operation.kind !== 'update_vectors')
+    return { operation, payload: null, transfer: [] };
   const transfer: ArrayBuffer[] = [];
   const points = prepareBatch(collection, operation.points, transfer);
-  return { operation: { ...operation, points }, transfer };
+  return { operation: { ...operation, points }, payload: null, transfer };
 }
 
 type Owned = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
