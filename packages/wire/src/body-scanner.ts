@@ -81,7 +81,9 @@ export function createBodyScanner(): BodyScanner {
       const at = words[hardsAt / 4 + 2 * i]!;
       let end = at;
       while (bytes[end]! > 32 && bytes[end] !== 44 && bytes[end] !== 93) end += 1;
-      floats[words[hardsAt / 4 + 2 * i + 1]! / 4] = Number(bytes.toString('latin1', at, end));
+      const value = Number(bytes.toString('latin1', at, end));
+      if (!Number.isFinite(value)) throw new SyntaxError('number out of range');
+      floats[words[hardsAt / 4 + 2 * i + 1]! / 4] = value;
     }
   }
 

@@ -6,8 +6,8 @@ interface SourceContext {
 type Reviver = (key: string, value: unknown) => unknown;
 
 const { rawJSON, isRawJSON } = JSON as unknown as {
-  rawJSON(this: void, text: string): unknown;
-  isRawJSON(this: void, value: unknown): boolean;
+  rawJSON: (text: string) => unknown;
+  isRawJSON: (value: unknown) => boolean;
 };
 
 /** @throws SyntaxError as JSON.parse */

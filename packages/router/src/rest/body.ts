@@ -6,11 +6,11 @@ import { ClusterError } from '@quiver/model';
 
 type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
 const decoders: Readonly<Record<string, Decompress>> = {
-  gzip: promisify(gunzip) as Decompress,
-  'x-gzip': promisify(gunzip) as Decompress,
-  deflate: promisify(inflate) as Decompress,
-  br: promisify(brotliDecompress) as Decompress,
-  zstd: promisify(zstdDecompress) as Decompress,
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+  zstd: promisify(zstdDecompress),
 };
 
 const advice = 'Send fewer points per request, or raise service.max_request_size_mb.';
@@ -78,18 +78,20 @@ async function decompressed(
   }
 }
 
-const position = / in JSON at position \d+ \(line (\d+) column (\d+)\)$/;
+const position = /(?: in| after)? ?(?:JSON)? ?at position \d+ \(line (\d+) column (\d+)\)$/;
+const token = /^Unexpected token (.+?), /s;
 
-/** The engine's complaint about a body, in serde_json's manner. */
+/** The engine's complaint about a body, in serde_json's manner; parts of the body itself are left out. */
 export function jsonErrorText(error: SyntaxError, isEmpty: boolean): string {
   const prefix = 'Format error in JSON body: ';
   if (isEmpty) return `${prefix}EOF while parsing a value at line 1 column 0`;
   if (/^Unexpected end of JSON|^Unterminated/.test(error.message))
     return `${prefix}EOF while parsing (${error.message})`;
+  const unexpected = token.exec(error.message);
+  if (unexpected !== null) return `${prefix}expected value, found ${unexpected[1] ?? ''}`;
   const found = position.exec(error.message);
   if (found === null) return prefix + error.message;
   const at = `at line ${found[1] ?? ''} column ${found[2] ?? ''}`;
   const what = error.message.slice(0, found.index);
-  if (what.startsWith('Unexpected non-whitespace')) return `${prefix}trailing characters ${at}`;
-  return `${prefix}${what.startsWith('Unexpected token') ? 'expected value' : what} ${at}`;
+  return `${prefix}${what.startsWith('Unexpected non-whitespace') ? 'trailing characters' : what} ${at}`;
 }

@@ -144,7 +144,7 @@ export const vectorsDiff = record(
     hnsw_config: hnswConfig,
     quantization_config: quantizationDiff,
     on_disk: boolean,
-    memory: memory as Reader<NonNullable<VectorParams['memory']>>,
+    memory: memory,
   }),
 );
 

@@ -28,7 +28,9 @@ export function pointIdOfPath(segment: string): PointId {
 }
 
 function shown(value: unknown): string {
-  if (value === null || value === undefined) return 'Unit';
-  if (typeof value === 'object') return Array.isArray(value) ? 'Seq' : 'Map';
-  return String(value as string | number | bigint | boolean);
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value);
+  if (Array.isArray(value)) return 'Seq';
+  return typeof value === 'object' && value !== null ? 'Map' : 'Unit';
 }

@@ -67,7 +67,7 @@ export function struct<T extends object>(
   readers: { readonly [K in keyof T]-?: Reader<Exclude<T[K], undefined>> },
   needed: readonly (keyof T & string)[] = [],
 ): Reader<T> {
-  const entries = Object.entries(readers) as [string, Reader<unknown>][];
+  const entries = Object.entries<Reader<unknown>>(readers);
   return (value, path, problems) => {
     const fields = fieldsOf(value, `struct ${name}`);
     const result: Record<string, unknown> = {};

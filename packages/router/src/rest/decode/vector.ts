@@ -3,7 +3,7 @@
  * `{indices, values}`, a map by name. What comes out of marks are views: copy before the next body is scanned.
  */
 import type { Vector } from '@quiver/model';
-import { fieldOf, isFields, notSupported, type Fields, type Problems } from './fields.ts';
+import { fieldOf, isFields, malformed, notSupported, type Fields, type Problems } from './fields.ts';
 
 /** Reads the scanner's marks. */
 export interface Marks {
@@ -19,8 +19,10 @@ export function denseOf(value: unknown, marks: Marks): Float32Array | null {
   const values = new Float32Array(value.length);
   for (let i = 0; i < value.length; i += 1) {
     const item: unknown = value[i];
-    if (typeof item === 'number') values[i] = item;
-    else if (typeof item === 'bigint') values[i] = Number(item);
+    if (typeof item === 'number') {
+      if (!Number.isFinite(item)) throw malformed('number out of range');
+      values[i] = item;
+    } else if (typeof item === 'bigint') values[i] = Number(item);
     else return null;
   }
   return values;
