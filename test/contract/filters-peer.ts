@@ -30,7 +30,7 @@ import {
   randomPayload,
   randomSchema,
   type Random,
-} from './random-filter.ts';
+} from '../../packages/segment/src/testing/random-filter.ts';
 
 const pointCount = 60;
 const filtersPerRound = 50;

@@ -2,7 +2,7 @@
 
 /** What chrono's lenient patterns take: short numbers, `T` or spaces, a zone only after seconds. */
 const pattern =
-  /^([+-]\d{1,6}|\d{1,4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?\s*([Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
+  /^\s*([+-]\d{1,6}|\d{1,4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?\s*([Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/;
 
 /**
  * Microseconds since the epoch (UTC when no zone is given), or null when the text is no datetime.

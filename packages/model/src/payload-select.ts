@@ -21,7 +21,8 @@ export function payloadSelection(selector: PayloadSelector): (payload: JsonObjec
   return (payload) => selectObject(payload, [], keep);
 }
 
-type Step = string | number;
+/** A key, or null for an element of an array: as with Qdrant, an index in a pattern (`a[0]`) fits none. */
+type Step = string | null;
 
 function selectObject(value: JsonObject, path: Step[], keep: (path: Step[]) => boolean): JsonObject {
   const kept: [string, JsonValue][] = [];
@@ -37,22 +38,18 @@ function selectValue(value: JsonValue, path: Step[], keep: (path: Step[]) => boo
   if (isObject(value)) return selectObject(value, path, keep);
   if (!Array.isArray(value)) return value;
   const kept: JsonValue[] = [];
-  for (const [index, item] of value.entries()) {
-    path.push(index);
+  for (const item of value) {
+    path.push(null);
     if (keep(path)) kept.push(selectValue(item, path, keep));
     path.pop();
   }
   return kept;
 }
 
-function fits(step: Step, pattern: string | number | null | undefined): boolean {
-  return step === pattern || (pattern === null && typeof step === 'number');
-}
-
 /** The path leads to the pattern or lies below it. */
 function isOnTheWay(path: Step[], pattern: JsonPath): boolean {
   const shared = Math.min(path.length, pattern.length);
-  for (let i = 0; i < shared; i += 1) if (!fits(path[i]!, pattern[i])) return false;
+  for (let i = 0; i < shared; i += 1) if (path[i] !== pattern[i]) return false;
   return true;
 }
 
