@@ -1,0 +1,89 @@
+/** What to return with a point, how to order, which shard keys. */
+import {
+  ClusterError,
+  parseDatetime,
+  type OrderBy,
+  type PayloadSelector,
+  type VectorSelector,
+} from '@quiver/model';
+import { decodeKey } from './filter.ts';
+import { malformed } from './problems.ts';
+import { decodeTimestamp, type TimestampMessage } from './time.ts';
+
+export interface WithPayloadMessage {
+  readonly enable?: boolean;
+  readonly include?: { readonly fields?: readonly string[] };
+  readonly exclude?: { readonly fields?: readonly string[] };
+}
+export interface WithVectorsMessage {
+  readonly enable?: boolean;
+  readonly include?: { readonly names?: readonly string[] };
+}
+export interface OrderByMessage {
+  readonly key?: string;
+  /** 0 ascending, 1 descending */
+  readonly direction?: number;
+  readonly start_from?: {
+    readonly float?: number;
+    readonly integer?: number | bigint;
+    readonly timestamp?: TimestampMessage;
+    readonly datetime?: string;
+  };
+}
+export interface ShardKeyMessage {
+  readonly shard_keys?: readonly { readonly keyword?: string; readonly number?: number | bigint }[];
+}
+
+/** @param absent - what no selector means */
+export function decodePayloadSelector(
+  message: WithPayloadMessage | undefined,
+  absent: 'none' | 'all',
+): PayloadSelector {
+  if (message === undefined) return { kind: absent };
+  if (message.enable !== undefined) return { kind: message.enable ? 'all' : 'none' };
+  if (message.include !== undefined)
+    return { kind: 'include', keys: (message.include.fields ?? []).map((key) => decodeKey(key)) };
+  if (message.exclude !== undefined)
+    return { kind: 'exclude', keys: (message.exclude.fields ?? []).map((key) => decodeKey(key)) };
+  throw malformed('No PayloadSelector');
+}
+
+export function decodeVectorSelector(message: WithVectorsMessage | undefined): VectorSelector {
+  if (message === undefined) return { kind: 'none' };
+  if (message.enable !== undefined) return { kind: message.enable ? 'all' : 'none' };
+  if (message.include !== undefined) return { kind: 'names', names: message.include.names ?? [] };
+  throw malformed('No VectorsSelector');
+}
+
+export function decodeOrderBy(message: OrderByMessage): OrderBy {
+  const { direction = 0, start_from: start } = message;
+  if (direction > 1) throw malformed(`invalid direction value ${direction}`);
+  const order: OrderBy = {
+    key: decodeKey(message.key),
+    direction: direction === 1 ? 'desc' : 'asc',
+    startFrom: null,
+    startFromDatetime: false,
+  };
+  if (start === undefined) return order;
+  const number = start.float ?? start.integer;
+  if (number !== undefined) return { ...order, startFrom: number };
+  if (start.timestamp !== undefined)
+    return { ...order, startFrom: decodeTimestamp(start.timestamp), startFromDatetime: true };
+  const microseconds = parseDatetime(start.datetime ?? '');
+  if (microseconds === null) throw malformed(`Unable to parse datetime: ${start.datetime ?? ''}`);
+  return { ...order, startFrom: microseconds, startFromDatetime: true };
+}
+
+/**
+ * Collections of this version have no shard keys, so any key is one that does not exist.
+ * @param code - Qdrant answers reads with bad_request, writes with invalid_argument
+ */
+export function refuseShardKeys(
+  message: ShardKeyMessage | undefined,
+  code: 'bad_request' | 'invalid_argument',
+): void {
+  const key = message?.shard_keys?.[0];
+  if (key === undefined) return;
+  const shown = key.keyword === undefined ? String(key.number ?? 0) : JSON.stringify(key.keyword);
+  throw new ClusterError(code, `Shard key ${shown} not found`);
+}
