@@ -14,8 +14,9 @@ UIDS = ["550e8400-e29b-41d4-a716-446655440000", "6ba7b810-9dad-11d1-80b4-00c04fd
 class Generator:
     def __init__(self, seed, local=False):
         self.random = random.Random(seed)
-        # Local mode matches text in another case and in parts of a path otherwise than a server does.
+        # Without a text index a server looks for the whole text in any case, local mode for each word as it is written.
         self.text_keys = ["txt"] if local else ["txt", "kw"]
+        self.texts = ["red", "fox", "lazy"] if local else ["red", "fox", "car", "jumps over", "lazy"]
         self.ids = [1, 2, 3, 7, 42, 1000, 2**40, 2**53 + 3, 2**63 + 11, 2**64 - 1] + list(range(100, 130))
         self.ids += [str(uuid.UUID(int=self.random.getrandbits(128))) for _ in range(6)]
 
@@ -150,7 +151,7 @@ class Generator:
         if kind == 6:
             return field(self.pick(["num", "mixed"]), match=models.MatchExcept(**{"except": self.random.sample([0, 1, 2, 3], 2)}))
         if kind == 7:
-            return field(self.pick(self.text_keys), match=models.MatchText(text=self.pick(["red", "fox", "car", "jumps over", "lazy"])))
+            return field(self.pick(self.text_keys), match=models.MatchText(text=self.pick(self.texts)))
         if kind in (8, 9):
             return field(self.pick(["num", "flt", "mixed", "deep.nums", "deep.items[].n"]), range=self.range())
         if kind == 10:

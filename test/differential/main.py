@@ -53,6 +53,9 @@ class Run:
         self.unexplained = []
         self.explained = collections.Counter()
         self.errors = 0
+        # Local mode merges below paths that are not objects otherwise than a server does.
+        local = args.first == ":memory:"
+        self.merge_keys = [None] if local else [None, None, "deep", "deep.items[]", "fresh.a", "kw"]
 
     def both(self, call):
         return [attempt(lambda: call(client)) for client in self.clients]
@@ -107,7 +110,7 @@ class Run:
             ids = target if isinstance(target, list) else models.FilterSelector(filter=target)
             call, what = (lambda c: c.delete(NAME, points_selector=ids, wait=True)), f"delete {target}"
         elif kind in (6, 7):
-            payload, key = self.merged(gen.payload()), gen.pick([None, None, "deep", "deep.items[]", "fresh.a", "kw"])
+            payload, key = self.merged(gen.payload()), gen.pick(self.merge_keys)
             call, what = (lambda c: c.set_payload(NAME, payload=payload, points=target, key=key, wait=True)), f"set_payload {payload} at {key} on {target}"
         elif kind == 8:
             payload = gen.payload()
