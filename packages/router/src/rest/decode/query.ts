@@ -1,5 +1,6 @@
 /** Universal queries out of JSON: `POST /points/query` and its batch. */
 import {
+  ClusterError,
   defaultSearchParams,
   parsePointId,
   type Query,
@@ -65,6 +66,7 @@ function decodeQueryFields(doc: unknown, marks: Marks, path: string, problems: P
   refusePrefetch(fieldOf(fields, 'prefetch'));
   const query = decodeQueryKind(fieldOf(fields, 'query'), marks, `${path}.query`, problems);
   const lookup = fieldOf(fields, 'lookup_from');
+  if (isSaid(fieldOf(fields, 'score_threshold'))) checkThreshold(query);
   return {
     query,
     using: optionalString(fields, 'using') ?? '',
@@ -72,6 +74,16 @@ function decodeQueryFields(doc: unknown, marks: Marks, path: string, problems: P
     limit: optionalInteger(fields, 'limit') ?? limitDefault,
     lookupFrom: isSaid(lookup) ? decodeLookup(lookup) : null,
   };
+}
+
+function checkThreshold(query: Query | null): void {
+  if (query === null)
+    throw new ClusterError(
+      'bad_request',
+      "A query is needed to use the score_threshold. Can't have score_threshold without defining a query.",
+    );
+  if (query.kind === 'order_by')
+    throw new ClusterError('bad_request', "Can't use score_threshold with an order_by query.");
 }
 
 /** What queries and legacy searches have in common. The limit is only checked. */
