@@ -44,3 +44,18 @@ test('scripts without spaces are cut by the multilingual tokenizer', () => {
 test('custom stop words are left out', () => {
   expect(tokens({ stopwords: { custom: ['The'] } }, 'the fox THE end')).toEqual(['fox', 'end']);
 });
+
+test('words of one stem are one token, stop words of a language are none', () => {
+  const params = { stemmer: { type: 'snowball', language: 'english' }, stopwords: 'en' };
+  expect(tokens(params, 'The generous were running; a generously made run')).toEqual([
+    'generous',
+    'run',
+    'generous',
+    'made',
+    'run',
+  ]);
+  expect(tokens({ ...params, min_token_len: 4 }, 'running generously')).toEqual(['generous']);
+  expect(tokens({ stopwords: { languages: ['german'], custom: ['foo'] } }, 'der foo und die Stadt')).toEqual([
+    'stadt',
+  ]);
+});

@@ -3,6 +3,8 @@
  * except that a query's words are not cut into prefixes.
  */
 import type { PayloadIndexParams } from '@quiver/model';
+import snowball from 'snowball-stemmers';
+import { stopwordsOf } from './stopwords.ts';
 
 export interface Tokenizer {
   ofDocument(text: string): string[];
@@ -18,26 +20,26 @@ export function createTokenizer(params: PayloadIndexParams | null): Tokenizer {
   const charsMax = params?.max_token_len ?? Number.MAX_SAFE_INTEGER;
   const isStopword = stopwordTest(params);
   const normalize = normalizer(params);
+  const stem = stemmer(params);
   const split = splitter(kind);
-  const fits = (token: string): boolean => {
-    const chars = charCount(token);
-    return chars >= charsMin && chars <= charsMax;
-  };
+  const stemsOf = (text: string): string[] =>
+    split(text)
+      .map(normalize)
+      .filter((token) => token !== '' && !isStopword(token))
+      .map(stem);
+  // Lengths are those of the stems.
   const whole = (text: string): string[] =>
-    split(text)
-      .map(normalize)
-      .filter((token) => token !== '' && !isStopword(token) && fits(token));
+    stemsOf(text).filter((token) => {
+      const chars = charCount(token);
+      return chars >= charsMin && chars <= charsMax;
+    });
   if (kind !== 'prefix') return { ofDocument: whole, ofQuery: whole };
-  const normalized = (text: string): string[] =>
-    split(text)
-      .map(normalize)
-      .filter((token) => token !== '' && !isStopword(token));
   return {
     ofDocument: (text) =>
-      normalized(text).flatMap((token) => prefixesOf(token, Math.max(1, charsMin), charsMax)),
+      stemsOf(text).flatMap((token) => prefixesOf(token, Math.max(1, charsMin), charsMax)),
     // A query word is one prefix: cut where the index stops.
     ofQuery: (text) =>
-      normalized(text)
+      stemsOf(text)
         .filter((token) => charCount(token) >= charsMin)
         .map((token) => Array.from(token).slice(0, charsMax).join('')),
   };
@@ -54,7 +56,7 @@ function splitter(kind: NonNullable<PayloadIndexParams['tokenizer']>): (text: st
 }
 
 function normalizer(params: PayloadIndexParams | null): (token: string) => string {
-  const folds = params?.ascii_folding === true;
+  const folds = params?.ascii_folding === true || params?.tokenizer === 'multilingual';
   const lowers = params?.lowercase !== false;
   return (token) => {
     const folded = folds ? foldToAscii(token) : token;
@@ -106,13 +108,32 @@ function prefixesOf(token: string, charsMin: number, charsMax: number): string[]
   return prefixes;
 }
 
-/** `stopwords` is a language, or {languages, custom}; custom words are compared as normalised. */
+/** `stopwords` is a language, or {languages, custom}; words are compared as normalised, before stemming. */
 function stopwordTest(params: PayloadIndexParams | null): (token: string) => boolean {
   const stopwords = params?.stopwords;
-  if (typeof stopwords !== 'object' || stopwords === null) return () => false;
-  const custom: unknown = (stopwords as { custom?: unknown }).custom;
-  if (!Array.isArray(custom)) return () => false;
+  if (stopwords === undefined || stopwords === null) return () => false;
+  const { languages, custom } =
+    typeof stopwords === 'string'
+      ? { languages: [stopwords], custom: [] }
+      : (stopwords as { languages?: unknown; custom?: unknown });
   const lowers = params?.lowercase !== false;
-  const set = new Set(custom.map((word: unknown) => (lowers ? String(word).toLowerCase() : String(word))));
+  const set = new Set(
+    textsOf(languages)
+      .flatMap(stopwordsOf)
+      .concat(textsOf(custom).map((word) => (lowers ? word.toLowerCase() : word))),
+  );
   return (token) => set.has(token);
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** Snowball by language; a language without an algorithm (Greek) is left as it is. */
+function stemmer(params: PayloadIndexParams | null): (token: string) => string {
+  const language = (params?.stemmer as { language?: unknown } | null | undefined)?.language;
+  if (typeof language !== 'string' || !snowball.algorithms().includes(language.toLowerCase()))
+    return (token) => token;
+  const algorithm = snowball.newStemmer(language.toLowerCase());
+  return (token) => algorithm.stem(token);
 }
