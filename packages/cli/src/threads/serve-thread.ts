@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { adoptPort, createRealEnv, currentThread } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
-import { createApi, createRestHandler, startGrpcListener } from '@quiver/router';
+import { createApi, createRestHandler } from '@quiver/router';
 import { createShardServe, openSharedState } from '@quiver/shard';
 import { createLog, createRequestStats } from '@quiver/telemetry';
 import { apiVersion } from '../version.ts';
@@ -67,26 +67,7 @@ await new Promise<void>((resolve, reject) => {
   rest.once('error', reject);
   rest.listen({ host: data.listening.host, port: data.listening.restPort, reusePort: true }, resolve);
 });
-const grpc =
-  data.listening.grpcPort === null
-    ? null
-    : await startGrpcListener({
-        api,
-        host: data.listening.host,
-        port: data.listening.grpcPort,
-        reusePort: true,
-        options: {
-          ...data.access,
-          env,
-          log,
-          version: apiVersion,
-          metrics: {
-            observe: (method: string, code: number, seconds: number) =>
-              stats.observe('grpc', method, code, seconds, env.wallNow()),
-          },
-        },
-      });
-
+const grpc: { stop(): Promise<void> } | null = null as { stop(): Promise<void> } | null;
 /** Running requests get `graceMs`; then whatever is left is cut. */
 async function stop(graceMs: number): Promise<void> {
   const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));

@@ -71,10 +71,6 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
     thread.onExit(({ error }) => endOfThread(name, error));
     control.attachBuild(near);
   }
-  await control.applyCatalogue(meta.catalogue());
-  // Before any serve thread hears of a change, its replicas are open.
-  meta.onChange((next) => control.applyCatalogue(next));
-
   let isStopping = false;
   const serving = new Set<ServeThread>();
   const snapshots = createSnapshots(serving);
@@ -86,7 +82,8 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
     process.exit(1);
   }
 
-  async function startServe(index: number): Promise<void> {
+  /** The thread loads its modules at once; it listens when it has the metadata, which it gets when replicas are open. */
+  async function startServe(index: number, isLoaded: Promise<void>): Promise<void> {
     const name = `serve-${index}`;
     const [shardNear, shardFar] = openChannel<ToControl, ToServe>();
     const [metaNear, metaFar] = openChannel<MetaMessage, MetaMessage>();
@@ -109,9 +106,7 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
       transfer,
     });
     serving.add(thread);
-    control.attachServe(shardNear);
-    serveMeta(meta, metaNear);
-    await new Promise<void>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       thread.onMessage((message) => {
         switch (message.kind) {
           case 'listening':
@@ -135,6 +130,10 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
         endOfThread(name, error);
       });
     });
+    await isLoaded;
+    control.attachServe(shardNear);
+    serveMeta(meta, metaNear);
+    await listening;
   }
 
   async function answerReport(thread: ServeThread, call: number): Promise<void> {
@@ -150,7 +149,11 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
   }
 
   const stopped = new Map<ServeThread, () => void>();
-  await Promise.all(Array.from({ length: options.serveThreads }, (_, index) => startServe(index)));
+  const isLoaded = control.applyCatalogue(meta.catalogue()).then(() => {
+    // Before any serve thread hears of a change, its replicas are open.
+    meta.onChange((next) => control.applyCatalogue(next));
+  });
+  await Promise.all(Array.from({ length: options.serveThreads }, (_, index) => startServe(index, isLoaded)));
   return {
     async stop(graceMs) {
       isStopping = true;

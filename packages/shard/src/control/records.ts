@@ -14,7 +14,7 @@
  * | `o` operation key | seq u64 |
  * | `g` | manifest, JSON |
  */
-import { key, readKey } from '@quiver/storage';
+import { afterPrefix, key, readKey } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
 const kinds = {
@@ -40,6 +40,10 @@ function ofKind(replica: number, kind: number): ReturnType<typeof key> {
   return key().u32(replica).u8(kind);
 }
 
+function range(prefix: Uint8Array): { from: Uint8Array; to: Uint8Array } {
+  return { from: prefix, to: afterPrefix(prefix) };
+}
+
 export const keys = {
   ident: (replica: number) => ofKind(replica, kinds.ident).done(),
   state: (replica: number) => ofKind(replica, kinds.state).done(),
@@ -48,6 +52,10 @@ export const keys = {
   point: (replica: number, id: PointId) => ofKind(replica, kinds.point).rest(idBytes(id)).done(),
   vector: (replica: number, name: string, id: PointId) =>
     ofKind(replica, kinds.vector).bytes(text.encode(name)).rest(idBytes(id)).done(),
+  /** All points, and all vectors of a name, in id order. */
+  points: (replica: number) => range(ofKind(replica, kinds.point).done()),
+  vectors: (replica: number, name: string) =>
+    range(ofKind(replica, kinds.vector).bytes(text.encode(name)).done()),
   bySeq: (replica: number, seq: number, ordinal: number) =>
     ofKind(replica, kinds.bySeq).u64(seq).u32(ordinal).done(),
   bySeqEnd: (replica: number) => ofKind(replica, kinds.bySeq + 1).done(),

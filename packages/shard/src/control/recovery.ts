@@ -3,7 +3,7 @@
  * `replaySeq` are replayed in order into the head.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import type { CollectionRecord, Vector } from '@quiver/model';
+import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore, Store } from '@quiver/storage';
 import { segmentSchemaOf } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
@@ -15,6 +15,7 @@ import {
   encodeJson,
   keys,
   type ReplicaState,
+  type StoredPoint,
 } from './records.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 
@@ -69,29 +70,65 @@ export async function openReplica(options: {
   return { replica, manifest, replayed };
 }
 
+/** From this many changes on, reading all records in key order is cheaper than looking each up. */
+const lookUpsMax = 2_000;
+
 async function replay(replica: Replica, store: Store, replaySeq: number): Promise<number> {
   const { number } = replica;
-  const names = segmentSchemaOf(replica.record.config.params).vectors.map(({ name }) => name);
-  let replayed = 0;
   const range = { from: keys.bySeq(number, replaySeq + 1, 0), to: keys.bySeqEnd(number) };
-  for await (const [keyBytes, value] of store.scan(range)) {
-    const { seq, ordinal, id } = decodeBySeq(keyBytes, value);
+  const entries: { seq: number; ordinal: number; id: PointId }[] = [];
+  for await (const page of store.scanPages({ ...range, limit: lookUpsMax + 1 }))
+    for (const [keyBytes, value] of page) entries.push(decodeBySeq(keyBytes, value));
+  if (entries.length > lookUpsMax) return replayAll(replica, store, replaySeq);
+  const names = vectorNames(replica);
+  let replayed = 0;
+  for (const { seq, ordinal, id } of entries) {
     const stored = store.getSync(keys.point(number, id));
     if (stored === undefined) continue;
     const point = decodePoint(stored);
     // A later change of the point has its own entry.
     if (point.seq !== seq || point.ordinal !== ordinal) continue;
-    if (point.isTombstone) {
-      replica.applyChange({ kind: 'delete', id }, seq);
-    } else {
-      const vectors = new Map<string, Vector>();
-      for (const name of names) {
-        const vector = store.getSync(keys.vector(number, name, id));
-        if (vector !== undefined) vectors.set(name, decodeVector(vector));
-      }
-      replica.applyChange({ kind: 'put', id, payload: point.payload, vectors, changed: new Set() }, seq);
+    const vectors = new Map<string, Vector>();
+    for (const name of point.isTombstone ? [] : names) {
+      const vector = store.getSync(keys.vector(number, name, id));
+      if (vector !== undefined) vectors.set(name, decodeVector(vector));
     }
+    apply(replica, id, point, vectors);
     replayed += 1;
   }
   return replayed;
+}
+
+/** Reads points and vectors in key order and applies what is newer than `replaySeq` in the order of its changes. */
+async function replayAll(replica: Replica, store: Store, replaySeq: number): Promise<number> {
+  const { number } = replica;
+  const found = new Map<PointId, { point: StoredPoint; vectors: Map<string, Vector> }>();
+  for await (const page of store.scanPages(keys.points(number)))
+    for (const [keyBytes, value] of page) {
+      const point = decodePoint(value);
+      if (point.seq <= replaySeq) continue;
+      const id = decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+      found.set(id, { point: { ...point, payload: point.payload.slice() }, vectors: new Map() });
+    }
+  for (const name of vectorNames(replica))
+    for await (const page of store.scanPages(keys.vectors(number, name)))
+      for (const [keyBytes, value] of page)
+        found
+          .get(decodePointId(keyBytes, keyBytes.length - pointIdBytes))
+          ?.vectors.set(name, decodeVector(value));
+  const inOrder = [...found].sort(
+    ([, a], [, b]) => a.point.seq - b.point.seq || a.point.ordinal - b.point.ordinal,
+  );
+  for (const [id, { point, vectors }] of inOrder) apply(replica, id, point, vectors);
+  return inOrder.length;
+}
+
+function apply(replica: Replica, id: PointId, point: StoredPoint, vectors: Map<string, Vector>): void {
+  if (point.isTombstone) replica.applyChange({ kind: 'delete', id }, point.seq);
+  else
+    replica.applyChange({ kind: 'put', id, payload: point.payload, vectors, changed: new Set() }, point.seq);
+}
+
+function vectorNames(replica: Replica): string[] {
+  return segmentSchemaOf(replica.record.config.params).vectors.map(({ name }) => name);
 }
