@@ -19,3 +19,10 @@ export type {
   ServiceReports,
   TelemetryQuery,
 } from './rest/options.ts';
+export {
+  createGrpcServices,
+  startGrpcListener,
+  type GrpcListener,
+  type GrpcListenOptions,
+} from './grpc/create-services.ts';
+export type { GrpcOptions } from './grpc/options.ts';

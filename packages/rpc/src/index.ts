@@ -10,3 +10,68 @@ export type {
 } from './contract.ts';
 export type { AliasAction, MetaCommand, MetaEnvelope } from './meta-command.ts';
 export { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from './status.ts';
+export { callDeadlineMs, type TimeLimits } from './deadline.ts';
+export {
+  messageBytesMaxDefault,
+  startRpcServer,
+  type RpcCall,
+  type RpcListenOptions,
+  type RpcObserver,
+  type RpcServer,
+  type RpcServerOptions,
+  type RpcService,
+  type StreamHandler,
+  type UnaryHandler,
+} from './server.ts';
+export { messageSchema, publicSchema, publicServices, serviceMethods, type ServiceName } from './services.ts';
+export { reflectionService } from './reflection.ts';
+export { decodeMessage } from './protobuf/decode.ts';
+export { encodeMessage } from './protobuf/encode.ts';
+export {
+  loadSchema,
+  type FieldSchema,
+  type MessageSchema,
+  type MethodSchema,
+  type Schema,
+} from './protobuf/schema.ts';
+export { countOf, malformed, notSupported, Problems } from './codec/problems.ts';
+export { decodeId, decodeIds, idMessage, type PointIdMessage } from './codec/point-id.ts';
+export { decodeFilter, decodeFilterTree, decodeKey, type FilterMessage } from './codec/filter.ts';
+export {
+  decodeQueryPoints,
+  decodeSearchPoints,
+  type QueryPointsMessage,
+  type SearchPointsMessage,
+} from './codec/query.ts';
+export {
+  decodeOrderBy,
+  decodePayloadSelector,
+  decodeVectorSelector,
+  refuseShardKeys,
+  type OrderByMessage,
+  type ShardKeyMessage,
+  type WithPayloadMessage,
+  type WithVectorsMessage,
+} from './codec/selectors.ts';
+export {
+  decodePoint,
+  decodeTarget,
+  type DecodedPoint,
+  type PointMessage,
+  type PointsSelectorMessage,
+} from './codec/points.ts';
+export {
+  encodeRetrievedPoints,
+  encodeScoredBatches,
+  encodeScoredPoints,
+  encodeScrollPage,
+  type RetrievedPoint,
+} from './codec/point-output.ts';
+export {
+  createCollectionJson,
+  updateCollectionJson,
+  type CreateCollectionMessage,
+  type UpdateCollectionMessage,
+} from './codec/collection-input.ts';
+export { collectionInfoMessage } from './codec/collection-output.ts';
+export { fieldSchemaJson, type CreateFieldIndexMessage } from './codec/field-index.ts';

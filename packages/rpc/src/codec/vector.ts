@@ -89,7 +89,7 @@ export function decodeVectors(
   if (message.vector !== undefined) {
     const vector = decodeVector(message.vector, at, problems);
     if (vector.values.length === 0 && vector.kind === 'dense')
-      throw new ClusterError('invalid_argument', `${path}.vector: dense vector must not be empty`);
+      throw new ClusterError('invalid_argument', `${path.replace(/vectors$/, 'vector')}.vector: dense vector must not be empty`);
     return [['', vector]];
   }
   if (message.vectors === undefined) throw malformed('No Vector Provided');

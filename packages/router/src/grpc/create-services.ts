@@ -1,0 +1,91 @@
+/**
+ * The gRPC front end: every public service over the use cases, and the listener of one serve thread.
+ * Always: everything but health checks asks for the key; methods that are not served answer UNIMPLEMENTED.
+ */
+import {
+  reflectionService,
+  startRpcServer,
+  type RpcCall,
+  type RpcListenOptions,
+  type RpcService,
+} from '@quiver/rpc';
+import type { Api } from '../api.ts';
+import { accessOf } from './call.ts';
+import { collectionsService } from './collections-service.ts';
+import type { GrpcOptions } from './options.ts';
+import { readHandlers } from './reads-service.ts';
+import { updateHandlers } from './updates-service.ts';
+
+export function createGrpcServices(api: Api, options: GrpcOptions): RpcService[] {
+  const points: RpcService = {
+    name: 'qdrant.Points',
+    handlers: { ...readHandlers(api, options), ...updateHandlers(api, options) },
+  };
+  return [
+    collectionsService(api, options),
+    points,
+    { name: 'qdrant.Snapshots', handlers: {} },
+    qdrantService(options),
+    healthService(options),
+    guarded(reflectionService('v1'), options),
+    guarded(reflectionService('v1alpha'), options),
+  ];
+}
+
+/** Needs no key: clients ask for the version before anything else. */
+function qdrantService({ service }: GrpcOptions): RpcService {
+  const { version, commit } = service;
+  const title = 'qdrant - vector search engine';
+  return { name: 'qdrant.Qdrant', handlers: { HealthCheck: () => ({ title, version, commit }) } };
+}
+
+const serving = 1;
+const notServing = 2;
+
+/** https://github.com/grpc/grpc/blob/master/doc/health-checking.md, for probes: every service is as ready as the process. */
+function healthService({ service }: GrpcOptions): RpcService {
+  return {
+    name: 'grpc.health.v1.Health',
+    handlers: { Check: () => ({ status: service.ready() ? serving : notServing }) },
+  };
+}
+
+function guarded(service: RpcService, options: GrpcOptions): RpcService {
+  const handlers = Object.entries(service.handlers).map(([name, handler]) => [
+    name,
+    (request: never, call: RpcCall) => {
+      accessOf(call, options);
+      return handler(request, call);
+    },
+  ]);
+  return { ...service, handlers: Object.fromEntries(handlers) as RpcService['handlers'] };
+}
+
+export interface GrpcListenOptions extends RpcListenOptions {
+  readonly api: Api;
+  readonly options: GrpcOptions;
+}
+
+export interface GrpcListener {
+  readonly port: number;
+  /** Calls under way may end for `graceMs` (default 5 s); then they are cut. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Serves all of gRPC on one port of this thread. @throws the error of listening, as EADDRINUSE */
+export async function startGrpcListener(listen: GrpcListenOptions): Promise<GrpcListener> {
+  const { api, options, ...where } = listen;
+  const { env, log, messageBytesMax, metrics } = options;
+  return startRpcServer(
+    createGrpcServices(api, options),
+    {
+      env,
+      ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
+      ...(metrics === undefined ? {} : { observer: metrics }),
+      onInternalError: (path, error) => {
+        log.error('gRPC call failed', { path, error });
+      },
+    },
+    where,
+  );
+}

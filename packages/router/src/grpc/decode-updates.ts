@@ -1,0 +1,160 @@
+/** Messages that change points, as updates: the single calls and the operations of UpdateBatch are the same. */
+import { parsePayloadText, type PointBatch } from '@quiver/model';
+import {
+  decodeFilter,
+  decodeKey,
+  decodePoint,
+  decodeTarget,
+  malformed,
+  Problems,
+  refuseShardKeys,
+  type FilterMessage,
+  type PointMessage,
+  type PointsSelectorMessage,
+  type ShardKeyMessage,
+} from '@quiver/rpc';
+import type { PointsUpdate } from '../api.ts';
+import { addRow, columnsOf, payloadColumn, type Rows } from '../point-columns.ts';
+
+interface Sharded {
+  readonly shard_key_selector?: ShardKeyMessage;
+}
+export interface UpsertMessage extends Sharded {
+  readonly points?: readonly PointMessage[];
+  readonly update_filter?: FilterMessage;
+  readonly update_mode?: number;
+}
+export interface SelectedMessage extends Sharded {
+  readonly points?: PointsSelectorMessage;
+}
+export interface PayloadMessage extends Sharded {
+  /** JSON text of an object. */
+  readonly payload?: string;
+  readonly points_selector?: PointsSelectorMessage;
+  readonly key?: string;
+}
+export interface DeletePayloadMessage extends Sharded {
+  readonly keys?: readonly string[];
+  readonly points_selector?: PointsSelectorMessage;
+}
+export interface DeleteVectorsMessage extends Sharded {
+  readonly points_selector?: PointsSelectorMessage;
+  readonly vectors?: { readonly names?: readonly string[] };
+}
+/** One of the list of UpdateBatch. */
+export interface OperationMessage {
+  readonly upsert?: UpsertMessage;
+  readonly delete_deprecated?: PointsSelectorMessage;
+  readonly set_payload?: PayloadMessage;
+  readonly overwrite_payload?: PayloadMessage;
+  readonly delete_payload?: DeletePayloadMessage;
+  readonly clear_payload_deprecated?: PointsSelectorMessage;
+  readonly update_vectors?: UpsertMessage;
+  readonly delete_vectors?: DeleteVectorsMessage;
+  readonly delete_points?: SelectedMessage;
+  readonly clear_payload?: SelectedMessage;
+}
+
+const updateModes = ['upsert', 'insert_only', 'update_only'] as const;
+const encoder = new TextEncoder();
+const noPayload = new Uint8Array(0);
+
+export function decodeUpsert(message: UpsertMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  const mode = updateModes[message.update_mode ?? 0];
+  if (mode === undefined) throw malformed(`invalid update mode value ${message.update_mode ?? 0}`);
+  return {
+    kind: 'upsert',
+    points: decodeBatch(message.points ?? [], problems, 'Expected some vectors'),
+    mode,
+    updateFilter: decodeFilter(message.update_filter, 'update_filter', problems),
+  };
+}
+
+export function decodeUpdateVectors(message: UpsertMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  return {
+    kind: 'update_vectors',
+    points: decodeBatch(message.points ?? [], problems, 'vectors is expected'),
+    updateFilter: decodeFilter(message.update_filter, 'update_filter', problems),
+  };
+}
+
+function decodeBatch(list: readonly PointMessage[], problems: Problems, missing: string): PointBatch {
+  const rows: Rows = new Map();
+  const payloads: Uint8Array[] = [];
+  const ids = list.map((message, i) => {
+    const { id, vectors, payload } = decodePoint(message, `points[${i}]`, problems, missing);
+    for (const [name, vector] of vectors) addRow(rows, name, i, vector);
+    payloads.push(payload === '' ? noPayload : encoder.encode(payload));
+    return id;
+  });
+  // Columns are built of what is sound only.
+  problems.check();
+  return { ids, vectors: columnsOf(rows, ids.length), payloads: payloadColumn(payloads, ids.length) };
+}
+
+export function decodeDelete(message: SelectedMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  const target = decodeTarget(message.points, 'points', problems, 'PointSelector is missing');
+  return { kind: 'delete', target };
+}
+
+export function decodeClearPayload(message: SelectedMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  const target = decodeTarget(message.points, 'points', problems, 'PointSelector is missing');
+  return { kind: 'clear_payload', target };
+}
+
+export function decodePayloadChange(
+  kind: 'set_payload' | 'overwrite_payload',
+  message: PayloadMessage,
+  problems: Problems,
+): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  return {
+    kind,
+    target: decodeTarget(message.points_selector, 'points_selector', problems, 'points_selector is expected'),
+    payload: parsePayloadText(message.payload ?? '{}'),
+    key: message.key === undefined ? null : decodeKey(message.key),
+  };
+}
+
+export function decodeDeletePayload(message: DeletePayloadMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  return {
+    kind: 'delete_payload',
+    target: decodeTarget(message.points_selector, 'points_selector', problems, 'points_selector is expected'),
+    keys: (message.keys ?? []).map((key) => decodeKey(key)),
+  };
+}
+
+export function decodeDeleteVectors(message: DeleteVectorsMessage, problems: Problems): PointsUpdate {
+  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
+  const target = decodeTarget(
+    message.points_selector,
+    'points_selector',
+    problems,
+    'points_selector is expected',
+  );
+  if (message.vectors === undefined) throw malformed('vectors is expected');
+  return { kind: 'delete_vectors', target, names: message.vectors.names ?? [] };
+}
+
+export function decodeOperation(message: OperationMessage, problems: Problems): PointsUpdate {
+  if (message.upsert !== undefined) return decodeUpsert(message.upsert, problems);
+  if (message.delete_points !== undefined) return decodeDelete(message.delete_points, problems);
+  if (message.delete_deprecated !== undefined)
+    return decodeDelete({ points: message.delete_deprecated }, problems);
+  if (message.set_payload !== undefined)
+    return decodePayloadChange('set_payload', message.set_payload, problems);
+  if (message.overwrite_payload !== undefined)
+    return decodePayloadChange('overwrite_payload', message.overwrite_payload, problems);
+  if (message.delete_payload !== undefined) return decodeDeletePayload(message.delete_payload, problems);
+  if (message.clear_payload !== undefined) return decodeClearPayload(message.clear_payload, problems);
+  if (message.clear_payload_deprecated !== undefined)
+    return decodeClearPayload({ points: message.clear_payload_deprecated }, problems);
+  if (message.update_vectors !== undefined) return decodeUpdateVectors(message.update_vectors, problems);
+  if (message.delete_vectors !== undefined) return decodeDeleteVectors(message.delete_vectors, problems);
+  throw malformed('Operation is missing');
+}

@@ -1,0 +1,193 @@
+/** The calls of `qdrant.Points` that read. */
+import type { FacetHit } from '@quiver/model';
+import {
+  countOf,
+  decodeFilter,
+  decodeId,
+  decodeIds,
+  decodeKey,
+  decodeOrderBy,
+  decodePayloadSelector,
+  decodeQueryPoints,
+  decodeSearchPoints,
+  decodeVectorSelector,
+  encodeRetrievedPoints,
+  encodeScoredBatches,
+  encodeScoredPoints,
+  encodeScrollPage,
+  Problems,
+  refuseShardKeys,
+  type FilterMessage,
+  type OrderByMessage,
+  type PointIdMessage,
+  type QueryPointsMessage,
+  type RpcCall,
+  type SearchPointsMessage,
+  type ShardKeyMessage,
+  type UnaryHandler,
+  type WithPayloadMessage,
+  type WithVectorsMessage,
+} from '@quiver/rpc';
+import type { QueryRequest } from '@quiver/model';
+import type { Api } from '../api.ts';
+import { contextOf } from './call.ts';
+import type { GrpcOptions } from './options.ts';
+import { collectionName } from './validate.ts';
+
+interface ReadMessage {
+  readonly collection_name?: string;
+  readonly timeout?: number | bigint;
+  readonly shard_key_selector?: ShardKeyMessage;
+}
+interface GetMessage extends ReadMessage {
+  readonly ids?: readonly PointIdMessage[];
+  readonly with_payload?: WithPayloadMessage;
+  readonly with_vectors?: WithVectorsMessage;
+}
+interface ScrollMessage extends ReadMessage {
+  readonly filter?: FilterMessage;
+  readonly offset?: PointIdMessage;
+  readonly limit?: number;
+  readonly with_payload?: WithPayloadMessage;
+  readonly with_vectors?: WithVectorsMessage;
+  readonly order_by?: OrderByMessage;
+}
+interface CountMessage extends ReadMessage {
+  readonly filter?: FilterMessage;
+  readonly exact?: boolean;
+}
+interface FacetMessage extends CountMessage {
+  readonly key?: string;
+  readonly limit?: number | bigint;
+}
+interface QueryBatchMessage extends ReadMessage {
+  readonly query_points?: readonly QueryPointsMessage[];
+}
+interface SearchBatchMessage extends ReadMessage {
+  readonly search_points?: readonly SearchPointsMessage[];
+}
+
+const scrollLimitDefault = 10;
+const facetLimitDefault = 10;
+
+export function readHandlers(api: Api, options: GrpcOptions): Record<string, UnaryHandler> {
+  const { env } = options;
+  const secondsSince = (startedAtMs: number): number => (env.now() - startedAtMs) / 1_000;
+
+  function single<M extends ReadMessage>(
+    decode: (message: M, path: string, problems: Problems) => QueryRequest,
+  ): (message: M, call: RpcCall) => Promise<object> {
+    return async (message, call) => {
+      const startedAtMs = env.now();
+      const context = contextOf(call, message, options);
+      const problems = new Problems();
+      const name = collectionName(message, '', problems);
+      const request = decode(message, '', problems);
+      problems.check();
+      const [points] = await api.query(name, [request], context);
+      return encodeScoredPoints(points ?? [], secondsSince(startedAtMs));
+    };
+  }
+
+  async function batch<M extends ReadMessage>(
+    message: ReadMessage,
+    call: RpcCall,
+    requests: readonly M[],
+    path: string,
+    decode: (message: M, path: string, problems: Problems) => QueryRequest,
+  ): Promise<Buffer> {
+    const startedAtMs = env.now();
+    const context = contextOf(call, message, options);
+    const problems = new Problems();
+    const name = collectionName(message, '', problems);
+    const decoded = requests.map((request, i) => {
+      const at = `${path}[${i}].`;
+      collectionName(request, at, problems);
+      return decode(request, at, problems);
+    });
+    problems.check();
+    if (decoded.length === 0) return encodeScoredBatches([], secondsSince(startedAtMs));
+    const answers = await api.query(name, decoded, context);
+    return encodeScoredBatches(answers, secondsSince(startedAtMs));
+  }
+
+  return {
+    Query: single(decodeQueryPoints),
+    Search: single(decodeSearchPoints),
+    QueryBatch: (message: QueryBatchMessage, call: RpcCall) =>
+      batch(message, call, message.query_points ?? [], 'query_points', decodeQueryPoints),
+    SearchBatch: (message: SearchBatchMessage, call: RpcCall) =>
+      batch(message, call, message.search_points ?? [], 'search_points', decodeSearchPoints),
+
+    Get: async (message: GetMessage, call: RpcCall) => {
+      const startedAtMs = env.now();
+      const context = contextOf(call, message, options);
+      const problems = new Problems();
+      const name = collectionName(message, '', problems);
+      problems.check();
+      refuseShardKeys(message.shard_key_selector, 'bad_request');
+      const request = {
+        ids: decodeIds(message.ids),
+        withPayload: decodePayloadSelector(message.with_payload, 'none'),
+        withVector: decodeVectorSelector(message.with_vectors),
+      };
+      const points = await api.retrieve(name, request, context);
+      return encodeRetrievedPoints(points, secondsSince(startedAtMs));
+    },
+
+    Scroll: async (message: ScrollMessage, call: RpcCall) => {
+      const startedAtMs = env.now();
+      const context = contextOf(call, message, options);
+      const problems = new Problems();
+      const name = collectionName(message, '', problems);
+      problems.checkMin(message.limit, 1, 'limit');
+      refuseShardKeys(message.shard_key_selector, 'bad_request');
+      const request = {
+        filter: decodeFilter(message.filter, 'filter', problems),
+        limit: message.limit ?? scrollLimitDefault,
+        offset: message.offset === undefined ? null : decodeId(message.offset),
+        orderBy: message.order_by === undefined ? null : decodeOrderBy(message.order_by),
+        withPayload: decodePayloadSelector(message.with_payload, 'all'),
+        withVector: decodeVectorSelector(message.with_vectors),
+      };
+      problems.check();
+      const { points, nextOffset } = await api.scroll(name, request, context);
+      return encodeScrollPage(points, nextOffset, secondsSince(startedAtMs));
+    },
+
+    Count: async (message: CountMessage, call: RpcCall) => {
+      const startedAtMs = env.now();
+      const context = contextOf(call, message, options);
+      const problems = new Problems();
+      const name = collectionName(message, '', problems);
+      refuseShardKeys(message.shard_key_selector, 'bad_request');
+      const filter = decodeFilter(message.filter, 'filter', problems);
+      problems.check();
+      const count = await api.count(name, { filter, exact: message.exact ?? true }, context);
+      return { result: { count }, time: secondsSince(startedAtMs) };
+    },
+
+    Facet: async (message: FacetMessage, call: RpcCall) => {
+      const startedAtMs = env.now();
+      const context = contextOf(call, message, options);
+      const problems = new Problems();
+      const name = collectionName(message, '', problems);
+      refuseShardKeys(message.shard_key_selector, 'bad_request');
+      const filter = decodeFilter(message.filter, 'filter', problems);
+      problems.check();
+      const request = {
+        key: decodeKey(message.key),
+        limit: countOf(message.limit ?? facetLimitDefault),
+        filter,
+        exact: message.exact ?? false,
+      };
+      const hits = await api.facet(name, request, context);
+      return { hits: hits.map(facetMessage), time: secondsSince(startedAtMs) };
+    },
+  };
+}
+
+function facetMessage({ value, count }: FacetHit): object {
+  if (typeof value === 'string') return { value: { string_value: value }, count };
+  return { value: typeof value === 'boolean' ? { bool_value: value } : { integer_value: value }, count };
+}
