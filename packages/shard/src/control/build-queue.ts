@@ -55,7 +55,7 @@ export function createBuildQueue(ports: ReadonlySet<BuildPort>): BuildQueue {
     return new Promise((resolve, reject) => {
       tasks += 1;
       const port = leastBusy();
-      running.set(tasks, { owner, port, resolve: resolve as (value: never) => void, reject, onProgress });
+      running.set(tasks, { owner, port, resolve: resolve, reject, onProgress });
       order(tasks, port);
     });
   }

@@ -78,7 +78,8 @@ function pointsWith(
   directory: ArenaDirectory,
 ): number {
   let byField = counted.get(reader);
-  if (byField === undefined) counted.set(reader, (byField = new Map()));
+  if (byField === undefined)
+    counted.set(reader, (byField = new Map<string, { rows: number; count: number }>()));
   const condition = { kind: 'is_empty', key: field, expected: false } as const;
   const column = openColumns(reader.descriptor, directory).find(({ key }) => key === field);
   if (column?.schema.data_type === schema.data_type && column.serves(condition))

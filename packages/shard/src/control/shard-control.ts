@@ -209,7 +209,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       });
     },
     detach(port: ShardPort<never, never>, thread) {
-      build.forget(port as unknown as BuildPort);
+      build.forget(port);
       broadcast.forget(port);
       shared.pin(thread, 0);
     },

@@ -17,9 +17,9 @@ import { prepareRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
 import type { ShardPort, ToControl, ToServe } from '../protocol.ts';
 
 interface Waiting {
-  resolve(value: never): void;
-  reject(error: Error): void;
-  cancelTimer(): void;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+  readonly cancelTimer: () => void;
 }
 
 export interface ShardWritesEnd extends ShardWrites {
@@ -44,7 +44,7 @@ export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env)
             ),
           );
       });
-      waiting.set(id, { resolve: resolve as (value: never) => void, reject, cancelTimer });
+      waiting.set(id, { resolve: resolve, reject, cancelTimer });
       post(id);
     });
   }
