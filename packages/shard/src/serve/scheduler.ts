@@ -56,7 +56,7 @@ export function createScheduler(env: Env): Scheduler {
               if (env.now() - startedMs >= sliceMs) return false;
             }
           } catch (error) {
-            reject(error);
+            reject(error instanceof Error ? error : new Error(String(error)));
             return true;
           }
         };
