@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { adoptPort, createRealEnv, currentThread } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
-import { createApi, createRestHandler } from '@quiver/router';
+import { createApi, createRestHandler, startGrpcListener } from '@quiver/router';
 import { createShardServe, openSharedState } from '@quiver/shard';
 import { createLog, createRequestStats } from '@quiver/telemetry';
 import { apiVersion } from '../version.ts';
@@ -67,13 +67,32 @@ await new Promise<void>((resolve, reject) => {
   rest.once('error', reject);
   rest.listen({ host: data.listening.host, port: data.listening.restPort, reusePort: true }, resolve);
 });
-const grpc: { stop(): Promise<void> } | null = null as { stop(): Promise<void> } | null;
+const grpc =
+  data.listening.grpcPort === null
+    ? null
+    : await startGrpcListener({
+        api,
+        host: data.listening.host,
+        port: data.listening.grpcPort,
+        reusePort: true,
+        options: {
+          ...data.access,
+          messageBytesMax: data.access.bodyBytesMax,
+          env,
+          log,
+          service: { ready: () => true, version: apiVersion },
+          metrics: {
+            observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
+          },
+        },
+      });
+
 /** Running requests get `graceMs`; then whatever is left is cut. */
 async function stop(graceMs: number): Promise<void> {
   const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));
   rest.closeIdleConnections();
   const cut = env.after(graceMs, () => rest.closeAllConnections());
-  await Promise.all([restClosed, grpc?.stop()]);
+  await Promise.all([restClosed, grpc?.stop(graceMs)]);
   cut();
   parent?.post({ kind: 'stopped' });
 }
