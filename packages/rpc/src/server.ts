@@ -56,6 +56,8 @@ export interface RpcServerOptions {
   readonly env: Env;
   /** Largest message taken. */
   readonly messageBytesMax?: number;
+  /** Called before every handler, also of a method that is not served. @throws ClusterError unauthenticated */
+  readonly authorize?: (call: RpcCall) => void;
   readonly observer?: RpcObserver;
   /** An internal error with its cause, for the log. */
   readonly onInternalError?: (path: string, error: unknown) => void;
@@ -198,8 +200,9 @@ function unaryCall(
       reply(status);
     };
     try {
-      const request = decodeMessage(method.request, call.request) as never;
-      const answer = handler(request, callInfo(method, call));
+      const info = callInfo(method, call);
+      options.authorize?.(info);
+      const answer = handler(decodeMessage(method.request, call.request) as never, info);
       if (!(answer instanceof Promise)) {
         reply(null, encoded(method, answer));
         done(0);
@@ -237,6 +240,7 @@ function streamCall(
     const info = callInfo(method, call);
     call.on('data', (bytes: Buffer) => {
       try {
+        options.authorize?.(info);
         call.write(encoded(method, handler(decodeMessage(method.request, bytes) as never, info)));
       } catch (error) {
         const status = statusOf(error);

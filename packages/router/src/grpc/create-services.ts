@@ -2,19 +2,19 @@
  * The gRPC front end: every public service over the use cases, and the listener of one serve thread.
  * Always: everything but health checks asks for the key; methods that are not served answer UNIMPLEMENTED.
  */
-import {
-  reflectionService,
-  startRpcServer,
-  type RpcCall,
-  type RpcListenOptions,
-  type RpcService,
-} from '@quiver/rpc';
+import { reflectionService, startRpcServer, type RpcListenOptions, type RpcService } from '@quiver/rpc';
 import type { Api } from '../api.ts';
 import { accessOf } from './call.ts';
 import { collectionsService } from './collections-service.ts';
 import type { GrpcOptions } from './options.ts';
 import { readHandlers } from './reads-service.ts';
 import { updateHandlers } from './updates-service.ts';
+
+/** Clients ask for the version before anything else, probes have no key. */
+const openPaths: ReadonlySet<string> = new Set([
+  '/qdrant.Qdrant/HealthCheck',
+  '/grpc.health.v1.Health/Check',
+]);
 
 export function createGrpcServices(api: Api, options: GrpcOptions): RpcService[] {
   const points: RpcService = {
@@ -27,12 +27,11 @@ export function createGrpcServices(api: Api, options: GrpcOptions): RpcService[]
     { name: 'qdrant.Snapshots', handlers: {} },
     qdrantService(options),
     healthService(options),
-    guarded(reflectionService('v1'), options),
-    guarded(reflectionService('v1alpha'), options),
+    reflectionService('v1'),
+    reflectionService('v1alpha'),
   ];
 }
 
-/** Needs no key: clients ask for the version before anything else. */
 function qdrantService({ service }: GrpcOptions): RpcService {
   const { version, commit } = service;
   const title = 'qdrant - vector search engine';
@@ -48,17 +47,6 @@ function healthService({ service }: GrpcOptions): RpcService {
     name: 'grpc.health.v1.Health',
     handlers: { Check: () => ({ status: service.ready() ? serving : notServing }) },
   };
-}
-
-function guarded(service: RpcService, options: GrpcOptions): RpcService {
-  const handlers = Object.entries(service.handlers).map(([name, handler]) => [
-    name,
-    (request: never, call: RpcCall) => {
-      accessOf(call, options);
-      return handler(request, call);
-    },
-  ]);
-  return { ...service, handlers: Object.fromEntries(handlers) as RpcService['handlers'] };
 }
 
 export interface GrpcListenOptions extends RpcListenOptions {
@@ -80,6 +68,9 @@ export async function startGrpcListener(listen: GrpcListenOptions): Promise<Grpc
     createGrpcServices(api, options),
     {
       env,
+      authorize: (call) => {
+        if (!openPaths.has(call.path)) accessOf(call, options);
+      },
       ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
       ...(metrics === undefined ? {} : { observer: metrics }),
       onInternalError: (path, error) => {

@@ -61,8 +61,8 @@ const noPayload = new Uint8Array(0);
 
 export function decodeUpsert(message: UpsertMessage, problems: Problems): PointsUpdate {
   refuseShardKeys(message.shard_key_selector, 'invalid_argument');
-  const mode = updateModes[message.update_mode ?? 0];
-  if (mode === undefined) throw malformed(`invalid update mode value ${message.update_mode ?? 0}`);
+  // A number that is no mode means the default, as everywhere in proto3 and in Qdrant.
+  const mode = updateModes[message.update_mode ?? 0] ?? 'upsert';
   return {
     kind: 'upsert',
     points: decodeBatch(message.points ?? [], problems, 'Expected some vectors'),

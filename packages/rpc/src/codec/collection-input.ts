@@ -22,6 +22,7 @@ import { malformed, type Problems } from './problems.ts';
 
 type Named = ReadonlyMap<string, object>;
 
+const dimensionMax = 65_536;
 const memory = (value: number): unknown => nameOf(memories, value, 'memory');
 const withMemory: FieldConverters = { memory };
 
@@ -122,14 +123,15 @@ const vectorFields: FieldConverters = {
 
 function vectorsJson(message: VectorsConfigMessage, problems: Problems): Plain {
   const vector = (params: object, path: string): Plain => {
-    const { size = 0, distance } = params as { size?: number; distance?: number };
-    if (size === 0) problems.add(`${path}.size`, 'value 0 invalid, must be from 1 to 65536');
+    const { size = 0, distance } = params as { size?: number | bigint; distance?: number };
+    if (!(size >= 1 && size <= dimensionMax))
+      problems.add(`${path}.size`, `value ${size} invalid, must be from 1 to ${dimensionMax}`);
     if (distance === undefined || distance === 0)
       throw malformed('Malformed distance parameter: UnknownDistance');
     return { size, ...reshaped(params, vectorFields) };
   };
   if (message.params !== undefined) return vector(message.params, 'vectors_config.config');
-  return recordOf(message.params_map?.map, (params) => vector(params, 'vectors_config.config.map'));
+  return recordOf(message.params_map?.map, (params) => vector(params, 'vectors_config.config.map.[]'));
 }
 
 function vectorsDiffJson(message: VectorsConfigMessage): Plain {

@@ -114,6 +114,7 @@ function optimizersMessage(config: OptimizersConfig): object {
   const { max_optimization_threads: threads, ...rest } = config;
   return {
     ...reshaped(rest, {}),
+    ...(typeof threads === 'number' ? { deprecated_max_optimization_threads: threads } : {}),
     // Null is how a configuration that says nothing is stored; Qdrant reports it as `auto`.
     max_optimization_threads: typeof threads === 'number' ? { value: threads } : { setting: 0 },
   };

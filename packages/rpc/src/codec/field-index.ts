@@ -2,7 +2,7 @@
 import type { PayloadIndexParams } from '@quiver/model';
 import { fieldTypes, memories, nameOf, numberOf, tokenizers } from './enums.ts';
 import { reshaped, type Plain } from './json-shape.ts';
-import { malformed } from './problems.ts';
+import { malformed, Problems } from './problems.ts';
 
 export interface CreateFieldIndexMessage {
   readonly field_name?: string;
@@ -16,7 +16,7 @@ interface StemmerMessage {
   readonly disabled?: object;
 }
 
-/** As `field_schema` of PUT /collections/{c}/index. @throws ClusterError malformed */
+/** As `field_schema` of PUT /collections/{c}/index. @throws ClusterError malformed, validation */
 export function fieldSchemaJson(message: CreateFieldIndexMessage): string | Plain {
   const type = message.field_type === undefined ? undefined : fieldTypes[message.field_type];
   if (type === undefined) throw malformed('cannot convert field_type');
@@ -29,6 +29,13 @@ export function fieldSchemaJson(message: CreateFieldIndexMessage): string | Plai
   const { tokenizer = 0 } = params as { tokenizer?: number };
   if (type === 'text' && (tokenizer === 0 || tokenizers[tokenizer] === undefined))
     throw malformed('unknown tokenizer type');
+  const { lookup, range } = params as { lookup?: boolean; range?: boolean };
+  if (type === 'integer' && lookup === false && range === false) {
+    const problems = new Problems();
+    const text = "Validation error: the 'lookup' and 'range' capabilities can't be both disabled [{}]";
+    problems.add('field_index_params.index_params.lookup', text);
+    problems.check();
+  }
   return {
     type,
     ...reshaped(params, {

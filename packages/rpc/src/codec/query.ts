@@ -167,7 +167,7 @@ function decodeSearchFields(
 
 function decodeQueryKind(message: QueryMessage, path: string, problems: Problems): Query {
   if (message.nearest !== undefined)
-    return { kind: 'nearest', input: decodeInput(message.nearest, `${path}query`, problems) };
+    return { kind: 'nearest', input: decodeInput(message.nearest, `${path}query.variant.variant`, problems) };
   if (message.order_by !== undefined) return { kind: 'order_by', orderBy: decodeOrderBy(message.order_by) };
   if (message.sample !== undefined) {
     if (message.sample !== 0) throw malformed(`invalid sample type value ${message.sample}`);
@@ -196,6 +196,7 @@ function decodeInput(message: VectorInputMessage, path: string, problems: Proble
 function decodeParams(message: SearchParamsMessage, path: string, problems: Problems): SearchParams {
   const { quantization, acorn, hnsw_ef: hnswEf } = message;
   if (message.idf?.corpus !== undefined) throw notSupported('params.idf.corpus');
+  problems.checkMin(hnswEf, 1, `${path}.hnsw_ef`);
   const oversampling = quantization?.oversampling;
   if (oversampling !== undefined && !(oversampling >= 1))
     problems.add(

@@ -52,12 +52,11 @@ export function decodeVectorSelector(message: WithVectorsMessage | undefined): V
   if (message === undefined) return { kind: 'none' };
   if (message.enable !== undefined) return { kind: message.enable ? 'all' : 'none' };
   if (message.include !== undefined) return { kind: 'names', names: message.include.names ?? [] };
-  throw malformed('No VectorsSelector');
+  return { kind: 'none' };
 }
 
 export function decodeOrderBy(message: OrderByMessage): OrderBy {
   const { direction = 0, start_from: start } = message;
-  if (direction > 1) throw malformed(`invalid direction value ${direction}`);
   const order: OrderBy = {
     key: decodeKey(message.key),
     direction: direction === 1 ? 'desc' : 'asc',

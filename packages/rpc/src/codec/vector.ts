@@ -45,7 +45,11 @@ export function decodeVector(message: VectorMessage, path: string, problems: Pro
     return decodeSparse({ values: data, indices: indices.data ?? noIndices }, path, problems);
   if (count === undefined) return { kind: 'dense', values: data };
   if (count === 0 || data.length % count !== 0)
-    problems.add(`${path}.vectors_count`, `${data.length} numbers do not make ${count} vectors`);
+    problems.add(
+      `${path}.data`,
+      'Validation error: invalid dense vector length for vectors count ' +
+        `[{"vector_len": Number(${data.length}), "vectors_count": Number(${count})}]`,
+    );
   return { kind: 'multi', dim: data.length / count, values: data };
 }
 
@@ -67,7 +71,7 @@ export function decodeSparse(message: SparseMessage, path: string, problems: Pro
 export function decodeMulti(message: MultiMessage, path: string, problems: Problems): Vector {
   const rows = (message.vectors ?? []).map((row) => row.data ?? none);
   const dim = rows[0]?.length ?? 0;
-  if (dim === 0) problems.add(`${path}.data`, 'Validation error: multi vector must not be empty [{}]');
+  if (dim === 0) problems.add(`${path}.data`, 'multi vector must not be empty');
   const values = new Float32Array(rows.length * dim);
   for (const [i, row] of rows.entries())
     if (row.length === dim) values.set(row, i * dim);
@@ -77,6 +81,11 @@ export function decodeMulti(message: MultiMessage, path: string, problems: Probl
       break;
     }
   return { kind: 'multi', dim, values };
+}
+
+/** Qdrant reports this one by the name of its own structure, which has no s. */
+function singular(path: string): string {
+  return path.replace(/vectors$/, 'vector');
 }
 
 /** All vectors of a point; the unnamed one is `''`. @throws ClusterError malformed */
@@ -89,7 +98,7 @@ export function decodeVectors(
   if (message.vector !== undefined) {
     const vector = decodeVector(message.vector, at, problems);
     if (vector.values.length === 0 && vector.kind === 'dense')
-      throw new ClusterError('invalid_argument', `${path.replace(/vectors$/, 'vector')}.vector: dense vector must not be empty`);
+      throw new ClusterError('invalid_argument', `${singular(path)}.vector: dense vector must not be empty`);
     return [['', vector]];
   }
   if (message.vectors === undefined) throw malformed('No Vector Provided');

@@ -44,13 +44,15 @@ function isTopLevel(object: protobuf.ReflectionObject): object is TopLevel {
   );
 }
 
-/** Without the folder it was read from; the well-known types are named by protobufjs already. */
+/**
+ * Without the folder it was read from. protobufjs keeps no file names for the well-known types it brings along; of
+ * them only google.protobuf.Timestamp is used, whose file is named after it.
+ */
 function fileNameOf(object: protobuf.ReflectionObject): string {
-  let owner = object;
-  while (owner.filename === null && owner.parent !== null) owner = owner.parent;
-  const path = owner.filename ?? '';
-  const at = path.lastIndexOf('/proto/');
-  return at < 0 ? path : path.slice(at + '/proto/'.length);
+  const path = object.filename;
+  if (path === null) return `${object.fullName.slice(1).replaceAll('.', '/').toLowerCase()}.proto`;
+  const folder = '/proto/';
+  return path.slice(path.lastIndexOf(folder) + folder.length);
 }
 
 function topOf(object: protobuf.ReflectionObject): protobuf.ReflectionObject {

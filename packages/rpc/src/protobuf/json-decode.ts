@@ -3,6 +3,7 @@
  * `1.0`, an integer `1`), 64-bit integers keep all digits.
  * Field numbers are those of json_with_int.proto.
  */
+import { ClusterError } from '@quiver/model';
 import { nestingMax, type ProtoReader, wireType } from './reader.ts';
 
 /** Reads a length and a Value. */
@@ -91,9 +92,9 @@ function decodeList(reader: ProtoReader, depth: number): string {
   return text === '' ? '[]' : `${text}]`;
 }
 
-/** JSON has no NaN and no infinities: they become null. */
+/** @throws ClusterError malformed for NaN and the infinities, which JSON has not */
 function doubleText(value: number): string {
-  if (!Number.isFinite(value)) return 'null';
+  if (!Number.isFinite(value)) throw new ClusterError('malformed', 'cannot convert to json number');
   if (Object.is(value, -0)) return '-0.0';
   const text = String(value);
   return Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;
