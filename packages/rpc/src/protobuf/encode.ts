@@ -67,7 +67,7 @@ function writeField(writer: ProtoWriter, field: FieldSchema, value: unknown): vo
 }
 
 function isDefault(value: unknown): boolean {
-  return value === 0 || value === false || value === '' || value === 0n;
+  return Object.is(value, 0) || value === false || value === '' || value === 0n;
 }
 
 function isPackable(field: FieldSchema): boolean {
