@@ -4,7 +4,7 @@ export default tseslint.config(
   {
     ignores: [
       '**/node_modules',
-      '**/build',
+      'packages/{kernel,wire}/build',
       '**/assembly',
       '**/gen',
       '**/*.d.ts',

@@ -1,0 +1,129 @@
+/**
+ * The build thread's work: merges with graphs, and payload columns, one task after another, in slices so that messages
+ * are heard. Always: only the target's regions are written; a cancelled task answers `stopped` when it reads nothing more.
+ */
+import type { Env } from '@quiver/env';
+import type { ArenaDirectory } from '@quiver/kernel';
+import { ClusterError, parsePayload } from '@quiver/model';
+import { buildColumn, buildSealed, openSegment, type Steps } from '@quiver/segment';
+import type { Failure, FromBuild, ShardPort, ToBuild } from '../protocol.ts';
+
+const sliceMs = 20;
+const progressEveryMs = 250;
+
+interface Task {
+  readonly id: number;
+  readonly run: () => Steps<void>;
+  isCancelled: boolean;
+}
+
+export function createBuilder(options: {
+  readonly directory: ArenaDirectory;
+  readonly port: ShardPort<ToBuild, FromBuild>;
+  readonly env: Env;
+}): void {
+  const { directory, port, env } = options;
+  const queue: Task[] = [];
+  let current: { readonly task: Task; readonly steps: Steps<void> } | null = null;
+  let isScheduled = false;
+  let reportedMs = 0;
+
+  function report(message: Extract<FromBuild, { kind: 'progress' }>): void {
+    const now = env.now();
+    if (now - reportedMs < progressEveryMs) return;
+    reportedMs = now;
+    port.post(message);
+  }
+
+  function schedule(): void {
+    if (isScheduled || (current === null && queue.length === 0)) return;
+    isScheduled = true;
+    env.soon(slice);
+  }
+
+  function slice(): void {
+    isScheduled = false;
+    if (current === null) {
+      const task = queue.shift();
+      if (task === undefined) return;
+      current = { task, steps: task.run() };
+    }
+    const { task, steps } = current;
+    const endMs = env.now() + sliceMs;
+    try {
+      for (;;) {
+        if (task.isCancelled) {
+          current = null;
+          port.post({ kind: 'stopped', task: task.id, failure: null });
+          break;
+        }
+        if (steps.next().done === true) {
+          current = null;
+          break;
+        }
+        if (env.now() >= endMs) break;
+      }
+    } catch (error) {
+      current = null;
+      port.post({ kind: 'stopped', task: task.id, failure: failureOf(error) });
+    }
+    schedule();
+  }
+
+  function* build(message: Extract<ToBuild, { kind: 'build' }>): Steps<void> {
+    const { task } = message;
+    const inputs = message.inputs.map((input) => openSegment(input, directory));
+    const result = yield* buildSealed(message.target, inputs, directory, message.seed, (progress) =>
+      report({ kind: 'progress', task, progress }),
+    );
+    port.post(
+      { kind: 'built', task, result },
+      result.offsetMaps.map((map) => map.buffer),
+    );
+  }
+
+  function* column(message: Extract<ToBuild, { kind: 'build_column' }>): Steps<void> {
+    const reader = openSegment(message.segment, directory);
+    const rowCount = reader.rowCount();
+    report({ kind: 'progress', task: message.task, progress: { stage: 'column', done: 0, total: rowCount } });
+    const built = yield* buildColumn(message.field, message.schema, {
+      rowCount,
+      payload: (row) => (reader.payloadBytes(row) === 0 ? null : parsePayload(reader.payload(row))),
+    });
+    const bytes = built.slice();
+    port.post({ kind: 'column', task: message.task, bytes }, [bytes.buffer]);
+  }
+
+  port.onMessage((message) => {
+    switch (message.kind) {
+      case 'arena':
+        directory.add(message.arena);
+        break;
+      case 'drop_arenas':
+        for (const arena of message.arenas) directory.drop(arena);
+        port.post({ kind: 'arenas_dropped', arenas: message.arenas });
+        break;
+      case 'build':
+        queue.push({ id: message.task, run: () => build(message), isCancelled: false });
+        break;
+      case 'build_column':
+        queue.push({ id: message.task, run: () => column(message), isCancelled: false });
+        break;
+      case 'cancel': {
+        const asked =
+          current?.task.id === message.task ? current.task : queue.find(({ id }) => id === message.task);
+        if (asked !== undefined) asked.isCancelled = true;
+        break;
+      }
+    }
+    schedule();
+  });
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof ClusterError) return { code: error.code, message: error.message };
+  return {
+    code: 'internal',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}
