@@ -102,9 +102,13 @@ export async function startRpcServer(
   }
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<net.Socket>();
+  let lastSocketClosed: (() => void) | null = null;
   const listener = net.createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => {
+      sockets.delete(socket);
+      if (sockets.size === 0) lastSocketClosed?.();
+    });
     socket.on('error', () => socket.destroy());
     injector.injectConnection(socket);
   });
@@ -116,20 +120,16 @@ export async function startRpcServer(
         resolve();
       });
     });
-    // GOAWAY to every session, which is cut at the end of the grace; one without calls goes at once.
+    // GOAWAY to every session: clients end their calls and close. `tryShutdown` knows nothing of injected connections.
     injector.drain(graceMs);
-    const ended = new Promise<void>((resolve) => {
-      server.tryShutdown(() => {
-        resolve();
+    if (sockets.size > 0)
+      await new Promise<void>((resolve) => {
+        const cancel = options.env.after(graceMs, resolve);
+        lastSocketClosed = () => {
+          cancel();
+          resolve();
+        };
       });
-    });
-    await new Promise<void>((resolve) => {
-      const cancel = options.env.after(graceMs, resolve);
-      void ended.then(() => {
-        cancel();
-        resolve();
-      });
-    });
     server.forceShutdown();
     injector.destroy();
     for (const socket of sockets) socket.destroy();
