@@ -19,7 +19,11 @@ import {
   type JsonValue,
 } from '@quiver/model';
 import { startQdrant, type RunningServer } from '../harness/server.ts';
-import { createRandom, randomPayload, type Random } from '../../packages/segment/src/testing/random-filter.ts';
+import {
+  createRandom,
+  randomPayload,
+  type Random,
+} from '../../packages/segment/src/testing/random-filter.ts';
 
 const paths = [
   'a',
@@ -167,7 +171,7 @@ async function compareDatetimes(to: RunningServer): Promise<void> {
       point['order_value'] ?? null,
     ]),
   );
-    // Microseconds are f64 here: exact between 1684 and 2255.
+  // Microseconds are f64 here: exact between 1684 and 2255.
   for (const form of forms) {
     const time = theirs.get(form) ?? null;
     report('datetime', form, null, time === null ? null : Number(time), parseDatetime(form));

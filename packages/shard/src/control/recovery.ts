@@ -18,6 +18,7 @@ import {
   type StoredPoint,
 } from './records.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
+import type { PointChange } from './resolve.ts';
 
 const format = 1;
 
@@ -93,40 +94,67 @@ async function replay(replica: Replica, store: Store, replaySeq: number): Promis
       const vector = store.getSync(keys.vector(number, name, id));
       if (vector !== undefined) vectors.set(name, decodeVector(vector));
     }
-    apply(replica, id, point, vectors);
+    apply(replica, id, { point, vectors }, replaySeq);
     replayed += 1;
   }
   return replayed;
 }
 
-/** Reads points and vectors in key order and applies what is newer than `replaySeq` in the order of its changes. */
+/**
+ * Reads points and vectors in key order and applies what is newer than `replaySeq`. Each point comes once, with its last
+ * change, and all become visible together: the order does not matter.
+ */
 async function replayAll(replica: Replica, store: Store, replaySeq: number): Promise<number> {
   const { number } = replica;
-  const found = new Map<PointId, { point: StoredPoint; vectors: Map<string, Vector> }>();
-  for await (const page of store.scanPages(keys.points(number)))
+  const found = new Map<PointId, Found>();
+  for await (const page of readAhead(store.scanPages(keys.points(number))))
     for (const [keyBytes, value] of page) {
       const point = decodePoint(value);
-      if (point.seq <= replaySeq) continue;
-      const id = decodePointId(keyBytes, keyBytes.length - pointIdBytes);
-      found.set(id, { point: { ...point, payload: point.payload.slice() }, vectors: new Map() });
+      if (point.seq > replaySeq) found.set(idAtEnd(keyBytes), { point, vectors: new Map() });
     }
-  for (const name of vectorNames(replica))
-    for await (const page of store.scanPages(keys.vectors(number, name)))
-      for (const [keyBytes, value] of page)
-        found
-          .get(decodePointId(keyBytes, keyBytes.length - pointIdBytes))
-          ?.vectors.set(name, decodeVector(value));
-  const inOrder = [...found].sort(
-    ([, a], [, b]) => a.point.seq - b.point.seq || a.point.ordinal - b.point.ordinal,
-  );
-  for (const [id, { point, vectors }] of inOrder) apply(replica, id, point, vectors);
-  return inOrder.length;
+  const replayed = found.size;
+  const names = vectorNames(replica);
+  for (const name of names)
+    for await (const page of readAhead(store.scanPages(keys.vectors(number, name))))
+      for (const [keyBytes, value] of page) {
+        const id = idAtEnd(keyBytes);
+        const entry = found.get(id);
+        if (entry === undefined) continue;
+        entry.vectors.set(name, decodeVector(value));
+        if (names.length > 1) continue;
+        apply(replica, id, entry, replaySeq);
+        found.delete(id);
+      }
+  for (const [id, entry] of found) apply(replica, id, entry, replaySeq);
+  return replayed;
 }
 
-function apply(replica: Replica, id: PointId, point: StoredPoint, vectors: Map<string, Vector>): void {
-  if (point.isTombstone) replica.applyChange({ kind: 'delete', id }, point.seq);
-  else
-    replica.applyChange({ kind: 'put', id, payload: point.payload, vectors, changed: new Set() }, point.seq);
+interface Found {
+  readonly point: StoredPoint;
+  readonly vectors: Map<string, Vector>;
+}
+
+function idAtEnd(keyBytes: Uint8Array): PointId {
+  return decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+}
+
+/** The next page is read while this one is worked on. */
+async function* readAhead<T>(pages: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = pages[Symbol.asyncIterator]();
+  let next = iterator.next();
+  for (;;) {
+    const page = await next;
+    if (page.done === true) return;
+    next = iterator.next();
+    yield page.value;
+  }
+}
+
+function apply(replica: Replica, id: PointId, { point, vectors }: Found, baseGroup: number): void {
+  const change: PointChange = point.isTombstone
+    ? { kind: 'delete', id }
+    : { kind: 'put', id, payload: point.payload, vectors, changed: new Set() };
+  replica.applyChange(change, point.seq, baseGroup);
 }
 
 function vectorNames(replica: Replica): string[] {

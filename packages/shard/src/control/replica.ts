@@ -156,8 +156,10 @@ export class Replica {
     }
   }
 
-  /** Brings a durable change into the head, unpublished. Also used by recovery, in seq order. */
-  applyChange(change: PointChange, seq: number): void {
+  /**
+   * Brings a durable change into the head, unpublished. Recovery applies in any order above `baseGroup`.
+   */
+  applyChange(change: PointChange, seq: number, baseGroup = seq - 1): void {
     for (const reader of this.allSegments().reverse()) {
       const row = reader.findAlive(change.id);
       if (row < 0) continue;
@@ -170,7 +172,7 @@ export class Replica {
     const blobBytes = blobBytesOf(this.schema, payload.length, vectors);
     this.#blobBytes.rows += 1;
     this.#blobBytes.bytes += blobBytes;
-    const head = this.#headFor(blobBytes, seq);
+    const head = this.#headFor(blobBytes, baseGroup);
     if (head.append({ id, version: seq, payload, vectors }, seq) < 0)
       throw new Error(`invariant broken: a fresh head has no room for ${blobBytes} bytes`);
     this.points += 1;
@@ -188,7 +190,7 @@ export class Replica {
     this.#headRows = Math.min(this.#headRows, 4096);
   }
 
-  #headFor(blobBytes: number, seq: number): PlainSegment {
+  #headFor(blobBytes: number, baseGroup: number): PlainSegment {
     if (this.head?.hasRoom(blobBytes) === true) return this.head;
     this.closeHead();
     const average = this.#blobBytes.bytes / Math.max(1, this.#blobBytes.rows);
@@ -199,7 +201,7 @@ export class Replica {
       id: this.takeSegmentId(),
       capacityRows: size.rows,
       blobBytes: size.blobBytes,
-      baseGroup: seq - 1,
+      baseGroup,
     });
     this.#options.onSegments(this);
     return this.head;
