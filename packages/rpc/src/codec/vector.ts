@@ -1,7 +1,7 @@
 /** Vectors: the oneofs of today and the flat `data`, `indices`, `vectors_count` of older clients. */
 import { ClusterError, type Vector, type VectorsByName } from '@quiver/model';
 import type { ProtoWriter } from '../protobuf/writer.ts';
-import { malformed, type Problems } from './problems.ts';
+import { malformed, notSupported, type Problems } from './problems.ts';
 
 export interface DenseMessage {
   readonly data?: Float32Array;
@@ -34,7 +34,7 @@ export interface VectorsMessage {
 const none = new Float32Array(0);
 const noIndices = new Uint32Array(0);
 
-/** @throws ClusterError internal for an inference object: no model is configured */
+/** @throws ClusterError bad_request for an inference object: there are no models, as over REST */
 export function decodeVector(message: VectorMessage, path: string, problems: Problems): Vector {
   refuseInference(message);
   const { dense, sparse, multi_dense: multi, data = none, indices, vectors_count: count } = message;
@@ -55,8 +55,7 @@ export function decodeVector(message: VectorMessage, path: string, problems: Pro
 
 export function refuseInference(message: Inference): void {
   if (message.document === undefined && message.image === undefined && message.object === undefined) return;
-  const text = 'InferenceService URL not configured - please provide valid address in config';
-  throw new ClusterError('internal', text);
+  throw notSupported('Inference (a vector given as text, image or object with a model)');
 }
 
 export function decodeSparse(message: SparseMessage, path: string, problems: Problems): Vector {
