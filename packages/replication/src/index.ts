@@ -1,4 +1,36 @@
 export { createPrimary } from './primary.ts';
-export type { Primary, PrimaryState } from './primary.ts';
-export type { Effect } from './effect.ts';
-export type { Input } from './input.ts';
+export type { Primary, PrimaryEffect, PrimaryState } from './primary.ts';
+export type {
+  Alarm,
+  Effect,
+  PersistEffect,
+  RecordWrite,
+  RefuseEffect,
+  RefuseReason,
+  Role,
+} from './effect.ts';
+export type { Input, ProposeInput, RepairInput } from './input.ts';
+export type {
+  BucketEntry,
+  Chunk,
+  FollowerMessage,
+  Message,
+  PrimaryMessage,
+  RejectReason,
+} from './message.ts';
+export { blankReplica } from './state.ts';
+export type {
+  AllocId,
+  ChangeTraits,
+  HistoryEntry,
+  Operation,
+  OperationEntry,
+  PersistedReplica,
+  RangeCopy,
+  ReplicaState,
+  ShardView,
+  StoredRecord,
+} from './state.ts';
+export { defaultLimits, type Limits } from './limits.ts';
+export type { CreateReplica, FollowerStatus, Replica, ReplicaConfig, ReplicaStatus } from './replica.ts';
+export { correctRules, type ReplicationRules } from './rules.ts';

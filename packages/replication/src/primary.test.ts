@@ -1,7 +1,6 @@
 import { createRng } from './testing/rng.ts';
 import { expect, test } from 'vitest';
-import type { Effect } from './effect.ts';
-import { createPrimary } from './primary.ts';
+import { createPrimary, type PrimaryEffect } from './primary.ts';
 
 const propose = (call: number, changes: string[] = []) =>
   ({ kind: 'propose', call, operationKey: null, changes }) as const;
@@ -54,8 +53,13 @@ test('in any interleaving every operation is persisted, applied, published and a
   const random = createRng(seed);
   for (let round = 0; round < 50; round += 1) {
     const primary = createPrimary<number>({ term: round, lastSeq: 0 });
-    const seen: Record<Effect<number>['kind'], number[]> = { persist: [], apply: [], publish: [], reply: [] };
-    const take = (effects: Effect<number>[]): void => {
+    const seen: Record<PrimaryEffect<number>['kind'], number[]> = {
+      persist: [],
+      apply: [],
+      publish: [],
+      reply: [],
+    };
+    const take = (effects: PrimaryEffect<number>[]): void => {
       for (const effect of effects) seen[effect.kind].push(effect.seq);
     };
     let durable = 0;

@@ -6,8 +6,30 @@
  * with its first operation; effects of operations come out in seq order.
  */
 import { assert } from '@quiver/model';
-import type { Effect } from './effect.ts';
-import type { Input } from './input.ts';
+
+/** What happens to the primary of a set of one. */
+export type PrimaryInput<Change> =
+  | {
+      readonly kind: 'propose';
+      readonly call: number;
+      readonly operationKey: string | null;
+      readonly changes: readonly Change[];
+    }
+  | { readonly kind: 'persisted'; readonly seq: number };
+
+/** What its host must do. */
+export type PrimaryEffect<Change> =
+  | {
+      readonly kind: 'persist';
+      readonly seq: number;
+      readonly term: number;
+      readonly isFirstOfTerm: boolean;
+      readonly operationKey: string | null;
+      readonly changes: readonly Change[];
+    }
+  | { readonly kind: 'apply'; readonly seq: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'publish'; readonly seq: number }
+  | { readonly kind: 'reply'; readonly call: number; readonly seq: number };
 
 /** What the replica's storage says at start. */
 export interface PrimaryState {
@@ -18,7 +40,7 @@ export interface PrimaryState {
 }
 
 export interface Primary<Change> {
-  step(input: Input<Change>): Effect<Change>[];
+  step(input: PrimaryInput<Change>): PrimaryEffect<Change>[];
   readonly term: number;
   /** The newest seq that was given out. */
   readonly lastSeq: number;
@@ -39,7 +61,7 @@ export function createPrimary<Change>(start: PrimaryState): Primary<Change> {
   let committedSeq = start.lastSeq;
   let pending: Pending<Change>[] = [];
 
-  function propose(input: Extract<Input<Change>, { kind: 'propose' }>): Effect<Change>[] {
+  function propose(input: Extract<PrimaryInput<Change>, { kind: 'propose' }>): PrimaryEffect<Change>[] {
     const { call, operationKey, changes } = input;
     lastSeq += 1;
     pending.push({ seq: lastSeq, call, changes });
@@ -48,13 +70,13 @@ export function createPrimary<Change>(start: PrimaryState): Primary<Change> {
     return [effect];
   }
 
-  function persisted(seq: number): Effect<Change>[] {
+  function persisted(seq: number): PrimaryEffect<Change>[] {
     assert(seq <= lastSeq, `seq ${seq} is durable, ${lastSeq} is the last given out`);
     assert(seq > committedSeq, `seq ${seq} became durable after ${committedSeq} was committed`);
     committedSeq = seq;
     const done = pending.filter((operation) => operation.seq <= seq);
     pending = pending.slice(done.length);
-    return done.flatMap((operation): Effect<Change>[] => [
+    return done.flatMap((operation): PrimaryEffect<Change>[] => [
       { kind: 'apply', seq: operation.seq, changes: operation.changes },
       { kind: 'publish', seq: operation.seq },
       { kind: 'reply', call: operation.call, seq: operation.seq },

@@ -5,7 +5,7 @@
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { ClusterError, type CollectionRecord, type PointId, type WriteOperation } from '@quiver/model';
-import { createPrimary, type Effect, type Primary } from '@quiver/replication';
+import { createPrimary, type Primary, type PrimaryEffect } from '@quiver/replication';
 import type { WriteResult } from '@quiver/rpc';
 import {
   blobBytesOf,
@@ -140,7 +140,7 @@ export class Replica {
     return { operationId: persist.seq };
   }
 
-  #perform(effect: Effect<PointChange>): void {
+  #perform(effect: PrimaryEffect<PointChange>): void {
     switch (effect.kind) {
       case 'apply':
         for (const change of effect.changes) this.applyChange(change, effect.seq);
@@ -258,7 +258,7 @@ export class Replica {
   }
 
   /** Records of an operation, and the pending state that later operations read. */
-  #changesToStore(persist: Extract<Effect<PointChange>, { kind: 'persist' }>): Change[] {
+  #changesToStore(persist: Extract<PrimaryEffect<PointChange>, { kind: 'persist' }>): Change[] {
     const { seq, term, changes } = persist;
     const replica = this.number;
     const stored: Change[] = [];

@@ -1,0 +1,63 @@
+/** Bounds of every queue, window and wait of a replica. Bytes are of changes as the host counts them. */
+export interface Limits {
+  /** Proposed and not yet answered; more is refused `resource_exhausted`. */
+  readonly admittedBytesMax: number;
+  readonly admittedCountMax: number;
+  /** Sent to a follower and not yet durable there; also what is kept for followers outside the in-sync set. */
+  readonly windowBytesMax: number;
+  /** One append message. */
+  readonly appendBytesMax: number;
+  readonly chunkBytesMax: number;
+  /** Chunks sent and not yet durable at the follower: with `chunkBytesMax` this is the catch-up window of 4 MiB. */
+  readonly chunksInFlightMax: number;
+  /** More points above the fork than this: all keys are copied instead. */
+  readonly dirtyKeysMax: number;
+  readonly historyMax: number;
+  readonly operationEntriesMax: number;
+  readonly operationAgeMs: number;
+  readonly pendingReadsMax: number;
+
+  readonly keepaliveEveryMs: number;
+  readonly resendAfterMs: number;
+  /** An in-sync follower that says nothing for so long is evicted. */
+  readonly silentMs: number;
+  /** An in-sync follower that speaks, but does not make durable what it was sent. */
+  readonly stuckMs: number;
+  /** Between repetitions of a proposal to meta. */
+  readonly proposeEveryMs: number;
+  /** Between attempts to join, and how long a catch-up may stand still before a new attempt. */
+  readonly joinEveryMs: number;
+  readonly catchUpStallMs: number;
+  readonly tombstoneAgeMs: number;
+  readonly tombstoneMarkEveryMs: number;
+  readonly barrierEveryMs: number;
+  /** A comparison of digests that is not complete by then is given up. */
+  readonly barrierTimeoutMs: number;
+}
+
+const mebibyte = 1 << 20;
+
+export const defaultLimits: Limits = {
+  admittedBytesMax: 32 * mebibyte,
+  admittedCountMax: 65_536,
+  windowBytesMax: 8 * mebibyte,
+  appendBytesMax: mebibyte,
+  chunkBytesMax: mebibyte,
+  chunksInFlightMax: 4,
+  dirtyKeysMax: 100_000,
+  historyMax: 1_024,
+  operationEntriesMax: 16_384,
+  operationAgeMs: 10 * 60_000,
+  pendingReadsMax: 4_096,
+  keepaliveEveryMs: 300,
+  resendAfterMs: 250,
+  silentMs: 1_500,
+  stuckMs: 5_000,
+  proposeEveryMs: 500,
+  joinEveryMs: 500,
+  catchUpStallMs: 5_000,
+  tombstoneAgeMs: 3_600_000,
+  tombstoneMarkEveryMs: 60_000,
+  barrierEveryMs: 600_000,
+  barrierTimeoutMs: 60_000,
+};
