@@ -13,7 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/**/*.test.ts', 'test/tidy/**/*.test.ts'],
+          include: ['packages/**/*.test.ts', 'test/{tidy,lincheck}/**/*.test.ts'],
           testTimeout: 60_000,
           maxWorkers: 2,
         },
