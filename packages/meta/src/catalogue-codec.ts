@@ -2,13 +2,14 @@
  * Catalogues as bytes between threads: whole, or as the difference between two. A difference costs what changed, not
  * what there is: creating 2,000 collections one by one sends each once.
  */
-import { assert, type Catalogue, type CollectionRecord } from '@quiver/model';
+import { assert, type Catalogue, type CollectionRecord, type NodeRecord } from '@quiver/model';
 import { decodeValue, encodeValue } from './command-codec.ts';
 
 interface CatalogueForm {
   revision: number;
   collections: CollectionRecord[];
   aliases: [alias: string, collection: string][];
+  nodes: NodeRecord[];
 }
 interface DeltaForm {
   from: number;
@@ -18,6 +19,8 @@ interface DeltaForm {
   removed: string[];
   /** All of them, or null when none changed. */
   aliases: [alias: string, collection: string][] | null;
+  /** All of them, or null when none changed. */
+  nodes: NodeRecord[] | null;
 }
 
 export function encodeCatalogue(catalogue: Catalogue): Uint8Array {
@@ -25,6 +28,7 @@ export function encodeCatalogue(catalogue: Catalogue): Uint8Array {
     revision: catalogue.revision,
     collections: [...catalogue.collections.values()],
     aliases: [...catalogue.aliases],
+    nodes: [...catalogue.nodes.values()],
   };
   return encodeValue(form);
 }
@@ -35,6 +39,7 @@ export function decodeCatalogue(bytes: Uint8Array): Catalogue {
     revision: form.revision,
     collections: new Map(form.collections.map((record) => [record.name, record])),
     aliases: new Map(form.aliases),
+    nodes: nodeMap(form.nodes),
   };
 }
 
@@ -46,6 +51,7 @@ export function catalogueDelta(previous: Catalogue, next: Catalogue): Uint8Array
     put: [...next.collections.values()].filter((record) => previous.collections.get(record.name) !== record),
     removed: [...previous.collections.keys()].filter((name) => !next.collections.has(name)),
     aliases: previous.aliases === next.aliases ? null : [...next.aliases],
+    nodes: previous.nodes === next.nodes ? null : [...next.nodes.values()],
   };
   return encodeValue(form);
 }
@@ -60,5 +66,10 @@ export function applyCatalogueDelta(current: Catalogue, bytes: Uint8Array): Cata
     revision: delta.revision,
     collections,
     aliases: delta.aliases === null ? current.aliases : new Map(delta.aliases),
+    nodes: delta.nodes === null ? current.nodes : nodeMap(delta.nodes),
   };
+}
+
+function nodeMap(nodes: readonly NodeRecord[]): Map<number, NodeRecord> {
+  return new Map(nodes.map((node) => [node.id, node]));
 }

@@ -3,10 +3,7 @@
  * exact. Always: an entry of an unknown format or command stops the process; skipping it would part the replicas.
  */
 import { assert, parseJson, stringifyJson } from '@quiver/model';
-import type { MetaCommand } from '@quiver/rpc';
-
-/** What the log may hold: what callers propose, and what the store proposes itself. */
-export type StateCommand = MetaCommand | { readonly kind: 'init_cluster'; readonly clusterId: string };
+import type { StateCommand } from './state-command.ts';
 
 export interface StateEnvelope {
   readonly clientId: string;
@@ -25,6 +22,8 @@ const kinds: Readonly<Record<StateCommand['kind'], true>> = {
   create_payload_index: true,
   delete_payload_index: true,
   set_cluster_metadata: true,
+  register_node: true,
+  bump_term: true,
   init_cluster: true,
 };
 

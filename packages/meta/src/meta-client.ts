@@ -5,7 +5,7 @@
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, clusterErrorFrom, type Catalogue, type ErrorCode } from '@quiver/model';
-import type { MetaCommand, MetaReply, MetaService } from '@quiver/rpc';
+import type { CallOptions, MetaCommand, MetaReply, MetaService, MetaStatus } from '@quiver/rpc';
 import { applyCatalogueDelta, catalogueDelta, decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
 import { decodeValue, encodeValue } from './command-codec.ts';
 import type { Meta } from './meta.ts';
@@ -27,6 +27,8 @@ export type MetaMessage =
       readonly seq: number;
       readonly command: Uint8Array;
     }
+  | { readonly kind: 'meta.ask_status'; readonly seq: number }
+  | { readonly kind: 'meta.status'; readonly seq: number; readonly status: Uint8Array }
   | {
       readonly kind: 'meta.reply';
       readonly seq: number;
@@ -57,7 +59,7 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
   const { port, env } = options;
   let catalogue: Catalogue =
     options.catalogue === undefined
-      ? { revision: 0, collections: new Map(), aliases: new Map() }
+      ? { revision: 0, collections: new Map(), aliases: new Map(), nodes: new Map() }
       : decodeCatalogue(options.catalogue);
   const arrived = Promise.withResolvers<undefined>();
   if (options.catalogue !== undefined) arrived.resolve(undefined);
@@ -65,6 +67,7 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
   const clientId = env.uuid();
   let seq = 0;
   const waiting = new Map<number, PromiseWithResolvers<{ changed: boolean; revision: number }>>();
+  const asking = new Map<number, PromiseWithResolvers<MetaStatus>>();
   /** Proposals whose revision this thread has not seen yet. */
   let behind: { readonly revision: number; readonly resolve: () => void }[] = [];
 
@@ -93,42 +96,72 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
         waiting.get(message.seq)?.reject(clusterErrorFrom(plain));
         return;
       }
+      case 'meta.status':
+        asking.get(message.seq)?.resolve(decodeValue(message.status) as MetaStatus);
+        return;
       case 'meta.propose':
+      case 'meta.ask_status':
         // Sent by this side only.
         return;
     }
   });
 
-  async function propose(
-    command: MetaCommand,
-    callOptions: { readonly deadlineMs: number },
-  ): Promise<MetaReply> {
-    const mine = (seq += 1);
-    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
-    const delayMs = Math.max(0, callOptions.deadlineMs - env.now());
+  /** `work`, or deadline_exceeded with `text`. */
+  async function within<T>(work: Promise<T>, { deadlineMs }: CallOptions, text: string): Promise<T> {
     const late = Promise.withResolvers<never>();
-    const cancel = env.after(delayMs, () =>
-      late.reject(
-        new ClusterError('deadline_exceeded', `${command.kind} is not confirmed yet; it may still happen`),
-      ),
+    const cancel = env.after(Math.max(0, deadlineMs - env.now()), () =>
+      late.reject(new ClusterError('deadline_exceeded', text)),
     );
-    waiting.set(mine, answer);
-    port.post({ kind: 'meta.propose', clientId, seq: mine, command: encodeValue(command) });
     try {
-      const reply = await Promise.race([answer.promise, late.promise]);
-      if (reply.revision > catalogue.revision) {
-        const seen = Promise.withResolvers<undefined>();
-        behind.push({ revision: reply.revision, resolve: () => seen.resolve(undefined) });
-        await Promise.race([seen.promise, late.promise]);
-      }
-      return { changed: reply.changed };
+      return await Promise.race([work, late.promise]);
     } finally {
       cancel();
+    }
+  }
+
+  function seen(revision: number): Promise<void> {
+    if (revision <= catalogue.revision) return Promise.resolve();
+    const reached = Promise.withResolvers<undefined>();
+    behind.push({ revision, resolve: () => reached.resolve(undefined) });
+    return reached.promise;
+  }
+
+  async function propose(command: MetaCommand, callOptions: CallOptions): Promise<MetaReply> {
+    const mine = (seq += 1);
+    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
+    waiting.set(mine, answer);
+    port.post({ kind: 'meta.propose', clientId, seq: mine, command: encodeValue(command) });
+    const shown = answer.promise.then(async (reply) => {
+      await seen(reply.revision);
+      return { changed: reply.changed };
+    });
+    try {
+      return await within(shown, callOptions, `${command.kind} is not confirmed yet; it may still happen`);
+    } finally {
       waiting.delete(mine);
     }
   }
 
-  return { catalogue: () => catalogue, propose, ready: arrived.promise };
+  async function status(callOptions: CallOptions): Promise<MetaStatus> {
+    const mine = (seq += 1);
+    const answer = Promise.withResolvers<MetaStatus>();
+    asking.set(mine, answer);
+    port.post({ kind: 'meta.ask_status', seq: mine });
+    try {
+      return await within(answer.promise, callOptions, 'the metadata store did not answer');
+    } finally {
+      asking.delete(mine);
+    }
+  }
+
+  return {
+    catalogue: () => catalogue,
+    propose,
+    status,
+    reached: (revision, callOptions) =>
+      within(seen(revision), callOptions, `metadata revision ${revision} did not arrive in time`),
+    ready: arrived.promise,
+  };
 }
 
 /** The owner's end: sends the catalogue now and at every change, and answers proposals. Returns the way to stop. */
@@ -142,6 +175,10 @@ export function serveMeta(meta: Meta, port: MetaPort): () => void {
     sent = next;
   });
   port.onMessage((message) => {
+    if (message.kind === 'meta.ask_status') {
+      port.post({ kind: 'meta.status', seq: message.seq, status: encodeValue(meta.status()) });
+      return;
+    }
     if (message.kind !== 'meta.propose') return;
     const { clientId, seq } = message;
     meta.proposeFor(clientId, seq, decodeValue(message.command) as MetaCommand).then(

@@ -5,7 +5,7 @@ import { createMemoryStore, type Store } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { createMetaClient, serveMeta, type MetaMessage, type MetaPort } from './meta-client.ts';
 import { createMeta, type Meta } from './meta.ts';
-import { config } from './testing/commands.ts';
+import { config, testNode } from './testing/commands.ts';
 
 const env = createRealEnv();
 const log = silentLog();
@@ -15,8 +15,17 @@ const create = (name: string): MetaCommand => ({
   uuid: `uuid of ${name}`,
   config,
 });
-const open = (store: Store, snapshotAfterBytes?: number): Promise<Meta> =>
-  createMeta({ store, env, log, ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }) });
+/** A store whose own node has registered. */
+async function open(store: Store, snapshotAfterBytes?: number): Promise<Meta> {
+  const nodeId = testNode.id;
+  const options = { nodeId, store, env, log };
+  const meta = await createMeta(
+    snapshotAfterBytes === undefined ? options : { ...options, snapshotAfterBytes },
+  );
+  if (!meta.catalogue().nodes.has(nodeId))
+    await meta.propose({ kind: 'register_node', node: testNode, atMs: 0 });
+  return meta;
+}
 const soon = (): { deadlineMs: number } => ({ deadlineMs: env.now() + 10_000 });
 
 /** Two ends in one thread; messages are cloned and arrive later, in order, as between threads. */
@@ -66,7 +75,7 @@ describe('the metadata store', () => {
     const second = await open(store, 4_096);
     expect(second.catalogue()).toEqual(first.catalogue());
     expect((await second.propose(create('after'))).changed).toBe(true);
-    expect(second.catalogue().collections.get('after')?.replica).toBe(51);
+    expect(second.catalogue().collections.get('after')?.shards[0]?.primary).toBe(51);
   });
 
   test('proposals at once are all applied, in order, each with its own answer', async () => {
@@ -94,7 +103,7 @@ describe('the metadata store', () => {
     expect(seen).toEqual([]);
     gate.resolve(undefined);
     await done;
-    expect(seen).toEqual(['slow 2', 'fast 2', 'reply 2']);
+    expect(seen).toEqual(['slow 3', 'fast 3', 'reply 3']);
   });
 
   test('a listener that fails hides the change from nobody', async () => {
@@ -103,7 +112,7 @@ describe('the metadata store', () => {
     meta.onChange(() => Promise.reject(new Error('no memory')));
     meta.onChange((next) => void (seen = next.revision));
     await meta.propose(create('a'));
-    expect(seen).toBe(2);
+    expect(seen).toBe(3);
   });
 });
 

@@ -4,16 +4,20 @@
  * after all of them took the revision it made.
  */
 import type { Env } from '@quiver/env';
-import { assert, ClusterError, type Catalogue } from '@quiver/model';
-import type { MetaCommand, MetaReply } from '@quiver/rpc';
+import { assert, ClusterError, type Catalogue, type NodeId } from '@quiver/model';
+import type { MetaCommand, MetaReply, MetaStatus } from '@quiver/rpc';
 import type { Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
-import { decodeEnvelope, encodeEnvelope, type StateCommand } from './command-codec.ts';
+import { decodeEnvelope, encodeEnvelope } from './command-codec.ts';
+import { planCommand } from './plan-command.ts';
 import type { SessionReply } from './session.ts';
 import { openSingleVoterLog } from './single-voter-log.ts';
+import type { StateCommand } from './state-command.ts';
 import { createStateMachine } from './state-machine.ts';
 
 export interface MetaOptions {
+  /** Of this process. */
+  readonly nodeId: NodeId;
   /** A volume of the metadata's own. */
   readonly store: Store;
   readonly env: Env;
@@ -37,8 +41,7 @@ export interface Meta {
   catalogue(): Catalogue;
   /** A random UUID given to the cluster when its volume was made. */
   readonly clusterId: string;
-  /** Values of `set_cluster_metadata`. */
-  clusterMetadata(): ReadonlyMap<string, unknown>;
+  status(): MetaStatus;
   /** Called once per change, in the order of registration, each awaited before the next. Returns the way to stop. */
   onChange(listener: CatalogueListener): () => void;
   close(): Promise<void>;
@@ -84,7 +87,7 @@ export async function createMeta(options: MetaOptions): Promise<Meta> {
     }
   }
 
-  async function proposeFor(clientId: string, seq: number, command: StateCommand): Promise<ProposeReply> {
+  async function append(clientId: string, seq: number, command: StateCommand): Promise<ProposeReply> {
     const index = await replicated.append(encodeEnvelope({ clientId, seq, command }));
     const reply = replies.get(index);
     assert(reply !== undefined, `entry ${index} was applied without a reply`);
@@ -96,8 +99,10 @@ export async function createMeta(options: MetaOptions): Promise<Meta> {
 
   const ownId = env.uuid();
   let ownSeq = 0;
-  const propose = (command: StateCommand): Promise<ProposeReply> => proposeFor(ownId, (ownSeq += 1), command);
-  if (machine.state.clusterId === '') await propose({ kind: 'init_cluster', clusterId: env.uuid() });
+  if (machine.state.clusterId === '')
+    await append(ownId, (ownSeq += 1), { kind: 'init_cluster', clusterId: env.uuid() });
+  const proposeFor = async (clientId: string, seq: number, command: MetaCommand): Promise<ProposeReply> =>
+    append(clientId, seq, planCommand(machine.state, command));
   log.info('metadata store is open', {
     clusterId: machine.state.clusterId,
     revision: machine.state.revision,
@@ -106,11 +111,22 @@ export async function createMeta(options: MetaOptions): Promise<Meta> {
   });
 
   return {
-    propose,
+    propose: (command) => proposeFor(ownId, (ownSeq += 1), command),
     proposeFor,
     catalogue: () => machine.state,
     clusterId: machine.state.clusterId,
-    clusterMetadata: () => machine.state.clusterMetadata,
+    status: () => ({
+      clusterId: machine.state.clusterId,
+      nodeId: options.nodeId,
+      term: 1,
+      commit: replicated.appliedIndex,
+      pendingOperations: 0,
+      leader: options.nodeId,
+      role: 'leader',
+      voters: [options.nodeId],
+      learners: [],
+      clusterMetadata: Object.fromEntries(machine.state.clusterMetadata),
+    }),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -1,11 +1,12 @@
 // fast-check prints the seed and the path that replay a failure.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeEnvelope, encodeEnvelope, type StateCommand } from './command-codec.ts';
+import { decodeEnvelope, encodeEnvelope } from './command-codec.ts';
+import type { StateCommand } from './state-command.ts';
 import { sessionsMax } from './session.ts';
 import { assertState } from './state.ts';
 import { createStateMachine, type StateMachine } from './state-machine.ts';
-import { config, envelopes } from './testing/commands.ts';
+import { config, envelopes, oneShard } from './testing/commands.ts';
 
 function run(machine: StateMachine, ...commands: StateCommand[]) {
   const first = machine.state.revision * 1_000;
@@ -16,6 +17,7 @@ const create = (name: string, uuid = `uuid of ${name}`): StateCommand => ({
   name,
   uuid,
   config,
+  shards: oneShard,
 });
 
 describe('the state machine', () => {
@@ -100,7 +102,7 @@ describe('the state machine', () => {
     const restored = createStateMachine();
     restored.restore(machine.snapshot());
     run(restored, create('b'));
-    expect(restored.state.collections.get('b')?.replica).toBe(3);
+    expect(restored.state.collections.get('b')?.shards[0]?.primary).toBe(3);
   });
 
   test('an unknown command stops the process', () => {

@@ -2,7 +2,7 @@
  * The metadata state machine: state and sessions, driven by log entries.
  * Always: deterministic; the same entries give the same `snapshot()` bytes on every machine.
  */
-import type { CollectionRecord, JsonObject } from '@quiver/model';
+import type { CollectionRecord, JsonValue, NodeRecord } from '@quiver/model';
 import { applyCommand } from './apply/apply.ts';
 import { decodeValue, encodeValue, type StateEnvelope } from './command-codec.ts';
 import { earlierReply, rememberReply, type Session, type SessionReply, type Sessions } from './session.ts';
@@ -23,7 +23,8 @@ interface SnapshotForm {
   nextReplica: number;
   collections: CollectionRecord[];
   aliases: [alias: string, collection: string][];
-  clusterMetadata: [key: string, value: JsonObject][];
+  nodes: NodeRecord[];
+  clusterMetadata: [key: string, value: JsonValue][];
   sessions: [clientId: string, session: Session][];
 }
 
@@ -57,6 +58,7 @@ export function createStateMachine(): StateMachine {
         nextReplica: state.nextReplica,
         collections: [...state.collections.values()].sort((a, b) => compareText(a.name, b.name)),
         aliases: [...state.aliases].sort(byKey),
+        nodes: [...state.nodes.values()].sort((a, b) => a.id - b.id),
         clusterMetadata: [...state.clusterMetadata].sort(byKey),
         // In order of last use: eviction after a restore must be the same.
         sessions: [...sessions],
@@ -71,6 +73,7 @@ export function createStateMachine(): StateMachine {
         nextReplica: form.nextReplica,
         collections: new Map(form.collections.map((record) => [record.name, record])),
         aliases: new Map(form.aliases),
+        nodes: new Map(form.nodes.map((node) => [node.id, node])),
         clusterMetadata: new Map(form.clusterMetadata),
       };
       sessions = new Map(form.sessions);

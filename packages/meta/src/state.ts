@@ -3,14 +3,14 @@
  * Always: `revision` rises by one for each change; replica numbers are never given twice; every alias leads to a
  * collection that is there; no name is both a collection and an alias.
  */
-import { assert, type Catalogue, type CollectionRecord, type JsonObject } from '@quiver/model';
+import { assert, type Catalogue, type CollectionRecord, type ErrorCode, type JsonValue } from '@quiver/model';
 
 export interface MetaState extends Catalogue {
   /** '' until the first command of the log set it. */
   readonly clusterId: string;
   /** Number of the next replica; the first is 1. */
   readonly nextReplica: number;
-  readonly clusterMetadata: ReadonlyMap<string, JsonObject>;
+  readonly clusterMetadata: ReadonlyMap<string, JsonValue>;
 }
 
 export const emptyState: MetaState = {
@@ -19,6 +19,7 @@ export const emptyState: MetaState = {
   nextReplica: 1,
   collections: new Map(),
   aliases: new Map(),
+  nodes: new Map(),
   clusterMetadata: new Map(),
 };
 
@@ -28,7 +29,7 @@ export type Outcome =
   | { readonly kind: 'unchanged' }
   | {
       readonly kind: 'refused';
-      readonly code: 'already_exists' | 'not_found' | 'invalid_argument';
+      readonly code: ErrorCode;
       readonly message: string;
     };
 
@@ -44,11 +45,11 @@ export function noCollection(name: string): Outcome {
 }
 
 /** The same map with one entry more or replaced. */
-export function withEntry<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> {
+export function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
   return new Map(map).set(key, value);
 }
 
-export function withoutEntry<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+export function withoutEntry<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
   const copy = new Map(map);
   copy.delete(key);
   return copy;
@@ -63,9 +64,15 @@ export function assertState(state: MetaState): void {
   const replicas = new Set<number>();
   for (const [name, record] of state.collections) {
     assert(record.name === name, `collection ${record.name} is filed under ${name}`);
-    assert(record.replica < state.nextReplica, `replica ${record.replica} >= next ${state.nextReplica}`);
-    assert(!replicas.has(record.replica), `replica ${record.replica} is given twice`);
-    replicas.add(record.replica);
+    for (const shard of record.shards) {
+      for (const { replica } of shard.replicas) {
+        assert(replica < state.nextReplica, `replica ${replica} >= next ${state.nextReplica}`);
+        assert(!replicas.has(replica), `replica ${replica} is given twice`);
+        replicas.add(replica);
+      }
+      const { primary, inSync } = shard;
+      assert(primary === null || inSync.includes(primary), `primary ${primary} is not in sync`);
+    }
   }
 }
 

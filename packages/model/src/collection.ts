@@ -3,6 +3,7 @@
  * metadata log and reported as it was given, so one shape serves the wire, the log and the engine.
  */
 import type { JsonObject } from './json.ts';
+import type { NodeId, NodeRecord, ReshardingRecord, ShardRecord, TransferRecord } from './topology.ts';
 
 export type Distance = 'Cosine' | 'Dot' | 'Euclid' | 'Manhattan';
 /** int8 is Quiver's extension over REST. */
@@ -122,11 +123,14 @@ export interface PayloadIndexParams {
 /** One collection as the metadata store knows it. */
 export interface CollectionRecord {
   readonly name: string;
+  /** A recreated name gets a new one: it never meets old data. */
   readonly uuid: string;
-  /** Never-reused number that starts the keys of this node's replica of the (one) shard. */
-  readonly replica: number;
   readonly config: CollectionConfig;
   readonly payloadSchema: Readonly<Record<string, PayloadFieldSchema>>;
+  /** By shard id, ascending. */
+  readonly shards: readonly ShardRecord[];
+  readonly transfers: readonly TransferRecord[];
+  readonly resharding: ReshardingRecord | null;
 }
 
 /** What every thread and router knows of the metadata, as of one revision. Immutable. */
@@ -135,6 +139,7 @@ export interface Catalogue {
   readonly collections: ReadonlyMap<string, CollectionRecord>;
   /** alias -> collection name */
   readonly aliases: ReadonlyMap<string, string>;
+  readonly nodes: ReadonlyMap<NodeId, NodeRecord>;
 }
 
 /** Every dense vector of a collection by name; the unnamed one is `''`. */

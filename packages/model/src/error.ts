@@ -19,6 +19,10 @@ export const errorCodes = [
   'deadline_exceeded',
   'rate_limited',
   'unavailable',
+  /** The shard has too few in-sync replicas for its `write_consistency_factor`; nothing was applied. HTTP 503. */
+  'not_enough_replicas',
+  /** Between nodes: the caller's topology is out of date; it waits for a newer revision and tries again. HTTP 503. */
+  'stale_route',
   /** Disk or memory budget reached; nothing was applied. HTTP 507. */
   'insufficient_storage',
   'standalone',

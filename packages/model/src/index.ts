@@ -23,9 +23,10 @@ export type {
   PayloadColumn,
   PointBatch,
   PointTarget,
+  PointsOperation,
+  ResolvedOperation,
   ResolvedTarget,
   UpdateMode,
-  WriteOperation,
 } from './operation.ts';
 export {
   emptyFilter,
@@ -88,4 +89,31 @@ export {
 } from './json-path.ts';
 export { payloadSelection, selectPayload } from './payload-select.ts';
 export { formatDatetime, parseDatetime } from './datetime.ts';
-export { shardOfSlot, slotCount, slotOf } from './slot.ts';
+export {
+  mergeFacet,
+  mergeQuery,
+  mergeRetrieve,
+  mergeScroll,
+  mergeTopK,
+  partOf,
+  scoreOrder,
+  type ScoreOrder,
+} from './merge.ts';
+export { slotCount, slotOf } from './slot.ts';
+export {
+  equalSlots,
+  ownerOf,
+  primaryOf,
+  replicaOn,
+  shardOf,
+  type NodeAddresses,
+  type NodeId,
+  type NodeRecord,
+  type NodeRole,
+  type NodeState,
+  type ReplicaRecord,
+  type ReshardingRecord,
+  type ShardKey,
+  type ShardRecord,
+  type TransferRecord,
+} from './topology.ts';

@@ -22,7 +22,8 @@ export interface PointBatch {
 
 export type UpdateMode = 'upsert' | 'insert_only' | 'update_only';
 
-export type WriteOperation =
+/** A change of points; `Target` says how the points are named. */
+type OperationOn<Target> =
   | {
       readonly kind: 'upsert';
       readonly points: PointBatch;
@@ -30,24 +31,29 @@ export type WriteOperation =
       /** An existing point is replaced only if it matches. */
       readonly updateFilter: Filter | null;
     }
-  | { readonly kind: 'delete'; readonly target: ResolvedTarget }
+  | { readonly kind: 'delete'; readonly target: Target }
   | {
       /** Merges `payload` into what is there, at `key` when given. */
       readonly kind: 'set_payload';
-      readonly target: ResolvedTarget;
+      readonly target: Target;
       readonly payload: JsonObject;
       readonly key: string | null;
     }
-  | { readonly kind: 'overwrite_payload'; readonly target: ResolvedTarget; readonly payload: JsonObject }
-  | { readonly kind: 'delete_payload'; readonly target: ResolvedTarget; readonly keys: readonly string[] }
-  | { readonly kind: 'clear_payload'; readonly target: ResolvedTarget }
+  | { readonly kind: 'overwrite_payload'; readonly target: Target; readonly payload: JsonObject }
+  | { readonly kind: 'delete_payload'; readonly target: Target; readonly keys: readonly string[] }
+  | { readonly kind: 'clear_payload'; readonly target: Target }
   | {
       /** Replaces the named vectors given, keeps the others. `points.payloads` is empty. */
       readonly kind: 'update_vectors';
       readonly points: PointBatch;
       readonly updateFilter: Filter | null;
     }
-  | { readonly kind: 'delete_vectors'; readonly target: ResolvedTarget; readonly names: readonly string[] };
+  | { readonly kind: 'delete_vectors'; readonly target: Target; readonly names: readonly string[] };
+
+/** As it goes to a shard: filters are still filters, the node of the primary resolves them. */
+export type PointsOperation = OperationOn<PointTarget>;
+/** As it goes to the writer of a shard: filters have become ids. */
+export type ResolvedOperation = OperationOn<ResolvedTarget>;
 
 /**
  * Points meant by a change. A filter was turned into ids on the serve thread at snapshot `asOf`;

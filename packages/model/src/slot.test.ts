@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { shardOfSlot, slotCount, slotOf, xxHash32 } from './slot.ts';
+import { slotOf, xxHash32 } from './slot.ts';
+import { equalSlots, ownerOf, type ShardRecord } from './topology.ts';
 
 describe('slots', () => {
   test('the hash agrees with the published values of xxHash32', () => {
@@ -16,18 +17,35 @@ describe('slots', () => {
   });
 
   test('sequential ids fill the shards evenly', () => {
+    const shards = shardsOf(8);
     const counts = new Array<number>(8).fill(0);
-    for (let id = 0; id < 80_000; id += 1) counts[shardOfSlot(slotOf(id), 8)]! += 1;
+    for (let id = 0; id < 80_000; id += 1) counts[ownerOf(shards, id)!.shardId]! += 1;
     for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(500);
   });
 
-  test('every slot has a shard and the runs are in order', () => {
-    let last = 0;
-    for (let slot = 0; slot < slotCount; slot += 1) {
-      const shard = shardOfSlot(slot, 5);
-      expect(shard === last || shard === last + 1).toBe(true);
-      last = shard;
+  test('the runs of any number of shards are in order and cover every slot once', () => {
+    for (const count of [1, 2, 3, 5, 7, 1000]) {
+      let next = 0;
+      for (const { slots } of shardsOf(count))
+        for (const [from, to] of slots) {
+          expect(from).toBe(next);
+          expect(to).toBeGreaterThan(from);
+          next = to;
+        }
+      expect(next).toBe(16_384);
     }
-    expect(last).toBe(4);
   });
 });
+
+function shardsOf(count: number): ShardRecord[] {
+  return Array.from({ length: count }, (_, shardId) => ({
+    shardId,
+    shardKey: null,
+    slots: equalSlots(shardId, count),
+    replicas: [],
+    inSync: [],
+    primary: null,
+    term: 0,
+    cfgVersion: 0,
+  }));
+}

@@ -1,6 +1,6 @@
 /**
- * Which of 16,384 slots a point id belongs to, and which shard owns a slot. Slots move between shards, ids never
- * change their slot: the hash is part of the data format.
+ * Which of 16,384 slots a point id belongs to. Slots move between shards, ids never change their slot: the hash is part
+ * of the data format.
  */
 import { encodePointId, pointIdBytes, type PointId } from './point-id.ts';
 
@@ -12,11 +12,6 @@ const scratch = new Uint8Array(pointIdBytes);
 export function slotOf(id: PointId): number {
   encodePointId(id, scratch, 0);
   return xxHash32(scratch) % slotCount;
-}
-
-/** Shard of a slot when `shardCount` shards share the slots in equal runs; 0..shardCount-1. */
-export function shardOfSlot(slot: number, shardCount: number): number {
-  return Math.floor((slot * shardCount) / slotCount);
 }
 
 const prime1 = 0x9e3779b1;

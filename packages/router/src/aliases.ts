@@ -1,9 +1,9 @@
 /** Use cases of aliases. */
 import type { Api } from './api.ts';
 import { requireFullAccess } from './access.ts';
-import type { ApiOptions } from './create-api.ts';
+import type { UseCaseOptions } from './create-api.ts';
 
-export function aliasUseCases(options: ApiOptions): Pick<Api, 'changeAliases' | 'listAliases'> {
+export function aliasUseCases(options: UseCaseOptions): Pick<Api, 'changeAliases' | 'listAliases'> {
   const { meta } = options;
   return {
     async changeAliases(actions, context) {

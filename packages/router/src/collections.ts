@@ -3,7 +3,7 @@ import { ClusterError } from '@quiver/model';
 import type { Api, RequestContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
 import { changedCollectionConfig, newCollectionConfig } from './collection-config.ts';
-import type { ApiOptions } from './create-api.ts';
+import type { UseCaseOptions } from './create-api.ts';
 import { collectionNameProblem, collectionOf, findCollection } from './resolve-name.ts';
 
 type CollectionUseCases = Pick<
@@ -17,7 +17,7 @@ type CollectionUseCases = Pick<
   | 'collection'
 >;
 
-export function collectionUseCases(options: ApiOptions): CollectionUseCases {
+export function collectionUseCases(options: UseCaseOptions): CollectionUseCases {
   const { meta, writes, env, defaults } = options;
   const call = (context: RequestContext): { deadlineMs: number } => ({ deadlineMs: context.deadlineMs });
   return {

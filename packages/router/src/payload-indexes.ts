@@ -2,12 +2,12 @@
 import { ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import type { Api, UpdateResult, WriteContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
-import type { ApiOptions } from './create-api.ts';
+import type { UseCaseOptions } from './create-api.ts';
 import { collectionOf } from './resolve-name.ts';
 import { limitOf } from './strict-mode.ts';
 
 export function payloadIndexUseCases(
-  options: ApiOptions,
+  options: UseCaseOptions,
 ): Pick<Api, 'createPayloadIndex' | 'deletePayloadIndex'> {
   const { meta } = options;
   /** The number of a change of the metadata is its revision. */

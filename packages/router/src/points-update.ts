@@ -1,45 +1,26 @@
 /**
- * Use cases that change points: each update is checked against the collection, its filter turned into ids, and written.
+ * Use cases that change points: each update is checked against the collection and written.
  * Always: an answer comes after the change is durable and visible, also with `wait: false`; updates of one request
  * run in order, and the first failure ends them, keeping those before it (as in Qdrant).
  */
-import {
-  ClusterError,
-  type CollectionRecord,
-  type PointTarget,
-  type ResolvedTarget,
-  type WriteOperation,
-} from '@quiver/model';
-import type { CallOptions } from '@quiver/rpc';
+import { ClusterError, type CollectionRecord, type PointTarget, type PointsOperation } from '@quiver/model';
 import type { Api, PointsUpdate, UpdateResult } from './api.ts';
 import { requireFullAccess } from './access.ts';
-import type { ApiOptions } from './create-api.ts';
+import type { UseCaseOptions } from './create-api.ts';
 import { collectionOf } from './resolve-name.ts';
 import { checkFilter, checkLimit } from './strict-mode.ts';
 import { checkedBatch, checkVectorNames } from './vector-check.ts';
 
-export function pointUpdateUseCases(options: ApiOptions): Pick<Api, 'update'> {
-  const { meta, reads, writes } = options;
+export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'> {
+  const { meta, writes } = options;
 
-  async function resolve(
-    record: CollectionRecord,
-    target: PointTarget,
-    call: CallOptions,
-  ): Promise<ResolvedTarget> {
-    if (target.kind === 'ids') {
-      if (target.ids.length === 0) throw emptyUpdate();
-      return { ids: target.ids, filter: null, asOf: 0 };
-    }
-    checkFilter(record, target.filter, 'update');
-    const { ids, asOf } = await reads.resolve(record, target.filter, call);
-    return { ids, filter: target.filter, asOf };
+  function checkedTarget(record: CollectionRecord, target: PointTarget): PointTarget {
+    if (target.kind === 'filter') checkFilter(record, target.filter, 'update');
+    else if (target.ids.length === 0) throw emptyUpdate();
+    return target;
   }
 
-  async function operationOf(
-    record: CollectionRecord,
-    update: PointsUpdate,
-    call: CallOptions,
-  ): Promise<WriteOperation> {
+  function operationOf(record: CollectionRecord, update: PointsUpdate): PointsOperation {
     switch (update.kind) {
       case 'upsert': {
         if (update.points.ids.length === 0) throw emptyUpdate();
@@ -55,20 +36,20 @@ export function pointUpdateUseCases(options: ApiOptions): Pick<Api, 'update'> {
       }
       case 'delete_vectors':
         checkVectorNames(record, update.names);
-        return { ...update, target: await resolve(record, update.target, call) };
+        return { ...update, target: checkedTarget(record, update.target) };
       case 'overwrite_payload': {
         // Qdrant 1.19 replaces the whole payload whether or not `key` is given.
         const { payload, kind } = update;
-        return { kind, payload, target: await resolve(record, update.target, call) };
+        return { kind, payload, target: checkedTarget(record, update.target) };
       }
       case 'set_payload':
-        return { ...update, target: await resolve(record, update.target, call) };
+        return { ...update, target: checkedTarget(record, update.target) };
       case 'delete_payload':
-        return { ...update, target: await resolve(record, update.target, call) };
+        return { ...update, target: checkedTarget(record, update.target) };
       case 'clear_payload':
-        return { ...update, target: await resolve(record, update.target, call) };
+        return { ...update, target: checkedTarget(record, update.target) };
       case 'delete':
-        return { ...update, target: await resolve(record, update.target, call) };
+        return { ...update, target: checkedTarget(record, update.target) };
     }
   }
 
@@ -79,7 +60,7 @@ export function pointUpdateUseCases(options: ApiOptions): Pick<Api, 'update'> {
       const call = { deadlineMs: context.deadlineMs };
       const results: UpdateResult[] = [];
       for (const update of updates) {
-        const operation = await operationOf(record, update, call);
+        const operation = operationOf(record, update);
         const { operationId } = await writes.write(record, operation, call);
         results.push({ operationId, status: context.wait ? 'completed' : 'acknowledged' });
       }

@@ -138,12 +138,12 @@ describe('an update', () => {
     expect(given).toMatchObject({ indices: Uint32Array.of(9, 2, 5) });
   });
 
-  test('by filter goes out as ids with the snapshot they were read at', async () => {
+  test('by filter goes out as the filter: the node of the primary resolves it', async () => {
     const target = { kind: 'filter', filter: emptyFilter } as const;
     await node.api.update('t', [{ kind: 'delete', target }], node.context);
     expect(node.written[0]?.operation).toEqual({
       kind: 'delete',
-      target: { ids: [1], filter: emptyFilter, asOf: 42 },
+      target: { kind: 'filter', filter: emptyFilter },
     });
   });
 

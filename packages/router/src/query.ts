@@ -1,25 +1,23 @@
-/** Use case: universal query. Checks against the collection, finds vectors that lie elsewhere, asks the shards, merges. */
+/** Use case: universal query. Checks against the collection, finds vectors that lie elsewhere, asks the shards. */
 import {
   ClusterError,
   type CollectionRecord,
   type Filter,
   type PointId,
   type QueryRequest,
-  type ScoredPoint,
   type Vector,
 } from '@quiver/model';
-import type { CallOptions } from '@quiver/rpc';
+import type { ReadOptions } from '@quiver/rpc';
 import type { Api } from './api.ts';
 import { unknownVector } from './collection-config.ts';
-import type { ApiOptions } from './create-api.ts';
-import { mergeTopK, type ScoreOrder } from './merge.ts';
+import type { UseCaseOptions } from './create-api.ts';
 import { checkOrderBy } from './order-by.ts';
-import { servedShards, shardQuery } from './plan.ts';
+import { readOptions } from './read-options.ts';
 import { collectionOf, findCollection } from './resolve-name.ts';
 import { checkFilter, checkLimit, checkSearchParams } from './strict-mode.ts';
 import { checkedQueryVector, checkVectorSelector, vectorSpace } from './vector-check.ts';
 
-export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
+export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
   const { meta, reads } = options;
 
   /** The stored vector of a point, as a query. @throws ClusterError not_found */
@@ -27,7 +25,7 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
     record: CollectionRecord,
     id: PointId,
     name: string,
-    call: CallOptions,
+    call: ReadOptions,
   ): Promise<Vector> {
     const request = {
       ids: [id],
@@ -45,7 +43,7 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
   async function resolveInput(
     record: CollectionRecord,
     request: QueryRequest,
-    call: CallOptions,
+    call: ReadOptions,
   ): Promise<QueryRequest> {
     const query = request.query;
     if (query?.kind !== 'nearest') {
@@ -60,7 +58,11 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
     if (request.lookupFrom === null) {
       if (vectorSpace(record, request.using) === undefined)
         await refuseUnknownVector(record, request, input.id, call);
-      return request;
+      // One shard finds the vector itself; of several, only one has it.
+      if (record.shards.length === 1) return request;
+      const own = await vectorOf(record, input.id, request.using, call);
+      const filter = without(request.filter, input.id);
+      return { ...request, query: { kind: 'nearest', input: { kind: 'vector', vector: own } }, filter };
     }
     const { collection, vector: lookupName } = request.lookupFrom;
     const other = findCollection(meta.catalogue(), collection);
@@ -83,7 +85,7 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
     record: CollectionRecord,
     request: QueryRequest,
     id: PointId,
-    call: CallOptions,
+    call: ReadOptions,
   ): Promise<never> {
     const probe = { ids: [id], withPayload: { kind: 'none' }, withVector: { kind: 'none' } } as const;
     const found = await reads.retrieve(record, probe, call);
@@ -93,7 +95,7 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
   return {
     async query(name, requests, context) {
       const record = collectionOf(meta.catalogue(), name);
-      const call = { deadlineMs: context.deadlineMs };
+      const call = readOptions(context);
       if (requests.length > 1)
         checkLimit(record, 'search_max_batchsize', 'search batch size', requests.length);
       const resolved: QueryRequest[] = [];
@@ -104,31 +106,9 @@ export function queryUseCases(options: ApiOptions): Pick<Api, 'query'> {
         checkVectorSelector(record, request.withVector);
         resolved.push(await resolveInput(record, request, call));
       }
-      const shards = servedShards;
-      if (shards.length === 1) return reads.query(record, resolved, call);
-      const asked = resolved.map((request) => shardQuery(request, shards.length));
-      const answers = await Promise.all(shards.map(() => reads.query(record, asked, call)));
-      return resolved.map((request, i) => {
-        const lists: ScoredPoint[][] = answers.map((answer) => answer[i] ?? []);
-        return mergeTopK(lists, {
-          order: scoreOrder(record, request),
-          offset: request.offset,
-          limit: request.limit,
-        });
-      });
+      return reads.query(record, resolved, call);
     },
   };
-}
-
-/** Euclid and Manhattan scores are distances; everything else is better when larger. */
-export function scoreOrder(record: CollectionRecord, request: QueryRequest): ScoreOrder {
-  if (request.query?.kind !== 'nearest') return 'larger';
-  const vectors = record.config.params.vectors ?? {};
-  const distance =
-    'distance' in vectors && typeof vectors.distance === 'string'
-      ? vectors.distance
-      : (vectors as Record<string, { distance: string }>)[request.using]?.distance;
-  return distance === 'Euclid' || distance === 'Manhattan' ? 'smaller' : 'larger';
 }
 
 function noPoint(id: PointId): ClusterError {

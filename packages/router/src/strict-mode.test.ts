@@ -20,7 +20,7 @@ function record(
 ): CollectionRecord {
   const request = { vectors: { size: 4, distance: 'Dot' }, strict_mode_config: limits } as const;
   const config = newCollectionConfig(request, builtInDefaults);
-  return { name: 'c', uuid: 'u', replica: 1, config, payloadSchema };
+  return { name: 'c', uuid: 'u', config, payloadSchema, shards: [], transfers: [], resharding: null };
 }
 const must = (...conditions: Condition[]): Filter => ({ ...emptyFilter, must: conditions });
 const range: Range = { lt: null, gt: 1, lte: null, gte: null };

@@ -7,17 +7,18 @@ import type {
   Catalogue,
   CollectionRecord,
   CountRequest,
+  ErrorCode,
   FacetHit,
   FacetRequest,
-  Filter,
-  PointId,
+  JsonValue,
+  NodeId,
   PointRecord,
+  PointsOperation,
   QueryRequest,
   RetrieveRequest,
   ScoredPoint,
   ScrollPage,
   ScrollRequest,
-  WriteOperation,
 } from '@quiver/model';
 import type { MetaCommand } from './meta-command.ts';
 
@@ -26,42 +27,89 @@ export interface CallOptions {
   readonly deadlineMs: number;
 }
 
-/** The read path of a shard node. Runs on the calling serve thread, over shared memory. */
+/** Shards of one collection that one node is asked about; the record is the caller's, as of its own revision. */
+export interface ShardTarget {
+  readonly collection: CollectionRecord;
+  readonly shardIds: readonly number[];
+}
+
+/**
+ * any: whatever in-sync replica is asked. linearizable: evaluated on the primary, which confirms that it still is one
+ * before it answers, and refuses with fewer than `inSyncMin` replicas in sync.
+ */
+export type ReadConsistency =
+  { readonly kind: 'any' } | { readonly kind: 'linearizable'; readonly inSyncMin: number };
+
+export interface ReadOptions extends CallOptions {
+  readonly consistency: ReadConsistency;
+}
+
+/**
+ * The read path of a shard node. The answers of its shards are merged at the node, so one call per node carries a
+ * request over all of its shards.
+ * @throws ClusterError stale_route: this node does not (or not yet) hold a shard that was asked for
+ */
 export interface ShardReads {
   /** Best first; the answer has `offset` already cut off and at most `limit` entries. */
   query(
-    collection: CollectionRecord,
+    target: ShardTarget,
     requests: readonly QueryRequest[],
-    options: CallOptions,
+    options: ReadOptions,
   ): Promise<ScoredPoint[][]>;
-  scroll(collection: CollectionRecord, request: ScrollRequest, options: CallOptions): Promise<ScrollPage>;
+  scroll(target: ShardTarget, request: ScrollRequest, options: ReadOptions): Promise<ScrollPage>;
   /** In the order of `ids`; absent ids are left out. */
-  retrieve(
-    collection: CollectionRecord,
-    request: RetrieveRequest,
-    options: CallOptions,
-  ): Promise<PointRecord[]>;
-  count(collection: CollectionRecord, request: CountRequest, options: CallOptions): Promise<number>;
+  retrieve(target: ShardTarget, request: RetrieveRequest, options: ReadOptions): Promise<PointRecord[]>;
+  count(target: ShardTarget, request: CountRequest, options: ReadOptions): Promise<number>;
   /** Most frequent first, then by value. */
-  facet(collection: CollectionRecord, request: FacetRequest, options: CallOptions): Promise<FacetHit[]>;
-  /** Ids that match, and the snapshot they were read at: the target of a filtered write. */
-  resolve(
-    collection: CollectionRecord,
-    filter: Filter,
-    options: CallOptions,
-  ): Promise<{ ids: PointId[]; asOf: number }>;
+  facet(target: ShardTarget, request: FacetRequest, options: ReadOptions): Promise<FacetHit[]>;
 }
 
-export interface WriteResult {
-  /** Sequence number of the last change of the request, unique within the collection. */
-  readonly operationId: number;
+/** What one shard is to change. */
+export interface ShardWrite {
+  readonly shardId: number;
+  readonly operation: PointsOperation;
+  /** 32 hex digits; a repeated write with the same one is not applied again and gets the first answer. */
+  readonly operationKey: string;
 }
 
-/** The write path of a shard node: resolves when the change is on stable storage and visible to searches. */
+/** `failure` is about this shard alone: the others of the call may have done their part. */
+export type ShardWriteOutcome =
+  | {
+      readonly ok: true;
+      /** Sequence number of the last change of the request, unique within the shard. */
+      readonly operationId: number;
+    }
+  | { readonly ok: false; readonly failure: PlainError };
+
+/** A `ClusterError` as plain data. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** The write path of a shard node: answers when each change is on stable storage of every in-sync replica. */
 export interface ShardWrites {
-  write(collection: CollectionRecord, operation: WriteOperation, options: CallOptions): Promise<WriteResult>;
-  /** State of a collection's replica, for collection info; asked of the control thread. */
-  describe(collection: CollectionRecord, options: CallOptions): Promise<CollectionState>;
+  /** One outcome for each write, in order. */
+  write(
+    collection: CollectionRecord,
+    writes: readonly ShardWrite[],
+    options: CallOptions,
+  ): Promise<ShardWriteOutcome[]>;
+  /** State of each shard's replica on that node, for collection info; asked of the control thread. */
+  describe(target: ShardTarget, options: CallOptions): Promise<ShardState[]>;
+}
+
+/** A shard node as a router calls it, on this thread or over the network. */
+export interface ShardNode {
+  readonly reads: ShardReads;
+  readonly writes: ShardWrites;
+}
+
+/** All shard nodes, by id. */
+export interface ShardNodes {
+  /** @throws ClusterError unavailable when the node has no known address */
+  node(nodeId: NodeId): ShardNode;
 }
 
 export interface OptimizationTask {
@@ -102,15 +150,41 @@ export interface CollectionState {
   readonly memoryBytes: Readonly<Record<string, number>>;
 }
 
+/** The state of one replica of a shard. */
+export interface ShardState extends CollectionState {
+  readonly shardId: number;
+  readonly replica: number;
+}
+
 /** The metadata store as every other role sees it. */
 export interface MetaService {
   /** The newest catalogue this thread knows; cheap, never waits. */
   catalogue(): Catalogue;
   /** Resolves once the command is durable and this thread's `catalogue()` shows it. */
   propose(command: MetaCommand, options: CallOptions): Promise<MetaReply>;
+  /** Resolves when `catalogue()` has reached the revision. @throws ClusterError deadline_exceeded */
+  reached(revision: number, options: CallOptions): Promise<void>;
+  /** The consensus as this process sees it; asked of the thread that runs it. */
+  status(options: CallOptions): Promise<MetaStatus>;
 }
 
 /** `changed: false`: accepted and without effect, as deleting what is not there. */
 export interface MetaReply {
   readonly changed: boolean;
+}
+
+/** For reports. A process that is no member of the consensus tells what the member it is connected to said. */
+export interface MetaStatus {
+  readonly clusterId: string;
+  /** This process. */
+  readonly nodeId: NodeId;
+  readonly term: number;
+  readonly commit: number;
+  readonly pendingOperations: number;
+  /** null: none is known. */
+  readonly leader: NodeId | null;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner' | 'none';
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly clusterMetadata: Readonly<Record<string, JsonValue>>;
 }

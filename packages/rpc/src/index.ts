@@ -3,13 +3,29 @@ export type {
   CollectionState,
   MetaReply,
   MetaService,
+  MetaStatus,
   OptimizationTask,
+  PlainError,
+  ReadConsistency,
+  ReadOptions,
+  ShardNode,
+  ShardNodes,
   ShardReads,
+  ShardState,
+  ShardTarget,
+  ShardWrite,
+  ShardWriteOutcome,
   ShardWrites,
-  WriteResult,
 } from './contract.ts';
-export type { AliasAction, MetaCommand, MetaEnvelope } from './meta-command.ts';
-export { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from './status.ts';
+export type {
+  AliasAction,
+  ClientCommand,
+  ClusterCommand,
+  MetaCommand,
+  MetaEnvelope,
+  NodeCommand,
+} from './meta-command.ts';
+export { asClusterError, errorText, grpcCode, grpcStatus, httpStatus, plainError } from './status.ts';
 export { callDeadlineMs, type TimeLimits } from './deadline.ts';
 export {
   messageBytesMaxDefault,

@@ -1,15 +1,30 @@
 /**
- * Commands of the metadata state machine. The proposer chooses every id and placement, so that applying one is
- * deterministic. In the log each carries `clientId` and `seq` (exactly-once sessions, cluster.md §3.3).
+ * Commands of the metadata state machine as other roles propose them. Whoever proposes chooses ids and clocks, the
+ * leader chooses placements, so that applying one is deterministic. In the log each carries `clientId` and `seq` (exactly-once sessions, cluster.md §3.3).
  */
-import type { CollectionConfig, JsonObject, PayloadFieldSchema } from '@quiver/model';
+import type {
+  CollectionConfig,
+  JsonValue,
+  NodeId,
+  NodeRecord,
+  PayloadFieldSchema,
+  ShardKey,
+  TransferRecord,
+} from '@quiver/model';
 
 export type AliasAction =
   | { readonly kind: 'create'; readonly collection: string; readonly alias: string }
   | { readonly kind: 'delete'; readonly alias: string }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string };
 
-export type MetaCommand =
+/** What names a shard: the incarnation of its collection, and its number there. */
+interface OfShard {
+  readonly uuid: string;
+  readonly shardId: number;
+}
+
+/** What clients and operators ask for. Where it needs a choice (placement), the leader makes it before it is logged. */
+export type ClientCommand =
   | {
       readonly kind: 'create_collection';
       readonly name: string;
@@ -39,7 +54,72 @@ export type MetaCommand =
       readonly uuid: string;
       readonly field: string;
     }
-  | { readonly kind: 'set_cluster_metadata'; readonly key: string; readonly value: JsonObject | null };
+  | { readonly kind: 'set_cluster_metadata'; readonly key: string; readonly value: JsonValue | null };
+
+/** What operators ask of the cluster (Qdrant's cluster operations). */
+export type ClusterCommand =
+  | {
+      readonly kind: 'create_shard_key';
+      readonly uuid: string;
+      readonly key: ShardKey;
+      /** null: the collection's own. */
+      readonly shardNumber: number | null;
+      readonly replicationFactor: number | null;
+      /** Nodes to choose from; null = all. */
+      readonly placement: readonly NodeId[] | null;
+    }
+  | { readonly kind: 'drop_shard_key'; readonly uuid: string; readonly key: ShardKey }
+  | ({
+      readonly kind: 'start_transfer';
+      readonly fromNode: NodeId;
+      readonly toNode: NodeId;
+      /** The source keeps its replica. */
+      readonly keepSource: boolean;
+      readonly method: TransferRecord['method'];
+    } & OfShard)
+  | ({ readonly kind: 'abort_transfer'; readonly fromNode: NodeId; readonly toNode: NodeId } & OfShard)
+  | ({ readonly kind: 'drop_replica'; readonly nodeId: NodeId } & OfShard)
+  | {
+      readonly kind: 'start_resharding';
+      readonly uuid: string;
+      readonly direction: 'up' | 'down';
+      readonly nodeId: NodeId | null;
+      readonly shardKey: ShardKey | null;
+    }
+  | { readonly kind: 'finish_resharding'; readonly uuid: string }
+  | { readonly kind: 'abort_resharding'; readonly uuid: string }
+  /** Refused while the node holds the last copy of a shard, unless `force`. */
+  | { readonly kind: 'remove_node'; readonly nodeId: NodeId; readonly force: boolean }
+  | { readonly kind: 'drain_node'; readonly nodeId: NodeId; readonly drain: boolean }
+  /** Accepts the loss of what only other replicas had. Recorded. */
+  | ({ readonly kind: 'force_promote'; readonly replica: number } & OfShard);
+
+/** What a node says of itself and of its replicas. All that change a shard are compare-and-set. */
+export type NodeCommand =
+  /** First start, each restart (new bootId), a changed address. */
+  | {
+      readonly kind: 'register_node';
+      readonly node: Omit<NodeRecord, 'state' | 'stateSinceMs'>;
+      readonly atMs: number;
+    }
+  | ({
+      readonly kind: 'alter_in_sync';
+      readonly term: number;
+      readonly expectCfg: number;
+      readonly inSync: readonly number[];
+    } & OfShard)
+  /** A primary that restarted takes a new term before it serves. */
+  | ({ readonly kind: 'bump_term'; readonly expectTerm: number; readonly replica: number } & OfShard)
+  | ({
+      readonly kind: 'hand_over';
+      readonly expectTerm: number;
+      readonly from: number;
+      readonly to: number;
+    } & OfShard)
+  /** The copy failed its checks: it is taken out, and made anew under another number. */
+  | ({ readonly kind: 'replica_lost'; readonly replica: number } & OfShard);
+
+export type MetaCommand = ClientCommand | ClusterCommand | NodeCommand;
 
 /** A command as the log holds it. */
 export interface MetaEnvelope {

@@ -3,6 +3,7 @@
  * Both front ends read it, so an error says the same thing over both. Values are Qdrant's own, 1.19.
  */
 import { ClusterError, type ErrorCode } from '@quiver/model';
+import type { PlainError } from './contract.ts';
 
 /** Status codes of gRPC (https://grpc.io/docs/guides/status-codes). */
 export const grpcCode = {
@@ -40,6 +41,12 @@ const table: Readonly<Record<ErrorCode, StatusRow>> = {
   deadline_exceeded: { http: 408, prefix: 'Timeout: ', grpc: grpcCode.deadlineExceeded },
   rate_limited: { http: 429, prefix: 'Rate limiting exceeded: ', grpc: grpcCode.resourceExhausted },
   unavailable: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
+  not_enough_replicas: {
+    http: 503,
+    prefix: 'Shard temporarily unavailable: ',
+    grpc: grpcCode.unavailable,
+  },
+  stale_route: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
   insufficient_storage: { http: 507, prefix: 'Insufficient storage: ', grpc: grpcCode.resourceExhausted },
   standalone: { http: 405, prefix: '', grpc: grpcCode.unimplemented },
   precondition_failed: {
@@ -72,4 +79,10 @@ export function asClusterError(error: unknown): ClusterError {
   return new ClusterError('internal', error instanceof Error ? error.message : String(error), {
     cause: error,
   });
+}
+
+/** Any thrown value as plain data, for another thread or process; `clusterErrorFrom` makes the error again. */
+export function plainError(error: unknown): PlainError {
+  const { code, message, retryAfterSeconds } = asClusterError(error);
+  return { code, message, retryAfterSeconds };
 }

@@ -4,14 +4,16 @@
  */
 import type { Env } from '@quiver/env';
 import type { Arena, ArenaDirectory, ArenaStats } from '@quiver/kernel';
-import type { Catalogue } from '@quiver/model';
-import type { ShardReads, ShardWrites } from '@quiver/rpc';
+import type { Catalogue, NodeId } from '@quiver/model';
+import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { FromBuild, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
 import type { SharedState } from './shared-state.ts';
 
 export interface ShardControlOptions {
+  /** Of this process: replicas that the catalogue places on it are hosted. */
+  readonly nodeId: NodeId;
   /** The data volume and the segment parts; the control side is their only user. */
   readonly store: Store;
   readonly blobs: BlobStore;
@@ -46,6 +48,8 @@ export interface ShardControl {
 }
 
 export interface ShardServeOptions {
+  /** Of this process: which replicas of a shard are here. */
+  readonly nodeId: NodeId;
   /** Of the serve thread; its `thread` is the pin slot. */
   readonly directory: ArenaDirectory;
   readonly port: ShardPort<ToServe, ToControl>;
@@ -54,10 +58,8 @@ export interface ShardServeOptions {
   readonly log: Log;
 }
 
-export interface ShardServe {
-  readonly reads: ShardReads;
-  readonly writes: ShardWrites;
-}
+/** This thread's way to the replicas of this node. */
+export type ShardServe = ShardNode;
 
 export interface BuilderOptions {
   readonly directory: ArenaDirectory;

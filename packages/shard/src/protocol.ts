@@ -5,8 +5,8 @@
  * shared epoch that announces it rises.
  */
 import type { Arena } from '@quiver/kernel';
-import type { ErrorCode, PayloadFieldSchema, WriteOperation } from '@quiver/model';
-import type { CollectionState, WriteResult } from '@quiver/rpc';
+import type { PayloadFieldSchema, ResolvedOperation } from '@quiver/model';
+import type { PlainError, ShardState } from '@quiver/rpc';
 import type { SealProgress, SealResult, SegmentDescriptor } from '@quiver/segment';
 
 /** One end of a channel. `In` is what arrives here. */
@@ -28,13 +28,6 @@ export interface SegmentSet {
   readonly segments: readonly SegmentDescriptor[];
 }
 
-/** A failure as plain data; `clusterErrorFrom` makes the error again. */
-export interface Failure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly retryAfterSeconds?: number | undefined;
-}
-
 /** Control thread -> serve thread. */
 export type ToServe =
   | { readonly kind: 'arena'; readonly arena: Arena }
@@ -42,9 +35,9 @@ export type ToServe =
   /** The whole set of a replica; takes effect with `epoch`. */
   | { readonly kind: 'segments'; readonly epoch: number; readonly set: SegmentSet }
   | { readonly kind: 'drop_replica'; readonly epoch: number; readonly replica: number }
-  | { readonly kind: 'written'; readonly call: number; readonly result: WriteResult }
-  | { readonly kind: 'described'; readonly call: number; readonly state: CollectionState }
-  | { readonly kind: 'failed'; readonly call: number; readonly failure: Failure };
+  | { readonly kind: 'written'; readonly call: number; readonly operationId: number }
+  | { readonly kind: 'described'; readonly call: number; readonly state: ShardState }
+  | { readonly kind: 'failed'; readonly call: number; readonly failure: PlainError };
 
 /** Serve thread -> control thread. Vectors are prepared (normalised, cut to their datatype) by the sender. */
 export type ToControl =
@@ -53,7 +46,7 @@ export type ToControl =
       readonly call: number;
       readonly replica: number;
       readonly collectionUuid: string;
-      readonly operation: WriteOperation;
+      readonly operation: ResolvedOperation;
       /** The operation's payload as JSON text (its numbers have forms that no clone keeps); null when it has none. */
       readonly payload: string | null;
       /** 32 hex digits: a repeated write with the same one gets the first reply. */
@@ -93,7 +86,7 @@ export type FromBuild =
   | { readonly kind: 'built'; readonly task: number; readonly result: SealResult }
   | { readonly kind: 'column'; readonly task: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Cancelled (`failure` null) or failed. */
-  | { readonly kind: 'stopped'; readonly task: number; readonly failure: Failure | null }
+  | { readonly kind: 'stopped'; readonly task: number; readonly failure: PlainError | null }
   | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };
 
 export interface BuildProgress {

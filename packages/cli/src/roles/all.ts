@@ -5,9 +5,11 @@
  * next start recovers.
  */
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createRealEnv } from '@quiver/env';
 import { createMeta } from '@quiver/meta';
+import { openNodeIdentity } from '@quiver/shard';
 import { openLevelBlobStore, openLevelStore, poisonedExitCode } from '@quiver/storage';
 import { createLog, parseLogLevel, type Log } from '@quiver/telemetry';
 import { claimPort } from '../bind-check.ts';
@@ -44,9 +46,26 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
   const metaStore = await openLevelStore(join(folder, 'meta'), volume, env);
   const dataStore = await openLevelStore(join(folder, 'data'), volume, env);
   const blobs = await openLevelBlobStore(join(folder, 'segments'), { onPoison: volume.onPoison }, env);
-  const meta = await createMeta({ store: metaStore, env, log });
+  const nodeId = await openNodeIdentity(dataStore, env);
+  const meta = await createMeta({ nodeId, store: metaStore, env, log });
+  await meta.propose({
+    kind: 'register_node',
+    node: {
+      id: nodeId,
+      memberId: nodeId,
+      name: hostname(),
+      roles: ['meta', 'shard', 'router'],
+      addresses: { meta: null, shard: null, rest: `${host}:${restPort}` },
+      zone: '',
+      bootId: env.uuid(),
+      version,
+      featureLevel: 1,
+    },
+    atMs: env.wallNow(),
+  });
 
   const threads = await startThreads({
+    nodeId,
     serveThreads: serveThreadCount(config.service.max_workers),
     buildThreads: config.quiver.build_threads,
     budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from '@quiver/env';
 import type { Arena } from '@quiver/kernel';
+import type { NodeId } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
 import type { RouteStats } from '@quiver/telemetry';
 
@@ -31,6 +32,7 @@ export interface ServeThreadData {
   readonly name: string;
   /** Scratch slot in every arena, and pin slot. */
   readonly thread: number;
+  readonly nodeId: NodeId;
   readonly listening: Listening;
   readonly access: Access;
   readonly defaults: CollectionDefaults;

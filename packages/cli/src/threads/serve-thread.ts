@@ -22,13 +22,20 @@ const stats = createRequestStats();
 const directory = new ArenaDirectory(data.thread, data.arenas);
 const meta = createMetaClient({ port: adoptPort(data.metaPort), env });
 const shard = createShardServe({
+  nodeId: data.nodeId,
   directory,
   port: adoptPort(data.shardPort),
   shared: openSharedState(data.sharedState),
   env,
   log,
 });
-const api = createApi({ reads: shard.reads, writes: shard.writes, meta, env, defaults: data.defaults });
+const api = createApi({
+  nodes: { node: () => shard },
+  ownNode: data.nodeId,
+  meta,
+  env,
+  defaults: data.defaults,
+});
 
 let calls = 0;
 const waiting = new Map<number, (report: ProcessReport) => void>();

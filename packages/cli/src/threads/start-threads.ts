@@ -4,6 +4,7 @@
  */
 import { openChannel, startThread, type Env, type Thread } from '@quiver/env';
 import { serveMeta, type Meta, type MetaMessage } from '@quiver/meta';
+import type { NodeId } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
 import { createShardControl, createSharedState } from '@quiver/shard';
 import type { FromBuild, ToBuild, ToControl, ToServe } from '@quiver/shard';
@@ -20,6 +21,7 @@ import type {
 } from './messages.ts';
 
 export interface ThreadsOptions {
+  readonly nodeId: NodeId;
   readonly serveThreads: number;
   readonly buildThreads: number;
   readonly budgetBytes: number;
@@ -47,6 +49,7 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
   const threadCount = 1 + options.serveThreads + options.buildThreads;
   const shared = createSharedState(threadCount);
   const control = await createShardControl({
+    nodeId: options.nodeId,
     store: options.store,
     blobs: options.blobs,
     shared,
@@ -90,6 +93,7 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
     const data: ServeThreadData = {
       name,
       thread: 1 + index,
+      nodeId: options.nodeId,
       listening: options.listening,
       access: options.access,
       defaults: options.defaults,

@@ -1,9 +1,11 @@
 /** One command on one state. Pure: the same command on the same state always gives the same outcome. */
-import type { StateCommand } from '../command-codec.ts';
+import type { StateCommand } from '../state-command.ts';
 import { changed, unchanged, withEntry, withoutEntry, type MetaState, type Outcome } from '../state.ts';
 import { changeAliases } from './alias.ts';
 import { createCollection, deleteCollection, updateCollection } from './collection.ts';
+import { registerNode } from './node.ts';
 import { createPayloadIndex, deletePayloadIndex } from './payload-index.ts';
+import { bumpTerm } from './shard.ts';
 
 export function applyCommand(state: MetaState, command: StateCommand): Outcome {
   switch (command.kind) {
@@ -27,6 +29,10 @@ export function applyCommand(state: MetaState, command: StateCommand): Outcome {
       return state.clusterMetadata.has(command.key)
         ? changed(state, { clusterMetadata: withoutEntry(state.clusterMetadata, command.key) })
         : unchanged;
+    case 'register_node':
+      return registerNode(state, command);
+    case 'bump_term':
+      return bumpTerm(state, command);
     case 'init_cluster':
       // The first one wins: a volume keeps the identity it was made with.
       return state.clusterId === '' ? changed(state, { clusterId: command.clusterId }) : unchanged;

@@ -1,5 +1,7 @@
 /** Collections: create, change, drop. */
+import type { ShardRecord } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
+import type { PlacedShard, StateCommand } from '../state-command.ts';
 import {
   changed,
   noCollection,
@@ -13,7 +15,10 @@ import {
 
 type Command<K extends MetaCommand['kind']> = Extract<MetaCommand, { kind: K }>;
 
-export function createCollection(state: MetaState, command: Command<'create_collection'>): Outcome {
+export function createCollection(
+  state: MetaState,
+  command: Extract<StateCommand, { kind: 'create_collection' }>,
+): Outcome {
   const { name, uuid, config } = command;
   if (state.collections.has(name))
     return { kind: 'refused', code: 'already_exists', message: `Collection \`${name}\` already exists!` };
@@ -24,11 +29,23 @@ export function createCollection(state: MetaState, command: Command<'create_coll
       message: `Can't create collection with name ${name}. Alias with the same name already exists`,
     };
   }
-  const record = { name, uuid, replica: state.nextReplica, config, payloadSchema: {} };
-  return changed(state, {
-    collections: withEntry(state.collections, name, record),
-    nextReplica: state.nextReplica + 1,
+  const { shards, nextReplica } = newShards(command.shards, state.nextReplica);
+  const record = { name, uuid, config, payloadSchema: {}, shards, transfers: [], resharding: null };
+  return changed(state, { collections: withEntry(state.collections, name, record), nextReplica });
+}
+
+/** All replicas of a new shard are in sync: they are empty. The first is its primary. */
+export function newShards(
+  placed: readonly PlacedShard[],
+  firstReplica: number,
+): { shards: ShardRecord[]; nextReplica: number } {
+  let nextReplica = firstReplica;
+  const shards = placed.map(({ shardId, shardKey, slots, nodes }): ShardRecord => {
+    const replicas = nodes.map((nodeId) => ({ replica: nextReplica++, nodeId }));
+    const inSync = replicas.map(({ replica }) => replica);
+    return { shardId, shardKey, slots, replicas, inSync, primary: inSync[0] ?? null, term: 1, cfgVersion: 1 };
   });
+  return { shards, nextReplica };
 }
 
 export function updateCollection(state: MetaState, command: Command<'update_collection'>): Outcome {

@@ -1,12 +1,29 @@
 /** Random metadata commands over few names, so that they meet: fast-check arbitraries for the tests of this package. */
 import * as fc from 'fast-check';
-import type { CollectionConfig } from '@quiver/model';
+import type { CollectionConfig, NodeRecord } from '@quiver/model';
 import type { AliasAction } from '@quiver/rpc';
-import type { StateCommand, StateEnvelope } from '../command-codec.ts';
+import type { StateEnvelope } from '../command-codec.ts';
+import type { PlacedShard, StateCommand } from '../state-command.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'd');
 const uuid = fc.constantFrom('u1', 'u2', 'u3');
 const field = fc.constantFrom('f', 'g.h', '__proto__', 'constructor');
+
+/** A node that registers. */
+export const testNode: Omit<NodeRecord, 'state' | 'stateSinceMs'> = {
+  id: 7,
+  memberId: 7,
+  name: 'seven',
+  roles: ['meta', 'shard', 'router'],
+  addresses: { meta: null, shard: null, rest: null },
+  zone: '',
+  bootId: 'boot',
+  version: '0',
+  featureLevel: 1,
+};
+export const oneShard: readonly PlacedShard[] = [
+  { shardId: 0, shardKey: null, slots: [[0, 16_384]], nodes: [7] },
+];
 
 export const config: CollectionConfig = {
   params: {
@@ -39,7 +56,13 @@ const action: fc.Arbitrary<AliasAction> = fc.oneof(
 );
 
 const command: fc.Arbitrary<StateCommand> = fc.oneof(
-  fc.record({ kind: fc.constant('create_collection' as const), name, uuid, config: configs }),
+  fc.record({
+    kind: fc.constant('create_collection' as const),
+    name,
+    uuid,
+    config: configs,
+    shards: fc.constant(oneShard),
+  }),
   fc.record({ kind: fc.constant('update_collection' as const), name, uuid, config: configs }),
   fc.record({ kind: fc.constant('delete_collection' as const), name }),
   fc.record({ kind: fc.constant('change_aliases' as const), actions: fc.array(action, { maxLength: 4 }) }),
@@ -58,6 +81,18 @@ const command: fc.Arbitrary<StateCommand> = fc.oneof(
     kind: fc.constant('set_cluster_metadata' as const),
     key: name,
     value: fc.option(fc.constant({ x: 1 }), { nil: null }),
+  }),
+  fc.record({
+    kind: fc.constant('register_node' as const),
+    node: fc.integer({ min: 1, max: 3 }).map((id) => ({ ...testNode, id })),
+    atMs: fc.nat(),
+  }),
+  fc.record({
+    kind: fc.constant('bump_term' as const),
+    uuid,
+    shardId: fc.nat(1),
+    expectTerm: fc.integer({ min: 1, max: 3 }),
+    replica: fc.integer({ min: 1, max: 9 }),
   }),
   fc.constant({ kind: 'init_cluster' as const, clusterId: 'cluster' }),
 );

@@ -4,8 +4,8 @@
  */
 import { createRealEnv } from '@quiver/env';
 import { createMeta } from '@quiver/meta';
-import type { CollectionRecord, PointId, PointRecord, QueryRequest, WriteOperation } from '@quiver/model';
-import type { ShardReads, ShardWrites } from '@quiver/rpc';
+import type { CollectionRecord, PointId, PointRecord, QueryRequest, PointsOperation } from '@quiver/model';
+import type { MetaService, ShardReads, ShardWrites } from '@quiver/rpc';
 import { createMemoryStore } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import type { Api, WriteContext } from '../api.ts';
@@ -17,58 +17,91 @@ export interface FakeNode {
   readonly context: WriteContext;
   /** By collection name and id. */
   readonly points: Map<string, Map<PointId, PointRecord>>;
-  readonly written: { collection: string; operation: WriteOperation }[];
+  readonly written: { collection: string; operation: PointsOperation }[];
   readonly queried: { collection: string; request: QueryRequest }[];
 }
 
+const nodeId = 7;
+const node = {
+  id: nodeId,
+  memberId: nodeId,
+  name: 'fake',
+  roles: ['meta', 'shard', 'router'],
+  addresses: { meta: null, shard: null, rest: null },
+  zone: '',
+  bootId: 'boot',
+  version: '0',
+  featureLevel: 1,
+} as const;
+
 export async function createFakeNode(defaults: Partial<CollectionDefaults> = {}): Promise<FakeNode> {
   const env = createRealEnv();
-  const meta = await createMeta({ store: await createMemoryStore(), env, log: silentLog() });
+  const meta = await createMeta({ nodeId, store: await createMemoryStore(), env, log: silentLog() });
+  await meta.propose({ kind: 'register_node', node, atMs: 0 });
   const points: FakeNode['points'] = new Map();
   const written: FakeNode['written'] = [];
   const queried: FakeNode['queried'] = [];
   const of = (record: CollectionRecord): PointRecord[] => [...(points.get(record.name)?.values() ?? [])];
 
   const reads: ShardReads = {
-    query(record, requests) {
+    query({ collection: record }, requests) {
       for (const request of requests) queried.push({ collection: record.name, request });
       return Promise.resolve(requests.map(() => []));
     },
-    scroll: (record) =>
+    scroll: ({ collection: record }) =>
       Promise.resolve({
         points: of(record).map((point) => ({ ...point, orderValue: null })),
         nextOffset: null,
       }),
-    retrieve: (record, request) => {
+    retrieve: ({ collection: record }, request) => {
       const known = points.get(record.name);
       return Promise.resolve(request.ids.flatMap((id) => known?.get(id) ?? []));
     },
-    count: (record) => Promise.resolve(of(record).length),
+    count: ({ collection: record }) => Promise.resolve(of(record).length),
     facet: () => Promise.resolve([{ value: 'x', count: 1 }]),
-    resolve: (record) => Promise.resolve({ ids: of(record).map((point) => point.id), asOf: 42 }),
   };
   const writes: ShardWrites = {
-    write(record, operation) {
-      written.push({ collection: record.name, operation });
-      return Promise.resolve({ operationId: written.length });
+    write(record, asked) {
+      return Promise.resolve(
+        asked.map(({ operation }) => {
+          written.push({ collection: record.name, operation });
+          return { ok: true, operationId: written.length };
+        }),
+      );
     },
-    describe: (record) =>
-      Promise.resolve({
-        status: 'green',
-        optimizerError: null,
-        pointsCount: of(record).length,
-        indexedVectorsCount: 0,
-        segmentsCount: 1,
-        payloadIndexPoints: {},
-        updateQueueLength: 0,
-        running: [],
-        completed: [],
-        queued: [],
-        idleSegments: [],
-        memoryBytes: {},
-      }),
+    describe: ({ collection: record, shardIds }) =>
+      Promise.resolve(
+        shardIds.map((shardId) => ({
+          shardId,
+          replica: 1,
+          status: 'green',
+          optimizerError: null,
+          pointsCount: of(record).length,
+          indexedVectorsCount: 0,
+          segmentsCount: 1,
+          payloadIndexPoints: {},
+          updateQueueLength: 0,
+          running: [],
+          completed: [],
+          queued: [],
+          idleSegments: [],
+          memoryBytes: {},
+        })),
+      ),
   };
-  const api = createApi({ reads, writes, meta, env, defaults: { ...builtInDefaults, ...defaults } });
+  const service: MetaService = {
+    catalogue: () => meta.catalogue(),
+    propose: (command) => meta.propose(command),
+    reached: () => Promise.resolve(),
+    status: () => Promise.resolve(meta.status()),
+  };
+  const api = createApi({
+    nodes: { node: () => ({ reads, writes }) },
+    ownNode: nodeId,
+    meta: service,
+    env,
+    defaults: { ...builtInDefaults, ...defaults },
+  });
   return {
     api,
     points,

@@ -6,7 +6,8 @@ import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { ClusterError, parsePayload } from '@quiver/model';
 import { buildColumn, buildSealed, openSegment, type Steps } from '@quiver/segment';
-import type { Failure, FromBuild, ShardPort, ToBuild } from '../protocol.ts';
+import type { PlainError } from '@quiver/rpc';
+import type { FromBuild, ShardPort, ToBuild } from '../protocol.ts';
 
 const sliceMs = 20;
 const progressEveryMs = 250;
@@ -120,7 +121,7 @@ export function createBuilder(options: {
   });
 }
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): PlainError {
   if (error instanceof ClusterError) return { code: error.code, message: error.message };
   return {
     code: 'internal',

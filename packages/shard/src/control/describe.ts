@@ -1,5 +1,5 @@
 /** A replica's state in the words of collection info. */
-import type { CollectionState } from '@quiver/rpc';
+import type { ShardState } from '@quiver/rpc';
 import { parseJsonPath, parsePayload, valuesAt, type PayloadFieldSchema } from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { openColumns, type SegmentReader } from '@quiver/segment';
@@ -10,12 +10,14 @@ export function describeReplica(
   replica: Replica,
   optimizer: Optimizer,
   directory: ArenaDirectory,
-): CollectionState {
+): ShardState {
   const segments = replica.allSegments();
   const isDue = optimizer.isDue();
   const { running, completed } = optimizer.tasks();
   const status = optimizer.error !== null ? 'red' : optimizer.isBusy || isDue ? 'yellow' : 'green';
   return {
+    shardId: replica.shardId,
+    replica: replica.number,
     status: optimizer.error !== null && !optimizer.isBusy ? 'yellow' : status,
     optimizerError: optimizer.error,
     pointsCount: replica.points,

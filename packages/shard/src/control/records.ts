@@ -26,6 +26,7 @@ const kinds = {
   bySeq: 0x73,
   operation: 0x6f,
   manifest: 0x67,
+  node: 0x6e,
 };
 
 const text = new TextEncoder();
@@ -45,6 +46,8 @@ function range(prefix: Uint8Array): { from: Uint8Array; to: Uint8Array } {
 }
 
 export const keys = {
+  /** The node's own record; replicas are numbered from 1. */
+  node: () => ofKind(0, kinds.node).done(),
   ident: (replica: number) => ofKind(replica, kinds.ident).done(),
   state: (replica: number) => ofKind(replica, kinds.state).done(),
   manifest: (replica: number) => ofKind(replica, kinds.manifest).done(),

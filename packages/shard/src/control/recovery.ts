@@ -31,6 +31,9 @@ export interface OpenedReplica {
 
 export async function openReplica(options: {
   readonly record: CollectionRecord;
+  readonly shardId: number;
+  /** The replica's number. */
+  readonly number: number;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly pool: ArenaPool;
@@ -39,10 +42,9 @@ export async function openReplica(options: {
   readonly allocId: string;
   readonly onSegments: ReplicaOptions['onSegments'];
 }): Promise<OpenedReplica> {
-  const { record, store, pool, directory } = options;
-  const { replica: number } = record;
+  const { record, shardId, number, store, pool, directory } = options;
   if (store.getSync(keys.ident(number)) === undefined) {
-    const ident = { collectionUuid: record.uuid, shardId: 0, allocId: options.allocId, format };
+    const ident = { collectionUuid: record.uuid, shardId, allocId: options.allocId, format };
     await store.commit([{ kind: 'put', key: keys.ident(number), value: encodeJson(ident) }], {
       essential: true,
     });
@@ -55,6 +57,8 @@ export async function openReplica(options: {
   const segments = await loadManifestSegments(manifest, options);
   const replica = new Replica({
     record,
+    shardId,
+    number,
     store,
     pool,
     directory,

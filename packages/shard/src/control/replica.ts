@@ -4,9 +4,8 @@
  * commit-group number that rows are born and die at; reads for a change see what is pending.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import { ClusterError, type CollectionRecord, type PointId, type WriteOperation } from '@quiver/model';
+import { ClusterError, type CollectionRecord, type PointId, type ResolvedOperation } from '@quiver/model';
 import { createPrimary, type Primary, type PrimaryEffect } from '@quiver/replication';
-import type { WriteResult } from '@quiver/rpc';
 import {
   blobBytesOf,
   createPlainSegment,
@@ -44,6 +43,9 @@ export interface ReplicaStart {
 
 export interface ReplicaOptions {
   readonly record: CollectionRecord;
+  readonly shardId: number;
+  /** Cluster-wide, never reused; begins the keys of its records. */
+  readonly number: number;
   readonly store: Store;
   readonly pool: ArenaPool;
   readonly directory: ArenaDirectory;
@@ -66,6 +68,8 @@ const spareBytes = 8 << 20;
 
 export class Replica {
   record: CollectionRecord;
+  readonly shardId: number;
+  readonly number: number;
   readonly applied: Applied;
   readonly schema: SegmentSchema;
   /** Closed segments, oldest first; the head is apart. */
@@ -86,6 +90,8 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.#options = options;
     this.record = options.record;
+    this.shardId = options.shardId;
+    this.number = options.number;
     this.schema = segmentSchemaOf(options.record.config.params);
     const { start } = options;
     this.applied = createApplied(start.lastSeq);
@@ -93,10 +99,6 @@ export class Replica {
     this.points = start.points;
     this.#nextSegmentId = start.nextSegmentId;
     this.#primary = createPrimary<PointChange>({ term: start.term, lastSeq: start.lastSeq });
-  }
-
-  get number(): number {
-    return this.record.replica;
   }
 
   takeSegmentId(): number {
@@ -109,8 +111,11 @@ export class Replica {
     return this.head === null ? this.segments : [...this.segments, this.head.reader];
   }
 
-  /** @throws ClusterError; nothing was applied, unless the volume failed */
-  async write(operation: WriteOperation): Promise<WriteResult> {
+  /**
+   * @returns the operation's seq
+   * @throws ClusterError; nothing was applied, unless the volume failed
+   */
+  async write(operation: ResolvedOperation): Promise<number> {
     const { changes, missing } = resolveOperation(
       operation,
       (id) => this.#read(id),
@@ -137,7 +142,7 @@ export class Replica {
       throw new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`);
     for (const effect of this.#primary.step({ kind: 'persisted', seq: persist.seq })) this.#perform(effect);
     if (missing !== null) throw new ClusterError('not_found', `No point with id ${missing} found`);
-    return { operationId: persist.seq };
+    return persist.seq;
   }
 
   #perform(effect: PrimaryEffect<PointChange>): void {

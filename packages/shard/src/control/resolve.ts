@@ -14,10 +14,10 @@ import {
   type PayloadFieldSchema,
   type PointBatch,
   type PointId,
+  type ResolvedOperation,
   type ResolvedTarget,
   type Vector,
   type VectorsByName,
-  type WriteOperation,
 } from '@quiver/model';
 import { compileFilter, type FilterNode } from '@quiver/segment';
 
@@ -57,7 +57,7 @@ const noPayload = new Uint8Array(0);
 const unchanged: ReadonlySet<string> = new Set();
 
 export function resolveOperation(
-  operation: WriteOperation,
+  operation: ResolvedOperation,
   readStored: ReadPoint,
   schema: Readonly<Record<string, PayloadFieldSchema>>,
 ): Resolved {

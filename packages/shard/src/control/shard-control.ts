@@ -6,15 +6,17 @@ import { ArenaBudgetError, ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import {
   ClusterError,
   parsePayloadText,
+  replicaOn,
   type Catalogue,
   type CollectionRecord,
-  type WriteOperation,
+  type NodeId,
+  type ResolvedOperation,
 } from '@quiver/model';
-import type { CollectionState } from '@quiver/rpc';
 import { regionsOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
-import type { Failure, ShardPort, ToControl } from '../protocol.ts';
+import type { PlainError } from '@quiver/rpc';
+import type { ShardPort, ToControl } from '../protocol.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { describeReplica } from './describe.ts';
@@ -34,8 +36,25 @@ interface Hosted {
   readonly optimizer: Optimizer;
 }
 
+/** A replica that the catalogue places here. */
+interface Wanted {
+  readonly record: CollectionRecord;
+  readonly shardId: number;
+  readonly number: number;
+}
+
+function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
+  const wanted = new Map<number, Wanted>();
+  for (const record of catalogue.collections.values())
+    for (const shard of record.shards) {
+      const number = replicaOn(shard, nodeId)?.replica;
+      if (number !== undefined) wanted.set(number, { record, shardId: shard.shardId, number });
+    }
+  return wanted;
+}
+
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
-  const { store, blobs, shared, threads, env, log } = options;
+  const { nodeId, store, blobs, shared, threads, env, log } = options;
   const broadcast = createBroadcast(shared);
   const directory = new ArenaDirectory(controlThread);
   const pool = new ArenaPool({
@@ -66,10 +85,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     isGivingBack = false;
   }
 
-  async function open(record: CollectionRecord): Promise<void> {
+  async function open({ record, shardId, number }: Wanted): Promise<void> {
     const startedMs = env.now();
     const opened = await openReplica({
       record,
+      shardId,
+      number,
       store,
       blobs,
       pool,
@@ -94,12 +115,13 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       env,
       log,
     });
-    hosted.set(record.replica, { replica, optimizer });
+    hosted.set(number, { replica, optimizer });
     broadcast.segments(replica);
     optimizer.poke();
     if (replica.points > 0)
       log.info('collection loaded', {
         collection: record.name,
+        shard: shardId,
         points: replica.points,
         replayed: opened.replayed,
         took_ms: Math.round(env.now() - startedMs),
@@ -130,7 +152,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
 
   /** Replicas on disk that the catalogue does not know: drops that a stop interrupted. */
   async function removeOrphans(known: ReadonlySet<number>): Promise<void> {
-    let next = 0;
+    let next = 1;
     for (;;) {
       let found: number | null = null;
       for await (const [keyBytes] of store.scan({
@@ -159,11 +181,11 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       if (isClosing) throw new ClusterError('unavailable', 'the server is stopping');
       const { replica, optimizer } = hostedOf(message.replica, message.collectionUuid);
       if (message.kind === 'write') {
-        const result = await replica.write(withPayload(message.operation, message.payload));
+        const operationId = await replica.write(withPayload(message.operation, message.payload));
         optimizer.noteWrite();
-        port.post({ kind: 'written', call: message.call, result });
+        port.post({ kind: 'written', call: message.call, operationId });
       } else {
-        const state: CollectionState = describeReplica(replica, optimizer, directory);
+        const state = describeReplica(replica, optimizer, directory);
         port.post({ kind: 'described', call: message.call, state });
       }
     } catch (error) {
@@ -175,13 +197,13 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   let isFirst = true;
   return {
     async applyCatalogue(next: Catalogue) {
-      const wanted = new Map([...next.collections.values()].map((record) => [record.replica, record]));
+      const wanted = replicasOn(next, nodeId);
       for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number);
-      for (const [number, record] of wanted) {
+      for (const [number, one] of wanted) {
         const known = hosted.get(number);
-        if (known === undefined) await open(record);
-        else if (known.replica.record !== record) {
-          known.replica.record = record;
+        if (known === undefined) await open(one);
+        else if (known.replica.record !== one.record) {
+          known.replica.record = one.record;
           known.optimizer.poke();
         }
       }
@@ -223,13 +245,13 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   };
 }
 
-function withPayload(operation: WriteOperation, payload: string | null): WriteOperation {
+function withPayload(operation: ResolvedOperation, payload: string | null): ResolvedOperation {
   if (payload === null || (operation.kind !== 'set_payload' && operation.kind !== 'overwrite_payload'))
     return operation;
   return { ...operation, payload: parsePayloadText(payload) };
 }
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): PlainError {
   if (error instanceof ClusterError)
     return { code: error.code, message: error.message, retryAfterSeconds: error.retryAfterSeconds };
   if (error instanceof StorageError) return failureOf(asClusterError(error));

@@ -4,7 +4,7 @@
  * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
  */
 import type { ArenaDirectory } from '@quiver/kernel';
-import { ClusterError, type CollectionRecord } from '@quiver/model';
+import { ClusterError, replicaOn, shardOf, type CollectionRecord, type NodeId } from '@quiver/model';
 import {
   createSegmentFields,
   filterSource,
@@ -40,18 +40,26 @@ interface Replica {
 export interface ReplicaViews {
   /** Takes a message of the control thread about arenas and sets; false when it is about something else. */
   take(message: ToServe): boolean;
-  /** Runs `read` under a pin, over the newest set. @throws ClusterError not_found, unavailable */
-  reading<T>(collection: CollectionRecord, read: (view: ReplicaView) => Promise<T>): Promise<T>;
+  /**
+   * Runs `read` under a pin, over the newest set of this node's replica of the shard.
+   * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet
+   */
+  reading<T>(
+    collection: CollectionRecord,
+    shardId: number,
+    read: (view: ReplicaView) => Promise<T>,
+  ): Promise<T>;
 }
 
 export function createReplicaViews(options: {
+  readonly nodeId: NodeId;
   readonly directory: ArenaDirectory;
   readonly shared: SharedState;
   /** Handles all messages that wait on the port, now. */
   readonly drain: () => void;
   readonly onArenasDropped: (arenas: readonly number[]) => void;
 }): ReplicaViews {
-  const { directory, shared, drain } = options;
+  const { nodeId, directory, shared, drain } = options;
   const replicas = new Map<number, Replica>();
   /** Requests that run, by the epoch they began at. */
   const running = new Map<number, number>();
@@ -128,7 +136,8 @@ export function createReplicaViews(options: {
           return false;
       }
     },
-    async reading(collection, read) {
+    async reading(collection, shardId, read) {
+      const number = replicaNumber(collection, shardId, nodeId);
       const begun = begin();
       try {
         let replica: Replica | undefined;
@@ -136,11 +145,10 @@ export function createReplicaViews(options: {
         // A set that came between looking it up and loading the group would hold rows the group already shows.
         do {
           catchUp();
-          replica = replicas.get(collection.replica);
+          replica = replicas.get(number);
           group = replica?.applied.load() ?? 0;
         } while (shared.epoch() !== epoch);
-        if (replica === undefined || replica.uuid !== collection.uuid)
-          throw new ClusterError('not_found', `Collection \`${collection.name}\` doesn't exist!`);
+        if (replica === undefined || replica.uuid !== collection.uuid) throw notHere(collection, shardId);
         const { segments } = replica;
         return await read({
           segments,
@@ -152,6 +160,21 @@ export function createReplicaViews(options: {
       }
     },
   };
+}
+
+/** Of the node's replica of a shard. @throws ClusterError stale_route */
+export function replicaNumber(collection: CollectionRecord, shardId: number, nodeId: NodeId): number {
+  const shard = shardOf(collection, shardId);
+  const replica = shard === undefined ? undefined : replicaOn(shard, nodeId);
+  if (replica === undefined) throw notHere(collection, shardId);
+  return replica.replica;
+}
+
+function notHere(collection: CollectionRecord, shardId: number): ClusterError {
+  return new ClusterError(
+    'stale_route',
+    `shard ${shardId} of collection ${collection.name} is not on this node (any more, or yet)`,
+  );
 }
 
 type Columns = SegmentReader['descriptor']['columns'];

@@ -2,6 +2,11 @@
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   comparePointIds,
+  mergeFacet,
+  mergeQuery,
+  mergeRetrieve,
+  mergeScroll,
+  partOf,
   type CollectionRecord,
   type FacetHit,
   type Filter,
@@ -13,7 +18,7 @@ import {
   type ScrollPage,
   type ScrollRequest,
 } from '@quiver/model';
-import type { ShardReads } from '@quiver/rpc';
+import type { ShardReads, ShardTarget } from '@quiver/rpc';
 import {
   Bitset,
   canonicalKey,
@@ -32,12 +37,22 @@ import type { OpenSegment, ReplicaView, ReplicaViews } from './replica-views.ts'
 import type { Scheduler } from './scheduler.ts';
 import { scrollById } from './scroll.ts';
 
+export interface ShardReadsEnd extends ShardReads {
+  /** Ids that match, and the snapshot they were read at: the target of a filtered write. */
+  readonly resolve: (
+    collection: CollectionRecord,
+    shardId: number,
+    filter: Filter,
+    deadlineMs: number,
+  ) => Promise<{ ids: PointId[]; asOf: number }>;
+}
+
 export function createShardReads(options: {
   readonly views: ReplicaViews;
   readonly directory: ArenaDirectory;
   readonly scheduler: Scheduler;
   readonly random: () => number;
-}): ShardReads {
+}): ShardReadsEnd {
   const { views, directory, scheduler } = options;
 
   function compile(collection: CollectionRecord, filter: Filter | null): FilterNode | null {
@@ -53,14 +68,8 @@ export function createShardReads(options: {
     const { query } = request;
     if (query?.kind === 'nearest') return yield* searchNearest(view, directory, collection, request, filter);
     if (query?.kind === 'order_by') {
-      const ordered = yield* rankByValue(
-        view,
-        collection,
-        query.orderBy,
-        filter,
-        request.offset + request.limit,
-        request,
-      );
+      const wanted = request.offset + request.limit;
+      const ordered = yield* rankByValue(view, collection, query.orderBy, filter, wanted, request);
       return ordered.slice(request.offset);
     }
     if (query?.kind === 'sample') return yield* sample(view, request, filter, options.random);
@@ -72,42 +81,68 @@ export function createShardReads(options: {
     return page.points.slice(request.offset).map((point) => ({ ...point, score: 0 }));
   }
 
+  /** One answer per shard. */
+  function each<T>(
+    { collection, shardIds }: ShardTarget,
+    read: (view: ReplicaView, collection: CollectionRecord) => Promise<T>,
+  ): Promise<T[]> {
+    return Promise.all(
+      shardIds.map((shardId) => views.reading(collection, shardId, (view) => read(view, collection))),
+    );
+  }
+
   return {
-    query: (collection, requests, { deadlineMs }) =>
-      views.reading(collection, async (view) => {
+    async query(target, requests, { deadlineMs }) {
+      const { collection, shardIds } = target;
+      const asked = requests.map((request) => partOf(request, shardIds.length));
+      const lists = await each(target, async (view) => {
         const answers: ScoredPoint[][] = [];
-        for (const request of requests)
+        for (const request of asked)
           answers.push(await scheduler.run(answer(view, collection, request), deadlineMs));
         return answers;
-      }),
-    scroll: (collection, request, { deadlineMs }) =>
-      views.reading(collection, (view) => {
-        const filter = compile(collection, request.filter);
-        return scheduler.run(scrollPage(view, collection, request, filter), deadlineMs);
-      }),
-    retrieve: (collection, request) =>
-      views.reading(collection, (view) => {
-        const recordOf = recordMaker(request.withPayload, request.withVector);
+      });
+      if (lists.length === 1) return lists[0]!;
+      return requests.map((request, i) =>
+        mergeQuery(
+          collection,
+          request,
+          lists.map((answers) => answers[i]!),
+        ),
+      );
+    },
+    async scroll(target, request, { deadlineMs }) {
+      const filter = compile(target.collection, request.filter);
+      const pages = await each(target, (view, collection) =>
+        scheduler.run(scrollPage(view, collection, request, filter), deadlineMs),
+      );
+      return pages.length === 1 ? pages[0]! : mergeScroll(request, pages);
+    },
+    async retrieve(target, request) {
+      const recordOf = recordMaker(request.withPayload, request.withVector);
+      const lists = await each(target, (view) => {
         const found: PointRecord[] = [];
         for (const id of request.ids) {
           const at = findRow(view, id);
           if (at !== null) found.push(recordOf(at.reader, at.row));
         }
         return Promise.resolve(found);
-      }),
-    count: (collection, request, { deadlineMs }) =>
-      views.reading(collection, (view) =>
-        scheduler.run(count(view, compile(collection, request.filter)), deadlineMs),
-      ),
-    facet: (collection, request, { deadlineMs }) =>
-      views.reading(collection, (view) =>
-        scheduler.run(
-          facet(view, collection, request.key, request.limit, compile(collection, request.filter)),
-          deadlineMs,
-        ),
-      ),
-    resolve: (collection, filter, { deadlineMs }) =>
-      views.reading(collection, async (view) => {
+      });
+      return lists.length === 1 ? lists[0]! : mergeRetrieve(request, lists);
+    },
+    async count(target, request, { deadlineMs }) {
+      const filter = compile(target.collection, request.filter);
+      const counts = await each(target, (view) => scheduler.run(count(view, filter), deadlineMs));
+      return counts.reduce((sum, one) => sum + one, 0);
+    },
+    async facet(target, request, { deadlineMs }) {
+      const filter = compile(target.collection, request.filter);
+      const lists = await each(target, (view, collection) =>
+        scheduler.run(facet(view, collection, request.key, request.limit, filter), deadlineMs),
+      );
+      return lists.length === 1 ? lists[0]! : mergeFacet(request, lists);
+    },
+    resolve: (collection, shardId, filter, deadlineMs) =>
+      views.reading(collection, shardId, async (view) => {
         const ids = await scheduler.run(idsThatPass(view, compile(collection, filter)), deadlineMs);
         return { ids, asOf: view.group };
       }),

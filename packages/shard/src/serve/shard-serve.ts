@@ -7,9 +7,9 @@ import { createShardReads } from './shard-reads.ts';
 import { createShardWrites } from './shard-writes.ts';
 
 export function createShardServe(options: ShardServeOptions): ShardServe {
-  const { directory, port, shared, env } = options;
-  const writes = createShardWrites(port, env);
+  const { nodeId, directory, port, shared, env } = options;
   const views = createReplicaViews({
+    nodeId,
     directory,
     shared,
     drain() {
@@ -17,15 +17,16 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
     },
     onArenasDropped: (arenas) => port.post({ kind: 'arenas_dropped', arenas }),
   });
-  function take(message: ToServe): void {
-    if (!views.take(message)) writes.take(message);
-  }
-  port.onMessage(take);
   const reads = createShardReads({
     views,
     directory,
     scheduler: createScheduler(env),
     random: () => env.random(),
   });
+  const writes = createShardWrites({ nodeId, port, env, resolve: reads.resolve });
+  function take(message: ToServe): void {
+    if (!views.take(message)) writes.take(message);
+  }
+  port.onMessage(take);
   return { reads, writes };
 }

@@ -1,5 +1,6 @@
 /**
- * The write path as a serve thread sees it: vectors prepared, buffers moved to the control thread, the answer awaited.
+ * The write path as a serve thread sees it: filters turned into ids, vectors prepared, buffers
+ * moved to the control thread, the answer awaited.
  * Always: a buffer that is only part of a larger allocation is copied first, because moving takes the whole.
  */
 import type { Env } from '@quiver/env';
@@ -8,13 +9,22 @@ import {
   clusterErrorFrom,
   stringifyJson,
   type CollectionRecord,
+  type NodeId,
   type PointBatch,
+  type ResolvedOperation,
   type VectorColumn,
-  type WriteOperation,
 } from '@quiver/model';
-import type { CollectionState, ShardWrites, WriteResult } from '@quiver/rpc';
+import {
+  plainError,
+  type ShardState,
+  type ShardWrite,
+  type ShardWriteOutcome,
+  type ShardWrites,
+} from '@quiver/rpc';
 import { prepareRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
 import type { ShardPort, ToControl, ToServe } from '../protocol.ts';
+import { replicaNumber } from './replica-views.ts';
+import type { ShardReadsEnd } from './shard-reads.ts';
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -27,7 +37,15 @@ export interface ShardWritesEnd extends ShardWrites {
   take(message: ToServe): boolean;
 }
 
-export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env): ShardWritesEnd {
+export interface ShardWritesOptions {
+  readonly nodeId: NodeId;
+  readonly port: ShardPort<ToServe, ToControl>;
+  readonly env: Env;
+  readonly resolve: ShardReadsEnd['resolve'];
+}
+
+export function createShardWrites(options: ShardWritesOptions): ShardWritesEnd {
+  const { nodeId, port, env } = options;
   const waiting = new Map<number, Waiting>();
   let calls = 0;
 
@@ -59,37 +77,59 @@ export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env)
     return true;
   }
 
-  return {
-    write: (collection, operation, { deadlineMs }) =>
-      call<WriteResult>(deadlineMs, (id) => {
-        const prepared = prepareOperation(collection, operation);
-        const { replica, uuid: collectionUuid } = collection;
+  async function resolved(
+    collection: CollectionRecord,
+    { shardId, operation }: ShardWrite,
+    deadlineMs: number,
+  ): Promise<ResolvedOperation> {
+    if (operation.kind === 'upsert' || operation.kind === 'update_vectors') return operation;
+    const { target } = operation;
+    if (target.kind === 'ids') return { ...operation, target: { ids: target.ids, filter: null, asOf: 0 } };
+    const { filter } = target;
+    const found = await options.resolve(collection, shardId, filter, deadlineMs);
+    return { ...operation, target: { ...found, filter } };
+  }
+
+  async function writeShard(
+    collection: CollectionRecord,
+    write: ShardWrite,
+    deadlineMs: number,
+  ): Promise<ShardWriteOutcome> {
+    try {
+      const replica = replicaNumber(collection, write.shardId, nodeId);
+      const operation = await resolved(collection, write, deadlineMs);
+      const prepared = prepareOperation(collection, operation);
+      const operationId = await call<number>(deadlineMs, (id) => {
+        const { operation: ready, payload } = prepared;
+        const { uuid: collectionUuid } = collection;
+        const { operationKey } = write;
         port.post(
-          {
-            kind: 'write',
-            call: id,
-            replica,
-            collectionUuid,
-            operation: prepared.operation,
-            payload: prepared.payload,
-            operationKey: null,
-          },
+          { kind: 'write', call: id, replica, collectionUuid, operation: ready, payload, operationKey },
           prepared.transfer,
         );
-      }),
-    describe: (collection, { deadlineMs }) =>
-      call<CollectionState>(deadlineMs, (id) => {
-        port.post({
-          kind: 'describe',
-          call: id,
-          replica: collection.replica,
-          collectionUuid: collection.uuid,
-        });
-      }),
+      });
+      return { ok: true, operationId };
+    } catch (error) {
+      return { ok: false, failure: plainError(error) };
+    }
+  }
+
+  return {
+    write: (collection, writes, { deadlineMs }) =>
+      Promise.all(writes.map((write) => writeShard(collection, write, deadlineMs))),
+    describe: ({ collection, shardIds }, { deadlineMs }) =>
+      Promise.all(
+        shardIds.map((shardId) => {
+          const replica = replicaNumber(collection, shardId, nodeId);
+          return call<ShardState>(deadlineMs, (id) => {
+            port.post({ kind: 'describe', call: id, replica, collectionUuid: collection.uuid });
+          });
+        }),
+      ),
     take(message) {
       switch (message.kind) {
         case 'written':
-          return settle(message.call, ({ resolve }) => resolve(message.result as never));
+          return settle(message.call, ({ resolve }) => resolve(message.operationId as never));
         case 'described':
           return settle(message.call, ({ resolve }) => resolve(message.state as never));
         case 'failed':
@@ -103,8 +143,8 @@ export function createShardWrites(port: ShardPort<ToServe, ToControl>, env: Env)
 
 function prepareOperation(
   collection: CollectionRecord,
-  operation: WriteOperation,
-): { operation: WriteOperation; payload: string | null; transfer: ArrayBuffer[] } {
+  operation: ResolvedOperation,
+): { operation: ResolvedOperation; payload: string | null; transfer: ArrayBuffer[] } {
   if (operation.kind === 'set_payload' || operation.kind === 'overwrite_payload')
     return {
       operation: { ...operation, payload: {} },

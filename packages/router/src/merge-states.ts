@@ -1,0 +1,33 @@
+/** The state of a collection out of its shards' states. Pure. */
+import type { CollectionState, ShardState } from '@quiver/rpc';
+
+const worstFirst = ['red', 'yellow', 'grey', 'green'] as const;
+
+export function mergeStates(states: readonly ShardState[]): CollectionState {
+  const [first] = states;
+  if (first !== undefined && states.length === 1) return first;
+  const sum = (of: (state: ShardState) => number): number =>
+    states.reduce((total, state) => total + of(state), 0);
+  return {
+    status: worstFirst.find((status) => states.some((state) => state.status === status)) ?? 'green',
+    optimizerError: states.find((state) => state.optimizerError !== null)?.optimizerError ?? null,
+    pointsCount: sum((state) => state.pointsCount),
+    indexedVectorsCount: sum((state) => state.indexedVectorsCount),
+    segmentsCount: sum((state) => state.segmentsCount),
+    payloadIndexPoints: sumByKey(states.map((state) => state.payloadIndexPoints)),
+    updateQueueLength: sum((state) => state.updateQueueLength),
+    running: states.flatMap((state) => state.running),
+    completed: states.flatMap((state) => state.completed),
+    queued: states.flatMap((state) => state.queued),
+    idleSegments: states.flatMap((state) => state.idleSegments),
+    memoryBytes: sumByKey(states.map((state) => state.memoryBytes)),
+  };
+}
+
+function sumByKey(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const record of records)
+    for (const [key, value] of Object.entries(record)) sums.set(key, (sums.get(key) ?? 0) + value);
+  // Object.fromEntries defines its keys: a field named __proto__ stays a field.
+  return Object.fromEntries(sums);
+}
