@@ -15,6 +15,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   kernel: { mayImport: [], owns: [], pure: true },
   wire: { mayImport: [], owns: [], pure: true },
   model: { mayImport: [], owns: [], pure: true },
+  raft: { mayImport: [], owns: [], pure: true },
   ann: { mayImport: ['kernel'], owns: [], pure: true },
   replication: { mayImport: ['model'], owns: [], pure: true },
   segment: { mayImport: ['ann', 'kernel', 'model'], owns: [], pure: true },
