@@ -31,14 +31,13 @@ export {
   messageBytesMaxDefault,
   startRpcServer,
   type RpcCall,
-  type RpcListenOptions,
   type RpcObserver,
-  type RpcServer,
   type RpcServerOptions,
   type RpcService,
   type StreamHandler,
   type UnaryHandler,
 } from './server.ts';
+export type { RpcListenOptions, RpcServer } from './listen.ts';
 export { messageSchema, publicSchema, publicServices, serviceMethods, type ServiceName } from './services.ts';
 export { reflectionService } from './reflection.ts';
 export { decodeMessage } from './protobuf/decode.ts';
@@ -91,3 +90,18 @@ export {
 } from './codec/collection-input.ts';
 export { collectionInfoMessage } from './codec/collection-output.ts';
 export { fieldSchemaJson, type CreateFieldIndexMessage } from './codec/field-index.ts';
+export { peerPaths } from './peer/paths.ts';
+export { createPeerCaller, type PeerCaller, type PeerIdentity } from './peer/peer-client.ts';
+export { PeerUnreachable } from './peer/peer-error.ts';
+export { createPeerLinks, type PeerLinks, type PeerLinksOptions } from './peer/peer-links.ts';
+export {
+  peerMessageBytesMax,
+  startPeerServer,
+  type PeerCall,
+  type PeerHandler,
+  type PeerServerOptions,
+  type WatchSink,
+} from './peer/peer-server.ts';
+export { decodePlain, encodePlain } from './peer/plain-data.ts';
+export { createShardNodes, type ShardNodesOptions } from './peer/shard-client.ts';
+export { shardPeerCalls, type ShardPeerOptions } from './peer/shard-server.ts';

@@ -1,13 +1,10 @@
 /**
- * One thread's gRPC server: takes connections from a listening socket that may be shared with other threads
- * (`reusePort`), decodes and encodes by the schema, turns what handlers throw into statuses.
- * Always: a call is answered exactly once; after `stop` begins no new connection is taken and calls under way may end.
+ * One thread's gRPC server: decodes and encodes by the schema, turns what handlers throw into statuses.
+ * Always: a call is answered exactly once.
  */
-import net from 'node:net';
 import {
   Metadata,
   Server,
-  ServerCredentials,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerUnaryCall,
@@ -15,6 +12,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
+import { listenWith, type RpcListenOptions, type RpcServer } from './listen.ts';
 import { asClusterError, errorText, grpcCode, grpcStatus } from './status.ts';
 import { decodeMessage } from './protobuf/decode.ts';
 import { encodeMessage } from './protobuf/encode.ts';
@@ -63,22 +61,7 @@ export interface RpcServerOptions {
   readonly onInternalError?: (path: string, error: unknown) => void;
 }
 
-export interface RpcListenOptions {
-  readonly host: string;
-  /** 0 = any free one */
-  readonly port: number;
-  /** Lets several threads listen on one port. */
-  readonly reusePort: boolean;
-}
-
-export interface RpcServer {
-  readonly port: number;
-  /** Takes no new calls, lets those under way end for `graceMs`, then cuts. */
-  stop(graceMs?: number): Promise<void>;
-}
-
 export const messageBytesMaxDefault = 32 * 1024 * 1024;
-const graceMsDefault = 5_000;
 
 const identity = (value: Buffer): Buffer => value;
 
@@ -100,55 +83,7 @@ export async function startRpcServer(
     const { definition, implementation } = describe(service, options);
     server.addService(definition, implementation);
   }
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<net.Socket>();
-  let lastSocketClosed: (() => void) | null = null;
-  const listener = net.createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => {
-      sockets.delete(socket);
-      if (sockets.size === 0) lastSocketClosed?.();
-    });
-    socket.on('error', () => socket.destroy());
-    injector.injectConnection(socket);
-  });
-  const port = await listenOn(listener, listen);
-  let stopping: Promise<void> | null = null;
-  const stop = async (graceMs: number): Promise<void> => {
-    const closed = new Promise<void>((resolve) => {
-      listener.close(() => {
-        resolve();
-      });
-    });
-    // GOAWAY to every session: clients end their calls and close. `tryShutdown` knows nothing of injected connections.
-    injector.drain(graceMs);
-    if (sockets.size > 0)
-      await new Promise<void>((resolve) => {
-        const cancel = options.env.after(graceMs, resolve);
-        lastSocketClosed = () => {
-          cancel();
-          resolve();
-        };
-      });
-    server.forceShutdown();
-    injector.destroy();
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  };
-  return {
-    port,
-    stop: (graceMs = graceMsDefault) => (stopping ??= stop(graceMs)),
-  };
-}
-
-function listenOn(listener: net.Server, { host, port, reusePort }: RpcListenOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen({ host, port, reusePort }, () => {
-      listener.off('error', reject);
-      resolve((listener.address() as net.AddressInfo).port);
-    });
-  });
+  return listenWith(server, listen, options.env);
 }
 
 interface Described {

@@ -1,0 +1,37 @@
+/**
+ * Failures between nodes: a `ClusterError` crosses whole, in the call's metadata; a broken connection is `unavailable`, a
+ * call that ran out of time `deadline_exceeded`. Always: whoever called sees a `ClusterError`.
+ */
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { ClusterError, clusterErrorFrom } from '@quiver/model';
+import type { PlainError } from '../contract.ts';
+import { errorText, grpcStatus, plainError } from '../status.ts';
+import { decodePlain, encodePlain } from './plain-data.ts';
+
+const errorKey = 'quiver-error-bin';
+
+/** Marks an error that never reached a handler: the call did not begin, so it may be repeated elsewhere at once. */
+export class PeerUnreachable extends ClusterError {}
+
+export function statusFor(error: unknown): { code: number; details: string; metadata: Metadata } {
+  const plain = plainError(error);
+  const metadata = new Metadata();
+  metadata.set(errorKey, encodePlain(plain));
+  return { code: grpcStatus(plain.code), details: errorText(error).slice(0, 1_000), metadata };
+}
+
+export function errorFrom(error: ServiceError, address: string): ClusterError {
+  const [bytes] = error.metadata.get(errorKey);
+  if (bytes instanceof Buffer) return clusterErrorFrom(decodePlain(bytes) as PlainError);
+  if (error.code === status.DEADLINE_EXCEEDED)
+    return new ClusterError('deadline_exceeded', `node ${address} did not answer in time`, { cause: error });
+  if (error.code === status.UNAVAILABLE)
+    return new PeerUnreachable('unavailable', `node ${address} cannot be reached: ${error.details}`, {
+      cause: error,
+      retryAfterSeconds: 1,
+    });
+  return new ClusterError('unavailable', `the call to node ${address} broke: ${error.details}`, {
+    cause: error,
+    retryAfterSeconds: 1,
+  });
+}
