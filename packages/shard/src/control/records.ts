@@ -136,8 +136,8 @@ export function encodeVector(vector: Vector): Uint8Array {
 }
 
 export function decodeVector(value: Uint8Array): Vector {
-  // A fresh, aligned copy: typed arrays need it and the store's buffer may be shared.
-  const bytes = new Uint8Array(value);
+  // Typed arrays must be aligned; a store's buffers usually are.
+  const bytes = value.byteOffset % 4 === 0 ? value : new Uint8Array(value);
   const [kindNumber, count] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
   const kind = vectorKinds[kindNumber!];
   const body = bytes.byteOffset + vectorHeadBytes;

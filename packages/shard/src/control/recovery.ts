@@ -18,6 +18,7 @@ import {
   type StoredPoint,
 } from './records.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
+import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
 import type { PointChange } from './resolve.ts';
 
 const format = 1;
@@ -105,31 +106,38 @@ async function replay(replica: Replica, store: Store, replaySeq: number): Promis
 }
 
 /**
- * Reads points and vectors in key order and applies what is newer than `replaySeq`. Each point comes once, with its last
- * change, and all become visible together: the order does not matter.
+ * Walks points and vectors side by side in key order and applies what is newer than `replaySeq`. Each point comes once,
+ * with its last change, and all become visible together: the order does not matter.
  */
 async function replayAll(replica: Replica, store: Store, replaySeq: number): Promise<number> {
   const { number } = replica;
-  const found = new Map<PointId, Found>();
-  for await (const page of readAhead(store.scanPages(keys.points(number))))
-    for (const [keyBytes, value] of page) {
-      const point = decodePoint(value);
-      if (point.seq > replaySeq) found.set(idAtEnd(keyBytes), { point, vectors: new Map() });
-    }
-  const replayed = found.size;
   const names = vectorNames(replica);
-  for (const name of names)
-    for await (const page of readAhead(store.scanPages(keys.vectors(number, name))))
-      for (const [keyBytes, value] of page) {
-        const id = idAtEnd(keyBytes);
-        const entry = found.get(id);
-        if (entry === undefined) continue;
-        entry.vectors.set(name, decodeVector(value));
-        if (names.length > 1) continue;
-        apply(replica, id, entry, replaySeq);
-        found.delete(id);
+  const points = openCursor(store.scanPages(keys.points(number)));
+  const columns = names.map((name) => openCursor(store.scanPages(keys.vectors(number, name))));
+  let replayed = 0;
+  try {
+    // Of all at once: the first pages are read in parallel.
+    await Promise.all([points, ...columns].map((cursor) => cursor.turnPage()));
+    for (;;) {
+      const entry = points.peek() ?? ((await points.turnPage()) ? points.peek() : null);
+      if (entry === null) break;
+      points.skip();
+      const [keyBytes, value] = entry;
+      const point = decodePoint(value);
+      if (point.seq <= replaySeq) continue;
+      const vectors = new Map<string, Vector>();
+      for (let i = 0; i < columns.length; i += 1) {
+        const column = columns[i]!;
+        let found = takeAt(column, keyBytes);
+        while (found === undefined) found = (await column.turnPage()) ? takeAt(column, keyBytes) : null;
+        if (found !== null) vectors.set(names[i]!, decodeVector(found[1]));
       }
-  for (const [id, entry] of found) apply(replica, id, entry, replaySeq);
+      apply(replica, decodePointId(keyBytes, keyBytes.length - pointIdBytes), { point, vectors }, replaySeq);
+      replayed += 1;
+    }
+  } finally {
+    await Promise.all([points, ...columns].map((cursor) => cursor.close()));
+  }
   return replayed;
 }
 
@@ -138,20 +146,27 @@ interface Found {
   readonly vectors: Map<string, Vector>;
 }
 
-function idAtEnd(keyBytes: Uint8Array): PointId {
-  return decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+/**
+ * Goes on to the entry of a point id within the page.
+ * @returns null when the point has none, undefined at the end of the page
+ */
+function takeAt(column: Cursor, keyBytes: Uint8Array): Entry | null | undefined {
+  for (let entry = column.peek(); entry !== null; entry = column.peek()) {
+    const order = compareIdsAtEnd(entry[0], keyBytes);
+    if (order > 0) return null;
+    column.skip();
+    if (order === 0) return entry;
+  }
+  return undefined;
 }
 
-/** The next page is read while this one is worked on. */
-async function* readAhead<T>(pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  let next = iterator.next();
-  for (;;) {
-    const page = await next;
-    if (page.done === true) return;
-    next = iterator.next();
-    yield page.value;
+/** Keys that end with a point id, compared by it. */
+function compareIdsAtEnd(a: Uint8Array, b: Uint8Array): number {
+  for (let i = pointIdBytes; i > 0; i -= 1) {
+    const order = a[a.length - i]! - b[b.length - i]!;
+    if (order !== 0) return order;
   }
+  return 0;
 }
 
 function apply(replica: Replica, id: PointId, { point, vectors }: Found, baseGroup: number): void {
