@@ -95,7 +95,7 @@ export function createPeerCaller(identityOf: PeerIdentity, env: Env): PeerCaller
             try {
               resolve(decodeFrame(reply));
             } catch (malformed) {
-              reject(malformed);
+              reject(malformed instanceof Error ? malformed : new Error(String(malformed)));
             }
           },
         );
