@@ -22,9 +22,35 @@ const kinds: Readonly<Record<StateCommand['kind'], true>> = {
   create_payload_index: true,
   delete_payload_index: true,
   set_cluster_metadata: true,
+  create_shard_key: true,
+  drop_shard_key: true,
+  start_transfer: true,
+  abort_transfer: true,
+  drop_replica: true,
+  start_resharding: true,
+  finish_resharding: true,
+  abort_resharding: true,
+  remove_node: true,
+  drain_node: true,
+  force_promote: true,
   register_node: true,
+  alter_in_sync: true,
   bump_term: true,
+  hand_over: true,
+  replica_lost: true,
+  move_slots: true,
+  promote: true,
+  add_replica: true,
+  remove_replica: true,
+  move_replica: true,
+  finish_transfer: true,
+  set_node_state: true,
+  set_feature_level: true,
   init_cluster: true,
+  put_member: true,
+  remove_member: true,
+  hash_check: true,
+  reconcile: true,
 };
 
 export function encodeEnvelope(envelope: StateEnvelope): Uint8Array {
@@ -33,9 +59,15 @@ export function encodeEnvelope(envelope: StateEnvelope): Uint8Array {
 
 export function decodeEnvelope(bytes: Uint8Array): StateEnvelope {
   const envelope = decodeValue(bytes) as StateEnvelope;
-  assert(Object.hasOwn(kinds, envelope.command.kind), `command ${envelope.command.kind} is not known`);
-  assert(Number.isSafeInteger(envelope.seq), `seq ${envelope.seq} is no integer`);
+  const { command, seq } = envelope;
+  assertKnown(command.kind);
+  if (command.kind === 'reconcile') for (const order of command.orders) assertKnown(order.kind);
+  assert(Number.isSafeInteger(seq), `seq ${seq} is no integer`);
   return envelope;
+}
+
+function assertKnown(kind: string): void {
+  assert(Object.hasOwn(kinds, kind), `command ${kind} is not known`);
 }
 
 /** A JSON value behind the format byte; also of snapshots and catalogues. */

@@ -97,12 +97,13 @@ export async function createMeta(options: MetaOptions): Promise<Meta> {
     return { changed: reply.changed, revision: reply.revision };
   }
 
+  const plan = { nowMs: env.wallNow(), newId: () => env.uuid(), isReachable: () => true };
   const ownId = env.uuid();
   let ownSeq = 0;
   if (machine.state.clusterId === '')
     await append(ownId, (ownSeq += 1), { kind: 'init_cluster', clusterId: env.uuid() });
   const proposeFor = async (clientId: string, seq: number, command: MetaCommand): Promise<ProposeReply> =>
-    append(clientId, seq, planCommand(machine.state, command));
+    append(clientId, seq, planCommand(machine.state, command, plan));
   log.info('metadata store is open', {
     clusterId: machine.state.clusterId,
     revision: machine.state.revision,

@@ -1,42 +1,141 @@
 /**
- * Makes the choices that a command leaves open (which nodes get replicas), on the state the leader has. Pure: what is
- * logged carries the choice, so a later version may choose otherwise.
+ * Makes the choices that a command leaves open (nodes, ids, times), on the state the leader has. Pure: what is logged
+ * carries the choice, so a later version may choose otherwise.
+ *
+ * `shard_number` and `replication_factor` come as the router filled them in (a collection without `shard_number` gets
+ * one shard for each shard node there); custom sharding starts without shards.
  */
-import { ClusterError, equalSlots } from '@quiver/model';
+import {
+  ClusterError,
+  equalSlots,
+  replicaOn,
+  shardOf,
+  type CollectionRecord,
+  type NodeId,
+  type ShardKey,
+  type ShardRecord,
+} from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
+import { isSameKey, nextShardId } from './apply/shard-key.ts';
 import { placeReplicas } from './placement.ts';
-import type { MetaState } from './state.ts';
-import type { StateCommand } from './state-command.ts';
+import { recordByUuid, wantedReplicas, type MetaState } from './state.ts';
+import type { PlacedShard, StateCommand } from './state-command.ts';
 
-/** @throws ClusterError unavailable when no node can take a replica; bad_request for what this version cannot do */
-export function planCommand(state: MetaState, command: MetaCommand): StateCommand {
+export interface PlanContext {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+  readonly newId: () => string;
+  /** Nodes whose session is alive. */
+  readonly isReachable: (nodeId: NodeId) => boolean;
+}
+
+type Command<K extends MetaCommand['kind']> = Extract<MetaCommand, { kind: K }>;
+
+/** @throws ClusterError unavailable when no node can take a replica */
+export function planCommand(state: MetaState, command: MetaCommand, context: PlanContext): StateCommand {
   switch (command.kind) {
     case 'create_collection': {
-      const {
-        shard_number: count,
-        replication_factor: factor,
-        sharding_method: method,
-      } = command.config.params;
-      const isCustom = method === 'custom';
-      const nodes = placeReplicas(state, isCustom ? 0 : count, factor);
-      const shards = nodes.map((placed, shardId) => ({
-        shardId,
-        shardKey: null,
-        slots: equalSlots(shardId, count),
-        nodes: placed,
-      }));
-      return { ...command, shards };
+      const { shard_number: shardCount, replication_factor: factor, sharding_method } = command.config.params;
+      const count = sharding_method === 'custom' ? 0 : shardCount;
+      const nodes = placeReplicas(state, { shards: count, factor, collection: null });
+      return { ...command, shards: placedShards(nodes, 0, null) };
     }
-    case 'update_collection':
-    case 'delete_collection':
-    case 'change_aliases':
-    case 'create_payload_index':
-    case 'delete_payload_index':
-    case 'set_cluster_metadata':
-    case 'register_node':
-    case 'bump_term':
-      return command;
+    case 'create_shard_key':
+      return { ...command, shards: planShardKey(state, command) };
+    case 'start_resharding':
+      return planResharding(state, command, context);
+    case 'drop_replica':
+      return { ...command, successor: successorOf(state, command, context) };
+    case 'start_transfer':
+    case 'drain_node':
+    case 'force_promote':
+      return { ...command, atMs: context.nowMs };
     default:
-      throw new ClusterError('bad_request', `${command.kind} is not possible in this version`);
+      return command;
   }
+}
+
+function placedShards(
+  nodes: readonly (readonly NodeId[])[],
+  firstId: number,
+  shardKey: ShardKey | null,
+): PlacedShard[] {
+  return nodes.map((placed, i) => ({
+    shardId: firstId + i,
+    shardKey,
+    slots: equalSlots(i, nodes.length),
+    nodes: placed,
+  }));
+}
+
+/** Refusals (no such collection, the key is there) are the state machine's, whose state is the one that counts. */
+function planShardKey(state: MetaState, command: Command<'create_shard_key'>): PlacedShard[] {
+  const record = recordByUuid(state, command.uuid);
+  if (record === undefined) return [];
+  const { shard_number: ownCount, replication_factor: ownFactor } = record.config.params;
+  const unknown = command.placement?.find((id) => !state.nodes.has(id));
+  if (unknown !== undefined) throw new ClusterError('bad_request', `Peer ${unknown} does not exist`);
+  const nodes = placeReplicas(state, {
+    shards: command.shardNumber ?? ownCount,
+    factor: command.replicationFactor ?? ownFactor,
+    collection: record,
+    among: command.placement,
+  });
+  const shards = placedShards(nodes, nextShardId(record.shards), command.key);
+  const factor = command.replicationFactor;
+  return factor === null || factor === ownFactor
+    ? shards
+    : shards.map((shard) => ({ ...shard, replicationFactor: factor }));
+}
+
+function planResharding(
+  state: MetaState,
+  command: Command<'start_resharding'>,
+  { nowMs, newId }: PlanContext,
+): StateCommand {
+  const record = recordByUuid(state, command.uuid);
+  const plan = { ...command, id: newId(), atMs: nowMs };
+  if (record === undefined) return { ...plan, shardId: 0, nodes: [] };
+  if (command.direction === 'up')
+    return { ...plan, shardId: nextShardId(record.shards), nodes: newShardNodes(state, record, command) };
+  return { ...plan, shardId: lastShard(record, command)?.shardId ?? -1, nodes: [] };
+}
+
+function newShardNodes(
+  state: MetaState,
+  record: CollectionRecord,
+  { nodeId, shardKey }: Command<'start_resharding'>,
+): NodeId[] {
+  const sibling = record.shards.find((shard) => isSameKey(shard.shardKey, shardKey));
+  if (sibling === undefined) return [];
+  const factor = wantedReplicas(record, sibling);
+  const [nodes = []] = placeReplicas(state, { shards: 1, factor, collection: record });
+  // The node that was asked for goes first, in place of the worst of the others.
+  if (nodeId === null) return nodes;
+  if (!state.nodes.has(nodeId)) throw new ClusterError('bad_request', `Peer ${nodeId} does not exist`);
+  return [nodeId, ...nodes.filter((id) => id !== nodeId)].slice(0, Math.max(1, factor));
+}
+
+/** The one with the highest id; on the node that was asked for, if any. */
+function lastShard(
+  record: CollectionRecord,
+  { nodeId, shardKey }: Command<'start_resharding'>,
+): ShardRecord | undefined {
+  return record.shards.findLast(
+    (shard) =>
+      isSameKey(shard.shardKey, shardKey) && (nodeId === null || replicaOn(shard, nodeId) !== undefined),
+  );
+}
+
+function successorOf(
+  state: MetaState,
+  { uuid, shardId, nodeId }: Command<'drop_replica'>,
+  { isReachable }: PlanContext,
+): number | null {
+  const record = recordByUuid(state, uuid);
+  const shard = record === undefined ? undefined : shardOf(record, shardId);
+  const next = shard?.replicas.find(
+    (one) => one.nodeId !== nodeId && shard.inSync.includes(one.replica) && isReachable(one.nodeId),
+  );
+  return next?.replica ?? null;
 }

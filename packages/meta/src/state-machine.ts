@@ -2,11 +2,13 @@
  * The metadata state machine: state and sessions, driven by log entries.
  * Always: deterministic; the same entries give the same `snapshot()` bytes on every machine.
  */
-import type { CollectionRecord, JsonValue, NodeRecord } from '@quiver/model';
+import { crc32 } from 'node:zlib';
+import type { CollectionRecord, JsonValue, NodeId, NodeRecord } from '@quiver/model';
 import { applyCommand } from './apply/apply.ts';
 import { decodeValue, encodeValue, type StateEnvelope } from './command-codec.ts';
 import { earlierReply, rememberReply, type Session, type SessionReply, type Sessions } from './session.ts';
-import { assertState, emptyState, type MetaState } from './state.ts';
+import type { MemberRecord } from './state-command.ts';
+import { assertState, emptyState, type ForcedPromotion, type MetaState } from './state.ts';
 
 export interface StateMachine {
   readonly state: MetaState;
@@ -14,6 +16,8 @@ export interface StateMachine {
   readonly sessionCount: number;
   apply(envelope: StateEnvelope): SessionReply;
   snapshot(): Uint8Array;
+  /** Of the snapshot: equal on every member that applied the same entries. */
+  hash(): string;
   restore(bytes: Uint8Array): void;
 }
 
@@ -21,10 +25,14 @@ interface SnapshotForm {
   clusterId: string;
   revision: number;
   nextReplica: number;
+  featureLevel: number;
   collections: CollectionRecord[];
   aliases: [alias: string, collection: string][];
   nodes: NodeRecord[];
   clusterMetadata: [key: string, value: JsonValue][];
+  draining: NodeId[];
+  members: MemberRecord[];
+  forcedPromotions: readonly ForcedPromotion[];
   sessions: [clientId: string, session: Session][];
 }
 
@@ -51,42 +59,52 @@ export function createStateMachine(): StateMachine {
       rememberReply(sessions, clientId, { seq, reply });
       return reply;
     },
-    snapshot() {
-      const form: SnapshotForm = {
-        clusterId: state.clusterId,
-        revision: state.revision,
-        nextReplica: state.nextReplica,
-        collections: [...state.collections.values()].sort((a, b) => compareText(a.name, b.name)),
-        aliases: [...state.aliases].sort(byKey),
-        nodes: [...state.nodes.values()].sort((a, b) => a.id - b.id),
-        clusterMetadata: [...state.clusterMetadata].sort(byKey),
-        // In order of last use: eviction after a restore must be the same.
-        sessions: [...sessions],
-      };
-      return encodeValue(form);
+    snapshot: () => encodeState(state, sessions),
+    hash() {
+      const bytes = encodeState(state, sessions);
+      return `${bytes.length}-${crc32(bytes).toString(16).padStart(8, '0')}`;
     },
     restore(bytes) {
-      const form = decodeValue(bytes) as SnapshotForm;
-      state = {
-        clusterId: form.clusterId,
-        revision: form.revision,
-        nextReplica: form.nextReplica,
-        collections: new Map(form.collections.map((record) => [record.name, record])),
-        aliases: new Map(form.aliases),
-        nodes: new Map(form.nodes.map((node) => [node.id, node])),
-        clusterMetadata: new Map(form.clusterMetadata),
-      };
-      sessions = new Map(form.sessions);
+      ({ state, sessions } = decodeState(bytes));
       assertState(state);
     },
   };
 }
 
-function byKey(a: readonly [string, unknown], b: readonly [string, unknown]): number {
-  return compareText(a[0], b[0]);
+function encodeState(state: MetaState, sessions: Sessions): Uint8Array {
+  const form: SnapshotForm = {
+    clusterId: state.clusterId,
+    revision: state.revision,
+    nextReplica: state.nextReplica,
+    featureLevel: state.featureLevel,
+    // Maps keep the order in which the log filled them: what walks one must see the same after a restore.
+    collections: [...state.collections.values()],
+    aliases: [...state.aliases],
+    nodes: [...state.nodes.values()],
+    clusterMetadata: [...state.clusterMetadata],
+    draining: [...state.draining],
+    members: [...state.members.values()],
+    forcedPromotions: state.forcedPromotions,
+    // In order of last use: eviction after a restore must be the same.
+    sessions: [...sessions],
+  };
+  return encodeValue(form);
 }
 
-/** Code units, never the locale: the order must be the same everywhere. */
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function decodeState(bytes: Uint8Array): { state: MetaState; sessions: Sessions } {
+  const form = decodeValue(bytes) as SnapshotForm;
+  const state: MetaState = {
+    clusterId: form.clusterId,
+    revision: form.revision,
+    nextReplica: form.nextReplica,
+    featureLevel: form.featureLevel,
+    collections: new Map(form.collections.map((record) => [record.name, record])),
+    aliases: new Map(form.aliases),
+    nodes: new Map(form.nodes.map((node) => [node.id, node])),
+    clusterMetadata: new Map(form.clusterMetadata),
+    draining: new Set(form.draining),
+    members: new Map(form.members.map((member) => [member.memberId, member])),
+    forcedPromotions: form.forcedPromotions,
+  };
+  return { state, sessions: new Map(form.sessions) };
 }

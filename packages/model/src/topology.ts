@@ -70,6 +70,8 @@ export interface ShardRecord {
   readonly term: number;
   /** Rises with each change of this record. */
   readonly cfgVersion: number;
+  /** Copies wanted of this shard, where they are not the collection's `replication_factor`: an operator's wish. */
+  readonly replicationFactor?: number;
 }
 
 /** A replica on its way: `to` is in `replicas`, catches up, joins the in-sync set; then `from` is removed. */

@@ -116,8 +116,22 @@ export type NodeCommand =
       readonly from: number;
       readonly to: number;
     } & OfShard)
-  /** The copy failed its checks: it is taken out, and made anew under another number. */
-  | ({ readonly kind: 'replica_lost'; readonly replica: number } & OfShard);
+  /**
+   * The copy failed its checks: it is taken out, and made anew under another number. Refused for the last one in sync:
+   * an operator decides about that one (`force_promote`).
+   */
+  | ({ readonly kind: 'replica_lost'; readonly replica: number } & OfShard)
+  /**
+   * The primary of `shardId` has fenced these slots and the primary of `toShard` has all their points: they change
+   * hands. Only while a resharding between the two is under way; both configurations as the proposer saw them.
+   */
+  | ({
+      readonly kind: 'move_slots';
+      readonly toShard: number;
+      readonly slots: readonly (readonly [from: number, to: number])[];
+      readonly expectCfg: number;
+      readonly expectToCfg: number;
+    } & OfShard);
 
 export type MetaCommand = ClientCommand | ClusterCommand | NodeCommand;
 

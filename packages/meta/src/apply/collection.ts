@@ -5,7 +5,9 @@ import type { PlacedShard, StateCommand } from '../state-command.ts';
 import {
   changed,
   noCollection,
+  recordByUuid,
   recordOf,
+  refused,
   unchanged,
   withEntry,
   withoutEntry,
@@ -29,6 +31,8 @@ export function createCollection(
       message: `Can't create collection with name ${name}. Alias with the same name already exists`,
     };
   }
+  if (recordByUuid(state, uuid) !== undefined)
+    return refused('already_exists', `a collection with the uuid ${uuid} exists`);
   const { shards, nextReplica } = newShards(command.shards, state.nextReplica);
   const record = { name, uuid, config, payloadSchema: {}, shards, transfers: [], resharding: null };
   return changed(state, { collections: withEntry(state.collections, name, record), nextReplica });
@@ -40,20 +44,41 @@ export function newShards(
   firstReplica: number,
 ): { shards: ShardRecord[]; nextReplica: number } {
   let nextReplica = firstReplica;
-  const shards = placed.map(({ shardId, shardKey, slots, nodes }): ShardRecord => {
+  const shards = placed.map(({ shardId, shardKey, slots, nodes, replicationFactor }): ShardRecord => {
     const replicas = nodes.map((nodeId) => ({ replica: nextReplica++, nodeId }));
     const inSync = replicas.map(({ replica }) => replica);
-    return { shardId, shardKey, slots, replicas, inSync, primary: inSync[0] ?? null, term: 1, cfgVersion: 1 };
+    const record = {
+      shardId,
+      shardKey,
+      slots,
+      replicas,
+      inSync,
+      primary: inSync[0] ?? null,
+      term: 1,
+      cfgVersion: 1,
+    };
+    return replicationFactor === undefined ? record : { ...record, replicationFactor };
   });
   return { shards, nextReplica };
 }
 
+/** Setting the replication factor ends what operators wished for single shards. */
 export function updateCollection(state: MetaState, command: Command<'update_collection'>): Outcome {
   const record = recordOf(state, command.name, command.uuid);
   if (record === undefined) return noCollection(command.name);
+  const { config } = command;
+  const isSameFactor = config.params.replication_factor === record.config.params.replication_factor;
+  const shards = isSameFactor ? record.shards : record.shards.map(withoutWish);
   return changed(state, {
-    collections: withEntry(state.collections, command.name, { ...record, config: command.config }),
+    collections: withEntry(state.collections, command.name, { ...record, config, shards }),
   });
+}
+
+function withoutWish(shard: ShardRecord): ShardRecord {
+  if (shard.replicationFactor === undefined) return shard;
+  const plain: { replicationFactor?: number } & ShardRecord = { ...shard, cfgVersion: shard.cfgVersion + 1 };
+  delete plain.replicationFactor;
+  return plain;
 }
 
 /** Its aliases go with it. */

@@ -4,9 +4,9 @@ import type { CollectionConfig, NodeRecord } from '@quiver/model';
 import type { AliasAction } from '@quiver/rpc';
 import type { StateEnvelope } from '../command-codec.ts';
 import type { PlacedShard, StateCommand } from '../state-command.ts';
+import { clusterCommand, placedShards, uuid } from './cluster-commands.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', '__proto__', 'd');
-const uuid = fc.constantFrom('u1', 'u2', 'u3');
 const field = fc.constantFrom('f', 'g.h', '__proto__', 'constructor');
 
 /** A node that registers. */
@@ -45,7 +45,12 @@ export const config: CollectionConfig = {
 };
 const configs = fc.integer({ min: 1, max: 64 }).map((size): CollectionConfig => ({
   ...config,
-  params: { ...config.params, vectors: { size, distance: 'Dot' } },
+  params: {
+    ...config.params,
+    vectors: { size, distance: 'Dot' },
+    replication_factor: 1 + (size % 3),
+    sharding_method: size % 4 === 0 ? 'custom' : 'auto',
+  },
   metadata: { big: 2n ** 63n + BigInt(size) },
 }));
 
@@ -55,14 +60,17 @@ const action: fc.Arbitrary<AliasAction> = fc.oneof(
   fc.record({ kind: fc.constant('rename' as const), from: name, to: name }),
 );
 
+const creation = fc.record({
+  kind: fc.constant('create_collection' as const),
+  name,
+  uuid,
+  config: configs,
+  shards: placedShards,
+});
+
 const command: fc.Arbitrary<StateCommand> = fc.oneof(
-  fc.record({
-    kind: fc.constant('create_collection' as const),
-    name,
-    uuid,
-    config: configs,
-    shards: fc.constant(oneShard),
-  }),
+  { arbitrary: creation, weight: 3 },
+  { arbitrary: clusterCommand, weight: 20 },
   fc.record({ kind: fc.constant('update_collection' as const), name, uuid, config: configs }),
   fc.record({ kind: fc.constant('delete_collection' as const), name }),
   fc.record({ kind: fc.constant('change_aliases' as const), actions: fc.array(action, { maxLength: 4 }) }),

@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+import type { CollectionRecord, ShardRecord } from '@quiver/model';
+import { createStateMachine, type StateMachine } from '../state-machine.ts';
+import { assertState } from '../state.ts';
+import type { StateCommand } from '../state-command.ts';
+import { config, testNode } from '../testing/commands.ts';
+
+const uuid = 'u';
+const shard0 = { uuid, shardId: 0 };
+
+/** Nodes 1 to 4 and a collection 'c' with one shard on nodes 1, 2 and 3: replicas 1, 2, 3, the first its primary. */
+function cluster(...commands: StateCommand[]): { machine: StateMachine; run: ReturnType<typeof runner> } {
+  const machine = createStateMachine();
+  const run = runner(machine);
+  for (const id of [1, 2, 3, 4]) run({ kind: 'register_node', node: { ...testNode, id }, atMs: 0 });
+  run({
+    kind: 'create_collection',
+    name: 'c',
+    uuid,
+    config,
+    shards: [{ shardId: 0, shardKey: null, slots: [[0, 16_384]], nodes: [1, 2, 3] }],
+  });
+  for (const command of commands) run(command);
+  return { machine, run };
+}
+
+function runner(machine: StateMachine) {
+  let seq = 0;
+  return (command: StateCommand) => {
+    const reply = machine.apply({ clientId: 'test', seq: (seq += 1), command });
+    assertState(machine.state);
+    return reply;
+  };
+}
+
+const record = (machine: StateMachine): CollectionRecord => machine.state.collections.get('c')!;
+const shard = (machine: StateMachine): ShardRecord => record(machine).shards[0]!;
+const promote = (expectTerm: number, replica: number | null, ...drop: number[]): StateCommand => ({
+  kind: 'promote',
+  ...shard0,
+  expectTerm,
+  replica,
+  dropFromInSync: drop,
+});
+const refusedAs = (code: string) => ({ ok: false, code });
+
+describe('primaries and in-sync sets', () => {
+  test('a promotion drops the old primary from the set and begins a new term; on an old term it is refused', () => {
+    const { machine, run } = cluster();
+    expect(run(promote(1, 2, 1))).toMatchObject({ ok: true, changed: true });
+    expect(shard(machine)).toMatchObject({ primary: 2, inSync: [2, 3], term: 2, cfgVersion: 2 });
+    expect(run(promote(1, 3, 2))).toMatchObject(refusedAs('precondition_failed'));
+  });
+
+  test('only a replica in sync is promoted, and the set is never emptied', () => {
+    const { machine, run } = cluster(promote(1, 2, 1));
+    expect(run(promote(2, 1))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(promote(2, null, 2, 3))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(promote(2, null))).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ primary: null, inSync: [2, 3], term: 3 });
+    expect(run(promote(3, null))).toMatchObject({ changed: false });
+  });
+
+  test.each([
+    ['an older configuration', { term: 1, expectCfg: 0, inSync: [1] }],
+    ['another term', { term: 2, expectCfg: 1, inSync: [1] }],
+    ['a set without the primary', { term: 1, expectCfg: 1, inSync: [2, 3] }],
+    ['a replica that is not placed', { term: 1, expectCfg: 1, inSync: [1, 9] }],
+    ['a replica twice', { term: 1, expectCfg: 1, inSync: [1, 2, 2] }],
+  ])('a change of the in-sync set with %s is refused', (_what, part) => {
+    const { machine, run } = cluster();
+    expect(run({ kind: 'alter_in_sync', ...shard0, ...part })).toMatchObject(
+      refusedAs('precondition_failed'),
+    );
+    expect(shard(machine).inSync).toEqual([1, 2, 3]);
+  });
+
+  test('a hand-over goes to a replica in sync, from the primary of that term', () => {
+    const { machine, run } = cluster({
+      kind: 'alter_in_sync',
+      ...shard0,
+      term: 1,
+      expectCfg: 1,
+      inSync: [1, 2],
+    });
+    const handOver = (from: number, to: number): StateCommand => ({
+      kind: 'hand_over',
+      ...shard0,
+      expectTerm: 1,
+      from,
+      to,
+    });
+    expect(run(handOver(1, 3))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(handOver(2, 1))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(handOver(1, 2))).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ primary: 2, inSync: [1, 2], term: 2 });
+  });
+
+  test('a promotion by force takes any replica, leaves it alone in sync, and is recorded', () => {
+    const { machine } = cluster(promote(1, 2, 1), { kind: 'force_promote', ...shard0, replica: 1, atMs: 5 });
+    expect(shard(machine)).toMatchObject({ primary: 1, inSync: [1], term: 3 });
+    expect(machine.state.forcedPromotions).toEqual([
+      { uuid, shardId: 0, replica: 1, inSyncBefore: [2, 3], term: 3, atMs: 5 },
+    ]);
+  });
+});
+
+describe('replicas', () => {
+  test('the last in-sync copy is not given up: neither as lost, nor dropped, nor with its node', () => {
+    const { machine, run } = cluster({
+      kind: 'alter_in_sync',
+      ...shard0,
+      term: 1,
+      expectCfg: 1,
+      inSync: [1],
+    });
+    expect(run({ kind: 'replica_lost', ...shard0, replica: 1 })).toMatchObject(
+      refusedAs('precondition_failed'),
+    );
+    expect(run({ kind: 'drop_replica', ...shard0, nodeId: 1, successor: null })).toMatchObject(
+      refusedAs('bad_request'),
+    );
+    expect(run({ kind: 'remove_node', nodeId: 1, force: false })).toMatchObject(refusedAs('bad_request'));
+    expect(shard(machine).inSync).toEqual([1]);
+    expect(run({ kind: 'remove_node', nodeId: 1, force: true })).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ inSync: [], primary: null, term: 2 });
+  });
+
+  test('a lost primary leaves the set and ends its term', () => {
+    const { machine } = cluster({ kind: 'replica_lost', ...shard0, replica: 1 });
+    expect(shard(machine)).toMatchObject({ primary: null, inSync: [2, 3], term: 2 });
+    expect(shard(machine).replicas).toHaveLength(2);
+  });
+
+  test('a dropped replica lowers the copies wanted, until the factor of the collection is set', () => {
+    const { machine, run } = cluster({ kind: 'drop_replica', ...shard0, nodeId: 1, successor: 3 });
+    expect(shard(machine)).toMatchObject({ primary: 3, term: 2, inSync: [2, 3], replicationFactor: 2 });
+    const wider = { ...config, params: { ...config.params, replication_factor: 4 } };
+    run({ kind: 'update_collection', name: 'c', uuid, config: wider });
+    expect(shard(machine)).not.toHaveProperty('replicationFactor');
+  });
+
+  test('a node gets no second replica of a shard', () => {
+    const { run } = cluster();
+    expect(run({ kind: 'add_replica', ...shard0, expectCfg: 1, nodeId: 3 })).toMatchObject(
+      refusedAs('bad_request'),
+    );
+    expect(run({ kind: 'add_replica', ...shard0, expectCfg: 1, nodeId: 9 })).toMatchObject(
+      refusedAs('bad_request'),
+    );
+  });
+});
+
+describe('transfers', () => {
+  const start = (keepSource: boolean): StateCommand => ({
+    kind: 'start_transfer',
+    ...shard0,
+    fromNode: 1,
+    toNode: 4,
+    keepSource,
+    method: 'stream_records',
+    atMs: 9,
+  });
+
+  test('a move ends when the target is in sync and the source is not the primary', () => {
+    const { machine, run } = cluster(start(false));
+    expect(record(machine).transfers).toEqual([
+      { shardId: 0, from: 1, to: 4, method: 'stream_records', startedAtMs: 9 },
+    ]);
+    const finish: StateCommand = { kind: 'finish_transfer', ...shard0, to: 4 };
+    expect(run(finish)).toMatchObject(refusedAs('precondition_failed'));
+    run({ kind: 'alter_in_sync', ...shard0, term: 1, expectCfg: 2, inSync: [1, 2, 3, 4] });
+    expect(run(finish)).toMatchObject(refusedAs('precondition_failed'));
+    run(promote(1, 4));
+    expect(run(finish)).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ primary: 4, inSync: [2, 3, 4] });
+    expect(record(machine).transfers).toEqual([]);
+  });
+
+  test('an aborted one takes its target away, and the wish for a further copy', () => {
+    const { machine } = cluster(start(true), { kind: 'abort_transfer', ...shard0, fromNode: 1, toNode: 4 });
+    expect(shard(machine)).toMatchObject({ replicationFactor: 3 });
+    expect(shard(machine).replicas.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
+    expect(record(machine).transfers).toEqual([]);
+  });
+});
+
+describe('nodes', () => {
+  test('a wish to drain outlives a crash of the node', () => {
+    const { machine } = cluster(
+      { kind: 'drain_node', nodeId: 2, drain: true, atMs: 1 },
+      { kind: 'set_node_state', nodeId: 2, bootId: testNode.bootId, state: 'down', atMs: 2 },
+    );
+    const run = runner(machine);
+    expect(machine.state.nodes.get(2)).toMatchObject({ state: 'down', stateSinceMs: 2 });
+    machine.apply({
+      clientId: 'other',
+      seq: 1,
+      command: { kind: 'register_node', node: { ...testNode, id: 2, bootId: 'next' }, atMs: 3 },
+    });
+    expect(machine.state.nodes.get(2)).toMatchObject({ state: 'draining', stateSinceMs: 3 });
+    expect(run).toBeTypeOf('function');
+  });
+
+  test('a verdict on an earlier incarnation is refused', () => {
+    const { run } = cluster();
+    expect(
+      run({ kind: 'set_node_state', nodeId: 2, bootId: 'earlier', state: 'down', atMs: 2 }),
+    ).toMatchObject(refusedAs('precondition_failed'));
+  });
+
+  test('orders of one pass make one revision; those that no longer fit are left out', () => {
+    const { machine, run } = cluster();
+    const { revision } = machine.state;
+    const reply = run({
+      kind: 'reconcile',
+      orders: [
+        { kind: 'set_node_state', nodeId: 1, bootId: testNode.bootId, state: 'down', atMs: 4 },
+        { kind: 'promote', ...shard0, expectTerm: 1, replica: 2, dropFromInSync: [1] },
+        { kind: 'promote', ...shard0, expectTerm: 1, replica: 3, dropFromInSync: [] },
+      ],
+    });
+    expect(reply).toEqual({ ok: true, changed: true, revision: revision + 1 });
+    expect(shard(machine)).toMatchObject({ primary: 2, term: 2 });
+  });
+});
+
+describe('resharding', () => {
+  const start = (direction: 'up' | 'down', shardId: number): StateCommand => ({
+    kind: 'start_resharding',
+    uuid,
+    direction,
+    nodeId: null,
+    shardKey: null,
+    id: 'r',
+    shardId,
+    nodes: direction === 'up' ? [4] : [],
+    atMs: 1,
+  });
+  const move = (from: number, to: number, slots: [number, number], cfgs: [number, number]): StateCommand => ({
+    kind: 'move_slots',
+    uuid,
+    shardId: from,
+    toShard: to,
+    slots: [slots],
+    expectCfg: cfgs[0],
+    expectToCfg: cfgs[1],
+  });
+
+  test('up: slots move to a new shard, which then counts; down: they move back and it goes', () => {
+    const { machine, run } = cluster(start('up', 1), move(0, 1, [8_192, 16_384], [1, 1]));
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
+    expect(run({ kind: 'abort_resharding', uuid })).toMatchObject(refusedAs('bad_request'));
+    run({ kind: 'finish_resharding', uuid });
+    expect(record(machine)).toMatchObject({ resharding: null, config: { params: { shard_number: 2 } } });
+    run(start('down', 1));
+    expect(run({ kind: 'finish_resharding', uuid })).toMatchObject(refusedAs('bad_request'));
+    run(move(1, 0, [8_192, 16_384], [2, 2]));
+    run({ kind: 'finish_resharding', uuid });
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
+    expect(record(machine).config.params.shard_number).toBe(1);
+  });
+
+  test('slots move only as the configurations stand, only what is owned, only while resharding', () => {
+    const { run } = cluster();
+    expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
+    run(start('up', 1));
+    expect(run(move(0, 1, [0, 10], [2, 1]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(0, 1, [0, 10], [1, 2]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(1, 0, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject({ changed: true });
+    expect(run(move(0, 1, [0, 10], [2, 2]))).toMatchObject(refusedAs('precondition_failed'));
+  });
+
+  test('an upward one without moved slots can be abandoned', () => {
+    const { machine } = cluster(start('up', 1), { kind: 'abort_resharding', uuid });
+    expect(record(machine)).toMatchObject({ resharding: null });
+    expect(record(machine).shards).toHaveLength(1);
+  });
+});
