@@ -8,7 +8,7 @@ import { ClusterError, clusterErrorFrom, type Catalogue, type ErrorCode } from '
 import type { CallOptions, MetaCommand, MetaReply, MetaService, MetaStatus } from '@quiver/rpc';
 import { applyCatalogueDelta, catalogueDelta, decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
 import { decodeValue, encodeValue } from './command-codec.ts';
-import type { Meta } from './meta.ts';
+import type { Meta, ProposeReply } from './meta.ts';
 
 /** Either end of a channel between two threads (a MessagePort fits in two lines), or two functions in one thread. */
 export interface MetaPort {
@@ -28,6 +28,7 @@ export type MetaMessage =
       readonly command: Uint8Array;
     }
   | { readonly kind: 'meta.ask_status'; readonly seq: number }
+  | { readonly kind: 'meta.ask_revision'; readonly seq: number }
   | { readonly kind: 'meta.status'; readonly seq: number; readonly status: Uint8Array }
   | {
       readonly kind: 'meta.reply';
@@ -101,6 +102,7 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
         return;
       case 'meta.propose':
       case 'meta.ask_status':
+      case 'meta.ask_revision':
         // Sent by this side only.
         return;
     }
@@ -154,9 +156,23 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
     }
   }
 
+  async function refresh(callOptions: CallOptions): Promise<void> {
+    const mine = (seq += 1);
+    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
+    waiting.set(mine, answer);
+    port.post({ kind: 'meta.ask_revision', seq: mine });
+    const shown = answer.promise.then(({ revision }) => seen(revision));
+    try {
+      await within(shown, callOptions, 'the metadata store did not answer');
+    } finally {
+      waiting.delete(mine);
+    }
+  }
+
   return {
     catalogue: () => catalogue,
     propose,
+    refresh,
     status,
     reached: (revision, callOptions) =>
       within(seen(revision), callOptions, `metadata revision ${revision} did not arrive in time`),
@@ -179,9 +195,13 @@ export function serveMeta(meta: Meta, port: MetaPort): () => void {
       port.post({ kind: 'meta.status', seq: message.seq, status: encodeValue(meta.status()) });
       return;
     }
-    if (message.kind !== 'meta.propose') return;
-    const { clientId, seq } = message;
-    meta.proposeFor(clientId, seq, decodeValue(message.command) as MetaCommand).then(
+    if (message.kind !== 'meta.propose' && message.kind !== 'meta.ask_revision') return;
+    const { seq } = message;
+    const asked: Promise<ProposeReply> =
+      message.kind === 'meta.propose'
+        ? meta.proposeFor(message.clientId, seq, decodeValue(message.command) as MetaCommand)
+        : meta.committedRevision().then((revision) => ({ changed: false, revision }));
+    asked.then(
       (reply) => port.post({ kind: 'meta.reply', seq, changed: reply.changed, revision: reply.revision }),
       (error: unknown) => {
         const told = error instanceof ClusterError ? error : new ClusterError('internal', String(error));

@@ -39,6 +39,8 @@ export interface Meta {
   /** For a caller with a session of its own: a repeated (clientId, seq) gets the first reply, and changes nothing. */
   proposeFor(clientId: string, seq: number, command: MetaCommand): Promise<ProposeReply>;
   catalogue(): Catalogue;
+  /** Revision of a state that holds everything committed before the call. */
+  committedRevision(): Promise<number>;
   /** A random UUID given to the cluster when its volume was made. */
   readonly clusterId: string;
   status(): MetaStatus;
@@ -115,6 +117,8 @@ export async function createMeta(options: MetaOptions): Promise<Meta> {
     propose: (command) => proposeFor(ownId, (ownSeq += 1), command),
     proposeFor,
     catalogue: () => machine.state,
+    // A single voter knows of everything that is committed.
+    committedRevision: () => Promise.resolve(machine.state.revision),
     clusterId: machine.state.clusterId,
     status: () => ({
       clusterId: machine.state.clusterId,

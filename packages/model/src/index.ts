@@ -38,6 +38,7 @@ export {
 } from './filter.ts';
 export {
   defaultSearchParams,
+  type AddressedQuery,
   type CountRequest,
   type FacetHit,
   type FacetRequest,
@@ -99,7 +100,7 @@ export {
   scoreOrder,
   type ScoreOrder,
 } from './merge.ts';
-export { slotCount, slotOf } from './slot.ts';
+export { slotCount, slotOf, xxHash32 } from './slot.ts';
 export {
   equalSlots,
   ownerOf,
@@ -113,7 +114,9 @@ export {
   type NodeState,
   type ReplicaRecord,
   type ReshardingRecord,
+  type Addressed,
   type ShardKey,
+  type ShardKeySelector,
   type ShardRecord,
   type TransferRecord,
 } from './topology.ts';

@@ -1,6 +1,7 @@
 /** Read requests, as the router understood them and a shard executes them. */
 import type { Filter } from './filter.ts';
 import type { PointId } from './point-id.ts';
+import type { Addressed, ShardKey } from './topology.ts';
 import type { Vector, VectorsByName } from './vector.ts';
 
 export interface SearchParams {
@@ -69,6 +70,12 @@ export interface QueryRequest {
   readonly lookupFrom: { readonly collection: string; readonly vector: string | null } | null;
 }
 
+/** A query as a client sends it. */
+export type AddressedQuery = Omit<QueryRequest, 'lookupFrom'> &
+  Addressed & {
+    readonly lookupFrom: (NonNullable<QueryRequest['lookupFrom']> & Addressed) | null;
+  };
+
 /** A point as read. Payload is its stored JSON text, never parsed on the way out. */
 export interface PointRecord {
   readonly id: PointId;
@@ -78,6 +85,8 @@ export interface PointRecord {
   readonly payload: Uint8Array | null;
   /** null when not asked for */
   readonly vectors: VectorsByName | null;
+  /** Of the shard it was read from; absent unless the collection's sharding is custom. */
+  readonly shardKey?: ShardKey;
 }
 export interface ScoredPoint extends PointRecord {
   readonly score: number;

@@ -54,6 +54,18 @@ export interface ReplicaRecord {
 
 export type ShardKey = string | number | bigint;
 
+/** Which shard keys a request is for. */
+export type ShardKeySelector =
+  | { readonly kind: 'keys'; readonly keys: readonly ShardKey[] }
+  /** `fallback` while there is no `target`. */
+  | { readonly kind: 'fallback'; readonly target: ShardKey; readonly fallback: ShardKey };
+
+/** What every request on points may carry; the router takes it off before shards are asked. */
+export interface Addressed {
+  /** Absent: all, for reads; the shards without a key, for writes. */
+  readonly shardKeys?: ShardKeySelector;
+}
+
 export interface ShardRecord {
   /** Within the collection. */
   readonly shardId: number;

@@ -4,6 +4,8 @@
  * Collection names may be aliases. Every failure is a `ClusterError`.
  */
 import type {
+  Addressed,
+  AddressedQuery,
   CollectionConfig,
   CollectionRecord,
   CountRequest,
@@ -18,7 +20,6 @@ import type {
   PointRecord,
   PointTarget,
   QuantizationConfig,
-  QueryRequest,
   RetrieveRequest,
   ScoredPoint,
   ScrollPage,
@@ -33,10 +34,19 @@ import type { AliasAction, CollectionState } from '@quiver/rpc';
 /** What a caller may do; decided by the front end's authentication. */
 export type Access = 'full' | 'read';
 
+/** How many replicas must agree: any, a number, more than half (`majority`, `quorum`), all. */
+export type ConsistencyLevel = number | 'majority' | 'quorum' | 'all';
+
 export interface RequestContext {
   readonly access: Access;
   /** On the clock of `env.now()`. */
   readonly deadlineMs: number;
+  /** Of reads; absent: 1, whichever replica is asked. */
+  readonly consistency?: ConsistencyLevel;
+  /** Reads with the same text are kept on one replica of each shard. */
+  readonly affinity?: string;
+  /** The caller takes an answer without the shards that nobody answered for: they are added here. */
+  readonly missingShards?: Set<number>;
 }
 
 export interface WriteContext extends RequestContext {
@@ -98,7 +108,9 @@ export interface CollectionInfo {
 }
 
 /** One element of POST /points/batch; each is applied in order, not as a transaction. */
-export type PointsUpdate =
+export type PointsUpdate = Addressed & PointsChange;
+
+export type PointsChange =
   | {
       readonly kind: 'upsert';
       readonly points: PointBatch;
@@ -130,7 +142,7 @@ export interface Api {
   /** false when there was none */
   deleteCollection(name: string, context: RequestContext): Promise<boolean>;
   listCollections(context: RequestContext): string[];
-  collectionExists(name: string, context: RequestContext): boolean;
+  collectionExists(name: string, context: RequestContext): Promise<boolean>;
   collectionInfo(name: string, context: RequestContext): Promise<CollectionInfo>;
   changeAliases(actions: readonly AliasAction[], context: RequestContext): Promise<boolean>;
   /** Of one collection, or of all (null). */
@@ -145,11 +157,15 @@ export interface Api {
 
   /** One result per update, in order; the first failure ends the list by throwing. */
   update(name: string, updates: readonly PointsUpdate[], context: WriteContext): Promise<UpdateResult[]>;
-  query(name: string, requests: readonly QueryRequest[], context: RequestContext): Promise<ScoredPoint[][]>;
-  scroll(name: string, request: ScrollRequest, context: RequestContext): Promise<ScrollPage>;
-  retrieve(name: string, request: RetrieveRequest, context: RequestContext): Promise<PointRecord[]>;
-  count(name: string, request: CountRequest, context: RequestContext): Promise<number>;
-  facet(name: string, request: FacetRequest, context: RequestContext): Promise<FacetHit[]>;
+  query(name: string, requests: readonly AddressedQuery[], context: RequestContext): Promise<ScoredPoint[][]>;
+  scroll(name: string, request: ScrollRequest & Addressed, context: RequestContext): Promise<ScrollPage>;
+  retrieve(
+    name: string,
+    request: RetrieveRequest & Addressed,
+    context: RequestContext,
+  ): Promise<PointRecord[]>;
+  count(name: string, request: CountRequest & Addressed, context: RequestContext): Promise<number>;
+  facet(name: string, request: FacetRequest & Addressed, context: RequestContext): Promise<FacetHit[]>;
   /** The record behind a name or alias. @throws ClusterError not_found */
-  collection(name: string): CollectionRecord;
+  collection(name: string, context: RequestContext): Promise<CollectionRecord>;
 }

@@ -17,14 +17,17 @@ import type { CreateCollection, UpdateCollection } from './api.ts';
 import type { CollectionDefaults } from './defaults.ts';
 import { vectorNameProblem } from './resolve-name.ts';
 
-/** @throws ClusterError invalid_argument, bad_request */
+/**
+ * @param shardNodes - nodes that can hold shards
+ * @throws ClusterError invalid_argument
+ */
 export function newCollectionConfig(
   request: CreateCollection,
   defaults: CollectionDefaults,
+  shardNodes: number,
 ): CollectionConfig {
   checkVectorNames(request);
-  if (request.sharding_method === 'custom')
-    throw new ClusterError('bad_request', 'sharding_method custom is not supported by this version');
+  const replicationFactor = request.replication_factor ?? defaults.replicationFactor;
   const vectors = mapVectors(request.vectors ?? {}, (params) =>
     tidyVector({
       ...present({ on_disk: defaults.vectorsOnDisk, memory: defaults.vectorsMemory }),
@@ -39,10 +42,11 @@ export function newCollectionConfig(
   return {
     params: tidyParams({
       vectors,
-      shard_number: request.shard_number ?? defaults.shardNumber,
+      shard_number: request.shard_number ?? defaultShardNumber(request, defaults, shardNodes),
       ...present({ sharding_method: request.sharding_method }),
-      replication_factor: request.replication_factor ?? defaults.replicationFactor,
-      write_consistency_factor: request.write_consistency_factor ?? defaults.writeConsistencyFactor,
+      replication_factor: replicationFactor,
+      write_consistency_factor:
+        request.write_consistency_factor ?? defaultWriteConsistency(defaults, replicationFactor),
       on_disk_payload: request.on_disk_payload ?? defaults.onDiskPayload,
       ...(sparse === undefined || Object.keys(sparse).length === 0
         ? {}
@@ -55,6 +59,23 @@ export function newCollectionConfig(
     ...(strictMode === undefined ? {} : { strict_mode_config: strictMode as JsonObject }),
     ...present({ metadata: request.metadata }),
   };
+}
+
+/** Of automatic sharding: some for each node. Of custom sharding: of each key that does not say, as in Qdrant. */
+function defaultShardNumber(
+  request: CreateCollection,
+  defaults: CollectionDefaults,
+  shardNodes: number,
+): number {
+  return request.sharding_method === 'custom'
+    ? defaults.shardNumberPerNode
+    : defaults.shardNumberPerNode * Math.max(1, shardNodes);
+}
+
+/** auto: a majority of three and more, so that a write does not count on one disk alone. */
+function defaultWriteConsistency(defaults: CollectionDefaults, replicationFactor: number): number {
+  if (defaults.writeConsistencyFactor !== 'auto') return defaults.writeConsistencyFactor;
+  return replicationFactor >= 3 ? Math.floor(replicationFactor / 2) + 1 : 1;
 }
 
 /** @throws ClusterError invalid_argument: an unknown vector name */

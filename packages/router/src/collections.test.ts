@@ -153,7 +153,7 @@ describe('a change of a collection', () => {
     const { api, context } = await createFakeNode();
     await api.createCollection('c', first, context);
     for (const change of changes) await api.updateCollection('c', change, context);
-    return api.collection('c').config;
+    return (await api.collection('c', context)).config;
   }
   const start: CreateCollection = {
     vectors: { a: { size: 4, distance: 'Dot' } },
@@ -228,14 +228,14 @@ describe('names', () => {
     const { api, context } = await createFakeNode();
     await api.createCollection('c', single, context);
     await api.changeAliases([{ kind: 'create', collection: 'c', alias: 'x' }], context);
-    expect(api.collection('x').name).toBe('c');
-    expect(api.collectionExists('x', context)).toBe(true);
+    expect((await api.collection('x', context)).name).toBe('c');
+    expect(await api.collectionExists('x', context)).toBe(true);
     expect(await api.deleteCollection('x', context)).toBe(false);
     expect(api.listAliases('c', context)).toEqual([{ alias: 'x', collection: 'c' }]);
     expect(api.listAliases('x', context)).toEqual([]);
     expect(await api.deleteCollection('c', context)).toBe(true);
     expect(api.listAliases(null, context)).toEqual([]);
-    expect(() => api.collection('x')).toThrow("Collection `x` doesn't exist!");
+    await expect(api.collection('x', context)).rejects.toThrow("Collection `x` doesn't exist!");
   });
 
   test('collections are listed by name', async () => {

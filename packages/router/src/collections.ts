@@ -4,7 +4,9 @@ import type { Api, RequestContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
 import { changedCollectionConfig, newCollectionConfig } from './collection-config.ts';
 import type { UseCaseOptions } from './create-api.ts';
-import { collectionNameProblem, collectionOf, findCollection } from './resolve-name.ts';
+import { readOptions, shardNodeCount } from './read-options.ts';
+import { collectionNameProblem } from './resolve-name.ts';
+import { readScope } from './shard-keys.ts';
 
 type CollectionUseCases = Pick<
   Api,
@@ -18,7 +20,7 @@ type CollectionUseCases = Pick<
 >;
 
 export function collectionUseCases(options: UseCaseOptions): CollectionUseCases {
-  const { meta, writes, env, defaults } = options;
+  const { collections, meta, reads, env, defaults } = options;
   const call = (context: RequestContext): { deadlineMs: number } => ({ deadlineMs: context.deadlineMs });
   return {
     async createCollection(name, request, context) {
@@ -35,13 +37,13 @@ export function collectionUseCases(options: UseCaseOptions): CollectionUseCases 
         const text = `Can't create collection with name ${name}. Max collections limit reached: ${max}`;
         throw new ClusterError('bad_request', text);
       }
-      const config = newCollectionConfig(request, defaults);
+      const config = newCollectionConfig(request, defaults, shardNodeCount(catalogue));
       const command = { kind: 'create_collection', name, uuid: env.uuid(), config } as const;
       return (await meta.propose(command, call(context))).changed;
     },
     async updateCollection(name, request, context) {
       requireFullAccess(context);
-      const record = collectionOf(meta.catalogue(), name);
+      const record = await collections.find(name, context);
       const config = changedCollectionConfig(record.config, request);
       const command = { kind: 'update_collection', name: record.name, uuid: record.uuid, config } as const;
       await meta.propose(command, call(context));
@@ -53,11 +55,12 @@ export function collectionUseCases(options: UseCaseOptions): CollectionUseCases 
       return (await meta.propose({ kind: 'delete_collection', name }, call(context))).changed;
     },
     listCollections: () => [...meta.catalogue().collections.keys()].sort(),
-    collectionExists: (name) => findCollection(meta.catalogue(), name) !== undefined,
-    collection: (name) => collectionOf(meta.catalogue(), name),
+    collectionExists: async (name, context) => (await collections.look(name, context)) !== undefined,
+    collection: (name, context) => collections.find(name, context),
     async collectionInfo(name, context) {
-      const record = collectionOf(meta.catalogue(), name);
-      const state = await writes.describe(record, call(context));
+      const record = await collections.find(name, context);
+      const routed = readOptions(context, record, meta.catalogue());
+      const state = await reads.describe(readScope(record, undefined), routed);
       return { record, config: record.config, state };
     },
   };

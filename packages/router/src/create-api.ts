@@ -10,8 +10,12 @@ import { payloadIndexUseCases } from './payload-indexes.ts';
 import { pointReadUseCases } from './point-reads.ts';
 import { pointUpdateUseCases } from './points-update.ts';
 import { queryUseCases } from './query.ts';
+import { createCollections, type Collections } from './find-collection.ts';
 import { createRoutedReads, type RoutedReads } from './routed-reads.ts';
 import { createRoutedWrites, type RoutedWrites } from './routed-writes.ts';
+import { createNodeCalls } from './routing/node-calls.ts';
+import { createScatter } from './routing/scatter.ts';
+import { createTopology } from './routing/topology.ts';
 
 export interface ApiOptions {
   readonly nodes: ShardNodes;
@@ -24,6 +28,7 @@ export interface ApiOptions {
 
 /** What the use cases are made of. */
 export interface UseCaseOptions {
+  readonly collections: Collections;
   readonly reads: RoutedReads;
   readonly writes: RoutedWrites;
   readonly meta: MetaService;
@@ -33,9 +38,12 @@ export interface UseCaseOptions {
 
 export function createApi(given: ApiOptions): Api {
   const { nodes, ownNode, meta, env, defaults } = given;
-  const reads = createRoutedReads(nodes, ownNode);
-  const writes = createRoutedWrites(nodes, ownNode, env);
-  const options: UseCaseOptions = { reads, writes, meta, env, defaults };
+  const calls = createNodeCalls({ nodes, ownNode, env, catalogue: () => meta.catalogue() });
+  const topology = createTopology(meta, env);
+  const reads = createRoutedReads(createScatter({ calls, topology, env }));
+  const writes = createRoutedWrites({ calls, topology, ownNode, env });
+  const collections = createCollections(meta, env);
+  const options: UseCaseOptions = { collections, reads, writes, meta, env, defaults };
   return {
     ...collectionUseCases(options),
     ...aliasUseCases(options),

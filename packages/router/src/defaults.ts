@@ -14,9 +14,11 @@ export interface CollectionDefaults {
   readonly wal: WalConfig;
   readonly quantization: QuantizationConfig | null;
   readonly strictMode: JsonObject | null;
-  readonly shardNumber: number;
+  /** Shards of a new collection for each node that can hold shards. */
+  readonly shardNumberPerNode: number;
   readonly replicationFactor: number;
-  readonly writeConsistencyFactor: number;
+  /** auto: floor(RF / 2) + 1 from RF 3 on, else 1. */
+  readonly writeConsistencyFactor: number | 'auto';
   readonly onDiskPayload: boolean;
   /** Of every dense vector that does not say. */
   readonly vectorsOnDisk: boolean | null;
@@ -41,9 +43,9 @@ export const builtInDefaults: CollectionDefaults = {
   wal: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
   quantization: null,
   strictMode: null,
-  shardNumber: 1,
+  shardNumberPerNode: 1,
   replicationFactor: 1,
-  writeConsistencyFactor: 1,
+  writeConsistencyFactor: 'auto',
   onDiskPayload: true,
   vectorsOnDisk: null,
   vectorsMemory: null,

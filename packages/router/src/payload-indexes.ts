@@ -3,13 +3,12 @@ import { ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import type { Api, UpdateResult, WriteContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
 import type { UseCaseOptions } from './create-api.ts';
-import { collectionOf } from './resolve-name.ts';
 import { limitOf } from './strict-mode.ts';
 
 export function payloadIndexUseCases(
   options: UseCaseOptions,
 ): Pick<Api, 'createPayloadIndex' | 'deletePayloadIndex'> {
-  const { meta } = options;
+  const { collections, meta } = options;
   /** The number of a change of the metadata is its revision. */
   const result = (context: WriteContext): UpdateResult => ({
     operationId: meta.catalogue().revision,
@@ -17,7 +16,7 @@ export function payloadIndexUseCases(
   });
   return {
     async createPayloadIndex(name, field, schema, context) {
-      const record = collectionOf(meta.catalogue(), name);
+      const record = await collections.find(name, context);
       requireFullAccess(context);
       checkSchema(schema);
       const max = limitOf(record, 'max_payload_index_count');
@@ -33,7 +32,7 @@ export function payloadIndexUseCases(
       return result(context);
     },
     async deletePayloadIndex(name, field, context) {
-      const record = collectionOf(meta.catalogue(), name);
+      const record = await collections.find(name, context);
       requireFullAccess(context);
       const command = { kind: 'delete_payload_index', name: record.name, uuid: record.uuid, field } as const;
       await meta.propose(command, { deadlineMs: context.deadlineMs });

@@ -1,20 +1,23 @@
 /** Use cases that read points without ranking them: scroll, retrieve, count, facet. */
-import { ClusterError } from '@quiver/model';
-import type { Api } from './api.ts';
+import { ClusterError, type CollectionRecord } from '@quiver/model';
+import type { Api, RequestContext } from './api.ts';
 import type { UseCaseOptions } from './create-api.ts';
 import { checkFacetKey, checkOrderBy } from './order-by.ts';
 import { readOptions } from './read-options.ts';
-import { collectionOf } from './resolve-name.ts';
+import type { RoutedReadOptions } from './routing/scatter.ts';
+import { readScope } from './shard-keys.ts';
 import { checkFilter, checkLimit } from './strict-mode.ts';
 import { checkVectorSelector } from './vector-check.ts';
 
 export function pointReadUseCases(
   options: UseCaseOptions,
 ): Pick<Api, 'scroll' | 'retrieve' | 'count' | 'facet'> {
-  const { meta, reads } = options;
+  const { collections, meta, reads } = options;
+  const routed = (record: CollectionRecord, context: RequestContext): RoutedReadOptions =>
+    readOptions(context, record, meta.catalogue());
   return {
-    async scroll(name, request, context) {
-      const record = collectionOf(meta.catalogue(), name);
+    async scroll(name, { shardKeys, ...request }, context) {
+      const record = await collections.find(name, context);
       checkLimit(record, 'max_query_limit', 'limit', request.limit);
       checkFilter(record, request.filter, 'read');
       checkVectorSelector(record, request.withVector);
@@ -22,27 +25,27 @@ export function pointReadUseCases(
         if (request.offset !== null) throw offsetWithOrder();
         checkOrderBy(record, request.orderBy);
       }
-      return reads.scroll(record, request, readOptions(context));
+      return reads.scroll(readScope(record, shardKeys), request, routed(record, context));
     },
-    async retrieve(name, request, context) {
-      const record = collectionOf(meta.catalogue(), name);
+    async retrieve(name, { shardKeys, ...request }, context) {
+      const record = await collections.find(name, context);
       checkVectorSelector(record, request.withVector);
       if (request.ids.length === 0) return [];
       const ids = new Set(request.ids);
       const once = ids.size === request.ids.length ? request : { ...request, ids: [...ids] };
-      return reads.retrieve(record, once, readOptions(context));
+      return reads.retrieve(readScope(record, shardKeys), once, routed(record, context));
     },
-    async count(name, request, context) {
-      const record = collectionOf(meta.catalogue(), name);
+    async count(name, { shardKeys, ...request }, context) {
+      const record = await collections.find(name, context);
       checkFilter(record, request.filter, 'read');
-      return reads.count(record, request, readOptions(context));
+      return reads.count(readScope(record, shardKeys), request, routed(record, context));
     },
-    async facet(name, request, context) {
-      const record = collectionOf(meta.catalogue(), name);
+    async facet(name, { shardKeys, ...request }, context) {
+      const record = await collections.find(name, context);
       checkLimit(record, 'max_query_limit', 'limit', request.limit);
       checkFilter(record, request.filter, 'read');
       checkFacetKey(record, request.key);
-      return reads.facet(record, request, readOptions(context));
+      return reads.facet(readScope(record, shardKeys), request, routed(record, context));
     },
   };
 }

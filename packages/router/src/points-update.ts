@@ -4,15 +4,15 @@
  * run in order, and the first failure ends them, keeping those before it (as in Qdrant).
  */
 import { ClusterError, type CollectionRecord, type PointTarget, type PointsOperation } from '@quiver/model';
-import type { Api, PointsUpdate, UpdateResult } from './api.ts';
+import type { Api, PointsChange, UpdateResult } from './api.ts';
 import { requireFullAccess } from './access.ts';
 import type { UseCaseOptions } from './create-api.ts';
-import { collectionOf } from './resolve-name.ts';
+import { writeGroups } from './shard-keys.ts';
 import { checkFilter, checkLimit } from './strict-mode.ts';
 import { checkedBatch, checkVectorNames } from './vector-check.ts';
 
 export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'> {
-  const { meta, writes } = options;
+  const { collections, writes } = options;
 
   function checkedTarget(record: CollectionRecord, target: PointTarget): PointTarget {
     if (target.kind === 'filter') checkFilter(record, target.filter, 'update');
@@ -20,7 +20,7 @@ export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'
     return target;
   }
 
-  function operationOf(record: CollectionRecord, update: PointsUpdate): PointsOperation {
+  function operationOf(record: CollectionRecord, update: PointsChange): PointsOperation {
     switch (update.kind) {
       case 'upsert': {
         if (update.points.ids.length === 0) throw emptyUpdate();
@@ -55,13 +55,14 @@ export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'
 
   return {
     async update(name, updates, context) {
-      const record = collectionOf(meta.catalogue(), name);
+      const record = await collections.find(name, context);
       requireFullAccess(context);
       const call = { deadlineMs: context.deadlineMs };
       const results: UpdateResult[] = [];
-      for (const update of updates) {
+      for (const { shardKeys, ...update } of updates) {
         const operation = operationOf(record, update);
-        const { operationId } = await writes.write(record, operation, call);
+        const groups = writeGroups(record, shardKeys);
+        const { operationId } = await writes.write(record, groups, operation, call);
         results.push({ operationId, status: context.wait ? 'completed' : 'acknowledged' });
       }
       return results;

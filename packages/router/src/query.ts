@@ -1,38 +1,47 @@
 /** Use case: universal query. Checks against the collection, finds vectors that lie elsewhere, asks the shards. */
 import {
   ClusterError,
+  type AddressedQuery,
   type CollectionRecord,
   type Filter,
   type PointId,
   type QueryRequest,
+  type ScoredPoint,
   type Vector,
 } from '@quiver/model';
-import type { ReadOptions } from '@quiver/rpc';
-import type { Api } from './api.ts';
+import type { Api, RequestContext } from './api.ts';
 import { unknownVector } from './collection-config.ts';
 import type { UseCaseOptions } from './create-api.ts';
 import { checkOrderBy } from './order-by.ts';
 import { readOptions } from './read-options.ts';
-import { collectionOf, findCollection } from './resolve-name.ts';
+import type { ReadScope } from './routed-reads.ts';
+import { readScope } from './shard-keys.ts';
 import { checkFilter, checkLimit, checkSearchParams } from './strict-mode.ts';
 import { checkedQueryVector, checkVectorSelector, vectorSpace } from './vector-check.ts';
 
+/** A query with everything in it that shards need. */
+interface Resolved {
+  readonly scope: ReadScope;
+  readonly request: QueryRequest;
+}
+
 export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
-  const { meta, reads } = options;
+  const { collections, meta, reads } = options;
 
   /** The stored vector of a point, as a query. @throws ClusterError not_found */
   async function vectorOf(
-    record: CollectionRecord,
+    scope: ReadScope,
     id: PointId,
     name: string,
-    call: ReadOptions,
+    context: RequestContext,
   ): Promise<Vector> {
     const request = {
       ids: [id],
       withPayload: { kind: 'none' },
       withVector: { kind: 'names', names: [name] },
     } as const;
-    const [point] = await reads.retrieve(record, request, call);
+    const routed = readOptions(context, scope.collection, meta.catalogue());
+    const [point] = await reads.retrieve(scope, request, routed);
     if (point === undefined) throw noPoint(id);
     const vector = point.vectors?.get(name);
     if (vector === undefined)
@@ -40,73 +49,93 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
     return vector;
   }
 
-  async function resolveInput(
+  async function resolve(
     record: CollectionRecord,
-    request: QueryRequest,
-    call: ReadOptions,
-  ): Promise<QueryRequest> {
+    { shardKeys, ...request }: AddressedQuery,
+    context: RequestContext,
+  ): Promise<Resolved> {
+    const scope = readScope(record, shardKeys);
     const query = request.query;
     if (query?.kind !== 'nearest') {
       if (query?.kind === 'order_by') checkOrderBy(record, query.orderBy);
-      return request;
+      return { scope, request };
     }
     const { input } = query;
-    if (input.kind === 'vector') {
-      const vector = checkedQueryVector(record, request.using, input.vector);
-      return { ...request, query: { kind: 'nearest', input: { kind: 'vector', vector } }, lookupFrom: null };
-    }
+    const near = (vector: Vector, filter: Filter | null): Resolved => ({
+      scope,
+      request: {
+        ...request,
+        query: { kind: 'nearest', input: { kind: 'vector', vector } },
+        filter,
+        lookupFrom: null,
+      },
+    });
+    if (input.kind === 'vector')
+      return near(checkedQueryVector(record, request.using, input.vector), request.filter);
     if (request.lookupFrom === null) {
       if (vectorSpace(record, request.using) === undefined)
-        await refuseUnknownVector(record, request, input.id, call);
+        await refuseUnknownVector(scope, request.using, input.id, context);
       // One shard finds the vector itself; of several, only one has it.
-      if (record.shards.length === 1) return request;
-      const own = await vectorOf(record, input.id, request.using, call);
-      const filter = without(request.filter, input.id);
-      return { ...request, query: { kind: 'nearest', input: { kind: 'vector', vector: own } }, filter };
+      if (scope.shardIds.length === 1) return { scope, request };
+      return near(await vectorOf(scope, input.id, request.using, context), without(request.filter, input.id));
     }
-    const { collection, vector: lookupName } = request.lookupFrom;
-    const other = findCollection(meta.catalogue(), collection);
+    const { collection, vector: lookupName, shardKeys: lookupKeys } = request.lookupFrom;
+    const other = await collections.look(collection, context);
     if (other === undefined) throw new ClusterError('not_found', `Collection ${collection} not found`);
     const name = lookupName ?? request.using;
     if (vectorSpace(other, name) === undefined) throw unknownVector(name);
-    const found = await vectorOf(other, input.id, name, call);
-    const vector = checkedQueryVector(record, request.using, found);
-    return {
-      ...request,
-      query: { kind: 'nearest', input: { kind: 'vector', vector } },
-      // A point looked up in the collection itself is not an answer to its own query.
-      filter: other.uuid === record.uuid ? without(request.filter, input.id) : request.filter,
-      lookupFrom: null,
-    };
+    const found = await vectorOf(readScope(other, lookupKeys), input.id, name, context);
+    // A point looked up in the collection itself is not an answer to its own query.
+    const filter = other.uuid === record.uuid ? without(request.filter, input.id) : request.filter;
+    return near(checkedQueryVector(record, request.using, found), filter);
   }
 
   /** A missing point is reported before a missing vector name, as Qdrant does. */
   async function refuseUnknownVector(
-    record: CollectionRecord,
-    request: QueryRequest,
+    scope: ReadScope,
+    using: string,
     id: PointId,
-    call: ReadOptions,
+    context: RequestContext,
   ): Promise<never> {
     const probe = { ids: [id], withPayload: { kind: 'none' }, withVector: { kind: 'none' } } as const;
-    const found = await reads.retrieve(record, probe, call);
-    throw found.length === 0 ? noPoint(id) : unknownVector(request.using);
+    const routed = readOptions(context, scope.collection, meta.catalogue());
+    const found = await reads.retrieve(scope, probe, routed);
+    throw found.length === 0 ? noPoint(id) : unknownVector(using);
+  }
+
+  /** Queries for the same shards go together; most often that is all of them. */
+  async function askTogether(
+    record: CollectionRecord,
+    resolved: readonly Resolved[],
+    context: RequestContext,
+  ): Promise<ScoredPoint[][]> {
+    const routed = readOptions(context, record, meta.catalogue());
+    const groups = Map.groupBy(resolved, ({ scope }) => scope.shardIds.join());
+    const answers = new Map<Resolved, ScoredPoint[]>();
+    await Promise.all(
+      [...groups.values()].map(async (group) => {
+        const requests = group.map(({ request }) => request);
+        const lists = await reads.query(group[0]!.scope, requests, routed);
+        for (const [i, one] of group.entries()) answers.set(one, lists[i]!);
+      }),
+    );
+    return resolved.map((one) => answers.get(one)!);
   }
 
   return {
     async query(name, requests, context) {
-      const record = collectionOf(meta.catalogue(), name);
-      const call = readOptions(context);
+      const record = await collections.find(name, context);
       if (requests.length > 1)
         checkLimit(record, 'search_max_batchsize', 'search batch size', requests.length);
-      const resolved: QueryRequest[] = [];
+      const resolved: Resolved[] = [];
       for (const request of requests) {
         checkLimit(record, 'max_query_limit', 'limit', request.limit);
         checkSearchParams(record, request.params);
         checkFilter(record, request.filter, 'read');
         checkVectorSelector(record, request.withVector);
-        resolved.push(await resolveInput(record, request, call));
+        resolved.push(await resolve(record, request, context));
       }
-      return reads.query(record, resolved, call);
+      return askTogether(record, resolved, context);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Reads over all shards of a collection: planned over nodes, scattered, joined. The use cases read through this and know
- * no node. Always: one call per node, which carries all of its shards.
+ * Reads over shards of a collection: scattered over nodes, joined. The use cases read through this and know no node.
+ * Always: one call per node, which carries all of its shards.
  */
 import {
   mergeFacet,
@@ -12,7 +12,6 @@ import {
   type CountRequest,
   type FacetHit,
   type FacetRequest,
-  type NodeId,
   type PointRecord,
   type QueryRequest,
   type RetrieveRequest,
@@ -20,73 +19,97 @@ import {
   type ScrollPage,
   type ScrollRequest,
 } from '@quiver/model';
-import type { ReadOptions, ShardNodes, ShardReads, ShardTarget } from '@quiver/rpc';
-import { planReads } from './plan.ts';
+import type { CollectionState } from '@quiver/rpc';
+import { mergeStates } from './merge-states.ts';
+import { pageBytes, queryBytes } from './routing/byte-size.ts';
+import type { Gathered, RoutedReadOptions, Scatter } from './routing/scatter.ts';
+
+/** The shards of a collection that a request is for. */
+export interface ReadScope {
+  readonly collection: CollectionRecord;
+  readonly shardIds: readonly number[];
+}
 
 export interface RoutedReads {
   query(
-    collection: CollectionRecord,
+    scope: ReadScope,
     requests: readonly QueryRequest[],
-    options: ReadOptions,
+    options: RoutedReadOptions,
   ): Promise<ScoredPoint[][]>;
-  scroll(collection: CollectionRecord, request: ScrollRequest, options: ReadOptions): Promise<ScrollPage>;
-  retrieve(
-    collection: CollectionRecord,
-    request: RetrieveRequest,
-    options: ReadOptions,
-  ): Promise<PointRecord[]>;
-  count(collection: CollectionRecord, request: CountRequest, options: ReadOptions): Promise<number>;
-  facet(collection: CollectionRecord, request: FacetRequest, options: ReadOptions): Promise<FacetHit[]>;
+  scroll(scope: ReadScope, request: ScrollRequest, options: RoutedReadOptions): Promise<ScrollPage>;
+  retrieve(scope: ReadScope, request: RetrieveRequest, options: RoutedReadOptions): Promise<PointRecord[]>;
+  count(scope: ReadScope, request: CountRequest, options: RoutedReadOptions): Promise<number>;
+  facet(scope: ReadScope, request: FacetRequest, options: RoutedReadOptions): Promise<FacetHit[]>;
+  /** Of the replicas that would be read. */
+  describe(scope: ReadScope, options: RoutedReadOptions): Promise<CollectionState>;
 }
 
-export function createRoutedReads(nodes: ShardNodes, ownNode: NodeId | null): RoutedReads {
-  /** One answer per node. */
-  function scatter<T>(
-    collection: CollectionRecord,
-    ask: (reads: ShardReads, target: ShardTarget, parts: number) => Promise<T>,
-  ): Promise<T[]> {
-    const shardIds = collection.shards.map(({ shardId }) => shardId);
-    const plan = planReads(collection, shardIds, ownNode);
-    return Promise.all(
-      [...plan].map(([nodeId, ids]) =>
-        ask(nodes.node(nodeId).reads, { collection, shardIds: ids }, plan.size),
-      ),
-    );
-  }
+const smallAnswerBytes = 1_024;
+const facetHitBytes = 64;
 
+export function createRoutedReads(scatter: Scatter): RoutedReads {
   return {
-    async query(collection, requests, options) {
-      const answers = await scatter(collection, (reads, target, parts) =>
-        reads.query(
+    async query({ collection, shardIds }, requests, options) {
+      const bytes = queryBytes(collection, requests);
+      const parts = await scatter(collection, shardIds, options, bytes, (node, target, isWhole) =>
+        node.reads.query(
           target,
-          requests.map((request) => partOf(request, parts)),
-          options,
+          isWhole ? requests : requests.map((request) => partOf(request, shardIds.length)),
+          options.call,
         ),
       );
-      if (answers.length === 1) return answers[0]!;
-      return requests.map((request, i) =>
-        mergeQuery(
-          collection,
-          request,
-          answers.map((answer) => answer[i]!),
-        ),
+      return (
+        whole(parts) ??
+        requests.map((request, i) =>
+          mergeQuery(
+            collection,
+            request,
+            parts.map(({ answer }) => answer[i]!),
+          ),
+        )
       );
     },
-    async scroll(collection, request, options) {
-      const pages = await scatter(collection, (reads, target) => reads.scroll(target, request, options));
-      return pages.length === 1 ? pages[0]! : mergeScroll(request, pages);
+    async scroll({ collection, shardIds }, request, options) {
+      const bytes = pageBytes(collection, request.limit, request.withPayload, request.withVector);
+      const pages = await scatter(collection, shardIds, options, bytes, (node, target) =>
+        node.reads.scroll(target, request, options.call),
+      );
+      return whole(pages) ?? mergeScroll(request, answers(pages));
     },
-    async retrieve(collection, request, options) {
-      const lists = await scatter(collection, (reads, target) => reads.retrieve(target, request, options));
-      return lists.length === 1 ? lists[0]! : mergeRetrieve(request, lists);
+    async retrieve({ collection, shardIds }, request, options) {
+      const bytes = pageBytes(collection, request.ids.length, request.withPayload, request.withVector);
+      const lists = await scatter(collection, shardIds, options, bytes, (node, target) =>
+        node.reads.retrieve(target, request, options.call),
+      );
+      return whole(lists) ?? mergeRetrieve(request, answers(lists));
     },
-    async count(collection, request, options) {
-      const counts = await scatter(collection, (reads, target) => reads.count(target, request, options));
-      return counts.reduce((sum, count) => sum + count, 0);
+    async count({ collection, shardIds }, request, options) {
+      const counts = await scatter(collection, shardIds, options, smallAnswerBytes, (node, target) =>
+        node.reads.count(target, request, options.call),
+      );
+      return answers(counts).reduce((sum, count) => sum + count, 0);
     },
-    async facet(collection, request, options) {
-      const lists = await scatter(collection, (reads, target) => reads.facet(target, request, options));
-      return lists.length === 1 ? lists[0]! : mergeFacet(request, lists);
+    async facet({ collection, shardIds }, request, options) {
+      const bytes = smallAnswerBytes + facetHitBytes * Math.min(request.limit, 10_000);
+      const lists = await scatter(collection, shardIds, options, bytes, (node, target) =>
+        node.reads.facet(target, request, options.call),
+      );
+      return whole(lists) ?? mergeFacet(request, answers(lists));
+    },
+    async describe({ collection, shardIds }, options) {
+      const states = await scatter(collection, shardIds, options, smallAnswerBytes, (node, target) =>
+        node.writes.describe(target, options.call),
+      );
+      return mergeStates(answers(states).flat());
     },
   };
+}
+
+/** The answer of one node that answered for all shards. */
+function whole<T>(parts: readonly Gathered<T>[]): T | undefined {
+  return parts.length === 1 && parts[0]!.isWhole ? parts[0]!.answer : undefined;
+}
+
+function answers<T>(parts: readonly Gathered<T>[]): T[] {
+  return parts.map(({ answer }) => answer);
 }

@@ -1,56 +1,204 @@
 /**
- * Writes over all shards of a collection: split by owner, sent to the primaries, joined.
- * Always: an operation is all or nothing in each shard, not across shards; the first failure is the answer.
+ * Writes over shards of a collection: split by owner, sent to the primaries, sent again where the primary moved or was
+ * lost, joined.
+ * Always: an operation is all or nothing in each shard, not across shards; a part that is sent again carries the same
+ * operation key; a write that may have happened fails as deadline_exceeded, never as one that did not.
  */
-import { clusterErrorFrom, type CollectionRecord, type NodeId, type PointsOperation } from '@quiver/model';
-import type { CallOptions, CollectionState, ShardNodes, ShardWrite } from '@quiver/rpc';
 import type { Env } from '@quiver/env';
-import { mergeStates } from './merge-states.ts';
-import { planReads, primaryNode, splitOperation } from './plan.ts';
+import {
+  ClusterError,
+  clusterErrorFrom,
+  primaryOf,
+  type CollectionRecord,
+  type NodeId,
+  type PointsOperation,
+  type ShardRecord,
+} from '@quiver/model';
+import {
+  asClusterError,
+  plainError,
+  type CallOptions,
+  type ShardWrite,
+  type ShardWriteOutcome,
+} from '@quiver/rpc';
+import { splitOperation } from './split-operation.ts';
+import { operationBytes } from './routing/byte-size.ts';
+import type { NodeCalls } from './routing/node-calls.ts';
+import { whilePrimary } from './routing/primary-watch.ts';
+import { afterFailedAttempt, finalError, isRetryable } from './routing/retry-policy.ts';
+import type { Topology } from './routing/topology.ts';
+import { currentParts, isIntact, ownBuffers, type WritePart } from './routing/write-parts.ts';
 
 export interface RoutedWrites {
-  /** @throws ClusterError the failure of the first shard that failed */
+  /**
+   * @param groups - shards that each take the whole operation: those of one shard key
+   * @throws ClusterError the failure of the first shard that failed, when all have ended
+   */
   write(
     collection: CollectionRecord,
+    groups: readonly (readonly ShardRecord[])[],
     operation: PointsOperation,
     options: CallOptions,
   ): Promise<{ readonly operationId: number }>;
-  describe(collection: CollectionRecord, options: CallOptions): Promise<CollectionState>;
 }
 
-export function createRoutedWrites(nodes: ShardNodes, ownNode: NodeId | null, env: Env): RoutedWrites {
+export interface RoutedWritesOptions {
+  readonly calls: NodeCalls;
+  readonly topology: Topology;
+  readonly ownNode: NodeId | null;
+  readonly env: Env;
+}
+
+interface Attempt {
+  readonly startedAtMs: number;
+  readonly failures: number;
+  /** An earlier call may have been carried out. */
+  readonly isUnsure: boolean;
+}
+
+export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWritesOptions): RoutedWrites {
+  async function writeParts(
+    given: CollectionRecord,
+    parts: readonly WritePart[],
+    options: CallOptions,
+    attempt: Attempt,
+  ): Promise<number[]> {
+    const collection = topology.current(given);
+    const byNode = new Map<NodeId | null, WritePart[]>();
+    for (const part of attempt.failures === 0
+      ? parts
+      : parts.flatMap((one) => currentParts(collection, one))) {
+      const nodeId = primaryOf(part.shard)?.nodeId ?? null;
+      const group = byNode.get(nodeId);
+      if (group === undefined) byNode.set(nodeId, [part]);
+      else group.push(part);
+    }
+    const done = await Promise.allSettled(
+      [...byNode].map(async ([nodeId, group]) => {
+        const outcomes =
+          nodeId === null ? group.map(() => noPrimary) : await callNode(collection, nodeId, group, options);
+        return afterCall(collection, group, outcomes, options, attempt);
+      }),
+    );
+    return done.flatMap((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
+  }
+
+  /** One outcome for each part; a call that failed as a whole failed for all of them. */
+  async function callNode(
+    collection: CollectionRecord,
+    nodeId: NodeId,
+    parts: readonly WritePart[],
+    options: CallOptions,
+  ): Promise<readonly Outcome[]> {
+    const bytes = parts.reduce((sum, { operation }) => sum + operationBytes(operation), 0);
+    const isOwn = nodeId === ownNode;
+    const writes = parts.map(({ shard, operation, operationKey }): ShardWrite => {
+      const mayMove = isOwn && shard.replicas.length > 1;
+      return {
+        shardId: shard.shardId,
+        operation: mayMove ? ownBuffers(operation) : operation,
+        operationKey,
+      };
+    });
+    const progress = { isSent: false };
+    try {
+      const call = calls.call(nodeId, bytes, (node) => {
+        progress.isSent = true;
+        return node.writes.write(collection, writes, options);
+      });
+      if (isOwn) return await call;
+      const shardIds = writes.map(({ shardId }) => shardId);
+      return await whilePrimary(call, nodeId, collection, shardIds, { topology, env });
+    } catch (thrown) {
+      const failure = plainError(thrown);
+      // A connection that broke may have carried the request before.
+      const isUnsure = progress.isSent && failure.code === 'unavailable';
+      return parts.map(() => ({ ok: false, failure, isUnsure }));
+    }
+  }
+
+  /** Numbers of the parts that are done; those that were refused are sent again. */
+  async function afterCall(
+    collection: CollectionRecord,
+    parts: readonly WritePart[],
+    outcomes: readonly Outcome[],
+    options: CallOptions,
+    attempt: Attempt,
+  ): Promise<number[]> {
+    const ids: number[] = [];
+    const refused: WritePart[] = [];
+    let refusal: ClusterError | null = null;
+    let isUnsure = attempt.isUnsure;
+    for (const [i, outcome] of outcomes.entries()) {
+      const part = parts[i]!;
+      if (outcome.ok) {
+        ids.push(outcome.operationId);
+        continue;
+      }
+      const error = clusterErrorFrom(outcome.failure);
+      if (!isRetryable(error.code)) throw error;
+      isUnsure ||= outcome.isUnsure === true;
+      refused.push(part);
+      refusal = error;
+    }
+    if (refusal === null) return ids;
+    const failures = attempt.failures + 1;
+    const decision = afterFailedAttempt({
+      code: refusal.code,
+      failures,
+      startedAtMs: attempt.startedAtMs,
+      nowMs: env.now(),
+      deadlineMs: options.deadlineMs,
+      hasAlternative: false,
+      needsPrimary: true,
+      random: env.random(),
+    });
+    if (decision.kind === 'give_up' || !refused.every(({ operation }) => isIntact(operation)))
+      throw lastError(collection, refused, refusal, isUnsure);
+    await topology.change(Math.max(decision.delayMs, decision.catalogueWaitMs));
+    const next = { startedAtMs: attempt.startedAtMs, failures, isUnsure };
+    return ids.concat(await writeParts(collection, refused, options, next));
+  }
+
   return {
-    async write(collection, operation, options) {
-      const byNode = new Map<NodeId, ShardWrite[]>();
-      const parts = splitOperation(collection.shards, operation);
-      for (const part of parts) {
-        const nodeId = primaryNode(collection, part.shard);
-        const writes = byNode.get(nodeId) ?? [];
-        byNode.set(nodeId, writes);
-        writes.push({
-          shardId: part.shard.shardId,
-          operation: part.operation,
+    async write(collection, groups, operation, options) {
+      const last = groups.length - 1;
+      const parts = groups.flatMap((shards, i) =>
+        splitOperation(shards, i === last ? operation : ownBuffers(operation)).map((part): WritePart => ({
+          ...part,
           operationKey: env.uuid().replaceAll('-', ''),
-        });
-      }
-      const outcomes = await Promise.all(
-        [...byNode].map(([nodeId, writes]) => nodes.node(nodeId).writes.write(collection, writes, options)),
+        })),
       );
-      let operationId = 0;
-      for (const outcome of outcomes.flat()) {
-        if (!outcome.ok) throw clusterErrorFrom(outcome.failure);
-        operationId = Math.max(operationId, outcome.operationId);
+      const attempt = { startedAtMs: env.now(), failures: 0, isUnsure: false };
+      try {
+        const ids = await writeParts(collection, parts, options, attempt);
+        return { operationId: ids.reduce((most, id) => Math.max(most, id), 0) };
+      } catch (thrown) {
+        throw asClusterError(thrown);
       }
-      return { operationId };
-    },
-    async describe(collection, options) {
-      const shardIds = collection.shards.map(({ shardId }) => shardId);
-      const states = await Promise.all(
-        [...planReads(collection, shardIds, ownNode)].map(([nodeId, ids]) =>
-          nodes.node(nodeId).writes.describe({ collection, shardIds: ids }, options),
-        ),
-      );
-      return mergeStates(states.flat());
     },
   };
+}
+
+type Outcome = ShardWriteOutcome & { readonly isUnsure?: boolean };
+
+const noPrimary: Outcome = {
+  ok: false,
+  failure: { code: 'unavailable', message: 'it has no primary now', retryAfterSeconds: 1 },
+};
+
+function lastError(
+  collection: CollectionRecord,
+  parts: readonly WritePart[],
+  error: ClusterError,
+  isUnsure: boolean,
+): ClusterError {
+  const shardIds = parts.map(({ shard }) => shard.shardId).join(', ');
+  const where = `shard ${shardIds} of collection ${collection.name}`;
+  if (!isUnsure) return finalError(error, where);
+  const text = `${where} did not confirm the change; it may still be applied (${error.message})`;
+  return new ClusterError('deadline_exceeded', text, { cause: error });
 }

@@ -19,7 +19,7 @@ function record(
   payloadSchema: Record<string, PayloadFieldSchema> = {},
 ): CollectionRecord {
   const request = { vectors: { size: 4, distance: 'Dot' }, strict_mode_config: limits } as const;
-  const config = newCollectionConfig(request, builtInDefaults);
+  const config = newCollectionConfig(request, builtInDefaults, 1);
   return { name: 'c', uuid: 'u', config, payloadSchema, shards: [], transfers: [], resharding: null };
 }
 const must = (...conditions: Condition[]): Filter => ({ ...emptyFilter, must: conditions });

@@ -164,6 +164,8 @@ export interface MetaService {
   propose(command: MetaCommand, options: CallOptions): Promise<MetaReply>;
   /** Resolves when `catalogue()` has reached the revision. @throws ClusterError deadline_exceeded */
   reached(revision: number, options: CallOptions): Promise<void>;
+  /** Resolves when `catalogue()` shows everything that was committed before the call: a linearizable look. */
+  refresh(options: CallOptions): Promise<void>;
   /** The consensus as this process sees it; asked of the thread that runs it. */
   status(options: CallOptions): Promise<MetaStatus>;
 }

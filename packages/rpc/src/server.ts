@@ -29,6 +29,8 @@ export interface RpcCall {
   readonly deadlineWallMs: number | null;
   /** True once the client is gone or gave up. */
   isCancelled(): boolean;
+  /** Adds a line to the metadata that ends a unary answer. */
+  answerWith(key: string, value: string): void;
 }
 
 /** Answers with the message as an object, or as bytes already encoded. */
@@ -135,11 +137,12 @@ function unaryCall(
       reply(status);
     };
     try {
-      const info = callInfo(method, call);
+      const trailer = new Metadata();
+      const info = callInfo(method, call, trailer);
       options.authorize?.(info);
       const answer = handler(decodeMessage(method.request, call.request) as never, info);
       if (!(answer instanceof Promise)) {
-        reply(null, encoded(method, answer));
+        reply(null, encoded(method, answer), trailer);
         done(0);
         return;
       }
@@ -153,7 +156,7 @@ function unaryCall(
             fail(error);
             return;
           }
-          reply(null, bytes);
+          reply(null, bytes, trailer);
           done(0);
         },
         (error: unknown) => {
@@ -172,7 +175,7 @@ function streamCall(
   options: RpcServerOptions,
 ): (call: ServerDuplexStream<Buffer, Buffer>) => void {
   return (call) => {
-    const info = callInfo(method, call);
+    const info = callInfo(method, call, new Metadata());
     call.on('data', (bytes: Buffer) => {
       try {
         options.authorize?.(info);
@@ -194,6 +197,7 @@ function encoded(method: MethodSchema, message: object): Buffer {
 function callInfo(
   method: MethodSchema,
   call: ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  trailer: Metadata,
 ): RpcCall {
   return {
     path: method.path,
@@ -207,6 +211,9 @@ function callInfo(
       return Number.isFinite(atMs) ? atMs : null;
     },
     isCancelled: () => call.cancelled,
+    answerWith(key, value) {
+      trailer.set(key, value);
+    },
   };
 }
 

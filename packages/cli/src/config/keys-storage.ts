@@ -93,11 +93,11 @@ export const storageKeys = {
   },
   collection: {
     replication_factor: integer(1, 'Default of new collections.', { min: 1 }),
-    write_consistency_factor: integer(1, 'Default of new collections.', { min: 1 }),
-    shard_number_per_node: maybeInteger('Shards of a new collection on each node.', {
-      min: 1,
-      status: 'accepted',
-    }),
+    write_consistency_factor: maybeInteger(
+      'Default of new collections; null: half of the replicas and one more from three on, else 1.',
+      { min: 1 },
+    ),
+    shard_number_per_node: maybeInteger('Shards of a new collection for each node; null: 1.', { min: 1 }),
     vectors: {
       on_disk: maybeFlag('Default of new vectors (reported only).'),
       memory: maybeOneOf(memory, 'Default of new vectors (reported only).'),

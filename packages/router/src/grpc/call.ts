@@ -1,7 +1,8 @@
 /** From a call to what use cases are given: who asks, until when, whether the change is waited for. */
 import { ClusterError } from '@quiver/model';
-import { callDeadlineMs, type RpcCall } from '@quiver/rpc';
-import type { Access, RequestContext, WriteContext } from '../api.ts';
+import { callDeadlineMs, malformed, type RpcCall } from '@quiver/rpc';
+import type { Access, ConsistencyLevel, RequestContext, WriteContext } from '../api.ts';
+import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import type { GrpcOptions } from './options.ts';
 
 const defaultTimeoutMs = 60_000;
@@ -29,6 +30,47 @@ function isSame(given: string, key: string | null): boolean {
   for (let i = 0; i < given.length; i += 1)
     difference |= given.charCodeAt(i) ^ key.charCodeAt(i % Math.max(key.length, 1));
   return difference === 0;
+}
+
+/** `ReadConsistency`. */
+interface ConsistencyMessage {
+  readonly type?: number;
+  readonly factor?: number | bigint;
+}
+export interface ReadMessage extends TimedMessage {
+  readonly read_consistency?: ConsistencyMessage;
+}
+
+const consistencyTypes = ['all', 'majority', 'quorum'] as const;
+
+/** Of a call that reads points. */
+export function readContextOf(call: RpcCall, message: ReadMessage, options: GrpcOptions): RequestContext {
+  const affinity = call.metadata(affinityHeader);
+  const consistency = decodeConsistency(message.read_consistency);
+  return {
+    ...contextOf(call, message, options),
+    ...(consistency === undefined ? {} : { consistency }),
+    ...(affinity === undefined ? {} : { affinity }),
+    ...(call.metadata(partialResultsHeader) === 'allow' ? { missingShards: new Set<number>() } : {}),
+  };
+}
+
+/** Tells the client which shards are not in its answer. */
+export function reportMissingShards(call: RpcCall, { missingShards }: RequestContext): void {
+  if (missingShards === undefined || missingShards.size === 0) return;
+  call.answerWith(missingShardsHeader, [...missingShards].sort((a, b) => a - b).join(','));
+}
+
+function decodeConsistency(message: ConsistencyMessage | undefined): ConsistencyLevel | undefined {
+  if (message === undefined) return undefined;
+  if (message.type !== undefined) {
+    const level = consistencyTypes[message.type];
+    if (level === undefined) throw malformed(`invalid read consistency type value ${message.type}`);
+    return level;
+  }
+  const factor = Number(message.factor ?? 0);
+  if (factor === 0) throw malformed(`invalid read consistency factor value ${factor}`);
+  return factor;
 }
 
 interface TimedMessage {

@@ -73,9 +73,9 @@ export function collectionsService(api: Api, options: GrpcOptions): RpcService {
           return { collections: names.map((name) => ({ name })) };
         }),
       CollectionExists: (message: Named, call: RpcCall) =>
-        timed(() => {
+        timed(async () => {
           const context = contextOf(call, message, options);
-          return { result: { exists: api.collectionExists(checkedName(message), context) } };
+          return { result: { exists: await api.collectionExists(checkedName(message), context) } };
         }),
       UpdateAliases: (message: ChangeAliasesMessage, call: RpcCall) =>
         timed(async () => {

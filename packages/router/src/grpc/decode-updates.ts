@@ -7,7 +7,7 @@ import {
   decodeTarget,
   malformed,
   Problems,
-  refuseShardKeys,
+  decodeShardKeys,
   type FilterMessage,
   type PointMessage,
   type PointsSelectorMessage,
@@ -60,10 +60,10 @@ const encoder = new TextEncoder();
 const noPayload = new Uint8Array(0);
 
 export function decodeUpsert(message: UpsertMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   // A number that is no mode means the default, as everywhere in proto3 and in Qdrant.
   const mode = updateModes[message.update_mode ?? 0] ?? 'upsert';
   return {
+    ...decodeShardKeys(message.shard_key_selector),
     kind: 'upsert',
     points: decodeBatch(message.points ?? [], problems, 'Expected some vectors'),
     mode,
@@ -72,8 +72,8 @@ export function decodeUpsert(message: UpsertMessage, problems: Problems): Points
 }
 
 export function decodeUpdateVectors(message: UpsertMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   return {
+    ...decodeShardKeys(message.shard_key_selector),
     kind: 'update_vectors',
     points: decodeBatch(message.points ?? [], problems, 'vectors is expected'),
     updateFilter: decodeFilter(message.update_filter, 'update_filter', problems),
@@ -95,15 +95,13 @@ function decodeBatch(list: readonly PointMessage[], problems: Problems, missing:
 }
 
 export function decodeDelete(message: SelectedMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   const target = decodeTarget(message.points, 'points', problems, 'PointSelector is missing');
-  return { kind: 'delete', target };
+  return { ...decodeShardKeys(message.shard_key_selector), kind: 'delete', target };
 }
 
 export function decodeClearPayload(message: SelectedMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   const target = decodeTarget(message.points, 'points', problems, 'PointSelector is missing');
-  return { kind: 'clear_payload', target };
+  return { ...decodeShardKeys(message.shard_key_selector), kind: 'clear_payload', target };
 }
 
 export function decodePayloadChange(
@@ -111,8 +109,8 @@ export function decodePayloadChange(
   message: PayloadMessage,
   problems: Problems,
 ): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   return {
+    ...decodeShardKeys(message.shard_key_selector),
     kind,
     target: decodeTarget(message.points_selector, 'points_selector', problems, 'points_selector is expected'),
     payload: parsePayloadText(message.payload ?? '{}'),
@@ -121,8 +119,8 @@ export function decodePayloadChange(
 }
 
 export function decodeDeletePayload(message: DeletePayloadMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   return {
+    ...decodeShardKeys(message.shard_key_selector),
     kind: 'delete_payload',
     target: decodeTarget(message.points_selector, 'points_selector', problems, 'points_selector is expected'),
     keys: (message.keys ?? []).map((key) => decodeKey(key)),
@@ -130,7 +128,6 @@ export function decodeDeletePayload(message: DeletePayloadMessage, problems: Pro
 }
 
 export function decodeDeleteVectors(message: DeleteVectorsMessage, problems: Problems): PointsUpdate {
-  refuseShardKeys(message.shard_key_selector, 'invalid_argument');
   const target = decodeTarget(
     message.points_selector,
     'points_selector',
@@ -138,7 +135,8 @@ export function decodeDeleteVectors(message: DeleteVectorsMessage, problems: Pro
     'points_selector is expected',
   );
   if (message.vectors === undefined) throw malformed('vectors is expected');
-  return { kind: 'delete_vectors', target, names: message.vectors.names ?? [] };
+  const names = message.vectors.names ?? [];
+  return { ...decodeShardKeys(message.shard_key_selector), kind: 'delete_vectors', target, names };
 }
 
 export function decodeOperation(message: OperationMessage, problems: Problems): PointsUpdate {

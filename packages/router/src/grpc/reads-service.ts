@@ -1,5 +1,5 @@
 /** The calls of `qdrant.Points` that read. */
-import type { FacetHit } from '@quiver/model';
+import type { AddressedQuery, FacetHit } from '@quiver/model';
 import {
   countOf,
   decodeFilter,
@@ -16,7 +16,7 @@ import {
   encodeScoredPoints,
   encodeScrollPage,
   Problems,
-  refuseShardKeys,
+  decodeShardKeys,
   type FilterMessage,
   type OrderByMessage,
   type PointIdMessage,
@@ -28,15 +28,13 @@ import {
   type WithPayloadMessage,
   type WithVectorsMessage,
 } from '@quiver/rpc';
-import type { QueryRequest } from '@quiver/model';
 import type { Api } from '../api.ts';
-import { contextOf } from './call.ts';
+import { readContextOf, reportMissingShards, type ReadMessage as TimedRead } from './call.ts';
 import type { GrpcOptions } from './options.ts';
 import { collectionName } from './validate.ts';
 
-interface ReadMessage {
+interface ReadMessage extends TimedRead {
   readonly collection_name?: string;
-  readonly timeout?: number | bigint;
   readonly shard_key_selector?: ShardKeyMessage;
 }
 interface GetMessage extends ReadMessage {
@@ -75,16 +73,17 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
   const secondsSince = (startedAtMs: number): number => (env.now() - startedAtMs) / 1_000;
 
   function single<M extends ReadMessage>(
-    decode: (message: M, path: string, problems: Problems) => QueryRequest,
+    decode: (message: M, path: string, problems: Problems) => AddressedQuery,
   ): (message: M, call: RpcCall) => Promise<object> {
     return async (message, call) => {
       const startedAtMs = env.now();
-      const context = contextOf(call, message, options);
+      const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
       const request = decode(message, '', problems);
       problems.check();
       const [points] = await api.query(name, [request], context);
+      reportMissingShards(call, context);
       return encodeScoredPoints(points ?? [], secondsSince(startedAtMs));
     };
   }
@@ -94,10 +93,10 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
     call: RpcCall,
     requests: readonly M[],
     path: string,
-    decode: (message: M, path: string, problems: Problems) => QueryRequest,
+    decode: (message: M, path: string, problems: Problems) => AddressedQuery,
   ): Promise<Buffer> {
     const startedAtMs = env.now();
-    const context = contextOf(call, message, options);
+    const context = readContextOf(call, message, options);
     const problems = new Problems();
     const name = collectionName(message, '', problems);
     const decoded = requests.map((request, i) => {
@@ -108,6 +107,7 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
     problems.check();
     if (decoded.length === 0) return encodeScoredBatches([], secondsSince(startedAtMs));
     const answers = await api.query(name, decoded, context);
+    reportMissingShards(call, context);
     return encodeScoredBatches(answers, secondsSince(startedAtMs));
   }
 
@@ -121,28 +121,29 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
 
     Get: async (message: GetMessage, call: RpcCall) => {
       const startedAtMs = env.now();
-      const context = contextOf(call, message, options);
+      const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
       problems.check();
-      refuseShardKeys(message.shard_key_selector, 'bad_request');
       const request = {
+        ...decodeShardKeys(message.shard_key_selector),
         ids: decodeIds(message.ids),
         withPayload: decodePayloadSelector(message.with_payload, 'none'),
         withVector: decodeVectorSelector(message.with_vectors),
       };
       const points = await api.retrieve(name, request, context);
+      reportMissingShards(call, context);
       return encodeRetrievedPoints(points, secondsSince(startedAtMs));
     },
 
     Scroll: async (message: ScrollMessage, call: RpcCall) => {
       const startedAtMs = env.now();
-      const context = contextOf(call, message, options);
+      const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
       problems.checkMin(message.limit, 1, 'limit');
-      refuseShardKeys(message.shard_key_selector, 'bad_request');
       const request = {
+        ...decodeShardKeys(message.shard_key_selector),
         filter: decodeFilter(message.filter, 'filter', problems),
         limit: message.limit ?? scrollLimitDefault,
         offset: message.offset === undefined ? null : decodeId(message.offset),
@@ -152,36 +153,40 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
       };
       problems.check();
       const { points, nextOffset } = await api.scroll(name, request, context);
+      reportMissingShards(call, context);
       return encodeScrollPage(points, nextOffset, secondsSince(startedAtMs));
     },
 
     Count: async (message: CountMessage, call: RpcCall) => {
       const startedAtMs = env.now();
-      const context = contextOf(call, message, options);
+      const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
-      refuseShardKeys(message.shard_key_selector, 'bad_request');
       const filter = decodeFilter(message.filter, 'filter', problems);
       problems.check();
-      const count = await api.count(name, { filter, exact: message.exact ?? true }, context);
+      const keys = decodeShardKeys(message.shard_key_selector);
+      const request = { ...keys, filter, exact: message.exact ?? true };
+      const count = await api.count(name, request, context);
+      reportMissingShards(call, context);
       return { result: { count }, time: secondsSince(startedAtMs) };
     },
 
     Facet: async (message: FacetMessage, call: RpcCall) => {
       const startedAtMs = env.now();
-      const context = contextOf(call, message, options);
+      const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
-      refuseShardKeys(message.shard_key_selector, 'bad_request');
       const filter = decodeFilter(message.filter, 'filter', problems);
       problems.check();
       const request = {
+        ...decodeShardKeys(message.shard_key_selector),
         key: decodeKey(message.key),
         limit: countOf(message.limit ?? facetLimitDefault),
         filter,
         exact: message.exact ?? false,
       };
       const hits = await api.facet(name, request, context);
+      reportMissingShards(call, context);
       return { hits: hits.map(facetMessage), time: secondsSince(startedAtMs) };
     },
   };

@@ -8,6 +8,7 @@ import { ClusterError } from '@quiver/model';
 import { asClusterError, errorText, httpStatus } from '@quiver/rpc';
 import { createBodyScanner, createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
+import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import { accessOf } from './auth.ts';
 import { BodyTooLarge, jsonErrorText, readBody } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
@@ -90,12 +91,17 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     startMs: number,
     route: Route,
     answer: Answer,
+    missingShards: ReadonlySet<number> | null,
   ): void {
     if (answer.kind === 'text') {
       const body = Buffer.from(answer.text);
       finish(request, response, startMs, route, { status: answer.status, contentType: textType, body });
       return;
     }
+    const headers: Record<string, string> =
+      missingShards === null || missingShards.size === 0
+        ? {}
+        : { [missingShardsHeader]: [...missingShards].sort((a, b) => a - b).join(',') };
     builder.start();
     if (answer.kind === 'json') builder.json(JSON.stringify(answer.value));
     else {
@@ -103,7 +109,8 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       answer.write(builder);
       builder.ascii(`,"status":"ok","time":${seconds(startMs)}}`);
     }
-    finish(request, response, startMs, route, { status: 200, contentType: jsonType, body: builder.take() });
+    const body = builder.take();
+    finish(request, response, startMs, route, { status: 200, contentType: jsonType, body, headers });
   }
 
   function scan(chunks: readonly Uint8Array[]): unknown {
@@ -125,6 +132,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     access: Access,
   ): Promise<void> {
     const { route, parameters } = match;
+    const missingShards = request.headers[partialResultsHeader] === 'allow' ? new Set<number>() : null;
     try {
       let chunks: readonly Uint8Array[] = [];
       if (route.hasBody) chunks = await readBody(request, options.bodyBytesMax);
@@ -132,6 +140,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         access,
         deadlineMs: startMs + (timeoutMs ?? timeoutMsDefault),
       });
+      const affinity = request.headers[affinityHeader];
       const call: Call = {
         api,
         service,
@@ -141,10 +150,16 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         marks: scanner,
         access,
         context,
+        readContext: (timeoutMs, consistency) => ({
+          ...context(timeoutMs),
+          ...(consistency === undefined ? {} : { consistency }),
+          ...(typeof affinity === 'string' ? { affinity } : {}),
+          ...(missingShards === null ? {} : { missingShards }),
+        }),
         writeContext: (timeoutMs, wait) => ({ ...context(timeoutMs), wait }),
       };
       const answer = await route.run(call);
-      succeed(request, response, startMs, route, answer);
+      succeed(request, response, startMs, route, answer, missingShards);
     } catch (error) {
       fail(request, response, startMs, route, error);
     }

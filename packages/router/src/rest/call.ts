@@ -1,6 +1,6 @@
 /** One REST request on its way through a route: what was matched and decoded, and what the route answers with. */
 import type { ReplyBuilder } from '@quiver/wire';
-import type { Access, Api, RequestContext, WriteContext } from '../api.ts';
+import type { Access, Api, ConsistencyLevel, RequestContext, WriteContext } from '../api.ts';
 import type { Marks } from './decode/vector.ts';
 import type { ServiceReports } from './options.ts';
 
@@ -16,6 +16,8 @@ export interface Call {
   readonly access: Access;
   /** @param timeoutMs - null: the default */
   context(timeoutMs: number | null): RequestContext;
+  /** With what the headers say about reads. */
+  readContext(timeoutMs: number | null, consistency: ConsistencyLevel | undefined): RequestContext;
   writeContext(timeoutMs: number | null, wait: boolean): WriteContext;
 }
 

@@ -72,6 +72,11 @@ function writeParts(reply: ReplyBuilder, point: PointRecord, orderValue: number 
     reply.ascii(',"vector":');
     writeVectors(reply, point.vectors);
   }
+  if (point.shardKey !== undefined) {
+    reply.ascii(',"shard_key":');
+    if (typeof point.shardKey === 'string') reply.string(point.shardKey);
+    else reply.ascii(String(point.shardKey));
+  }
   if (orderValue !== null) reply.ascii(`,"order_value":${orderValue}`);
   reply.ascii('}');
 }

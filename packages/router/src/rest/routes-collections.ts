@@ -73,7 +73,7 @@ export const collectionRoutes: readonly Route[] = [
     method: 'GET',
     template: `${base}/exists`,
     hasBody: false,
-    run: (call) => json({ exists: call.api.collectionExists(name(call), call.context(null)) }),
+    run: async (call) => json({ exists: await call.api.collectionExists(name(call), call.context(null)) }),
   },
   {
     method: 'GET',

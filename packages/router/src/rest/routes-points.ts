@@ -1,7 +1,7 @@
 /** Routes of points: three lines each, decode, call, encode. */
-import { ClusterError, type QueryRequest } from '@quiver/model';
+import { ClusterError, type AddressedQuery } from '@quiver/model';
 import type { Answer, Call, Route } from './call.ts';
-import { checkConsistency, checkOrdering, decodeTimeoutMs, decodeWait } from './decode/query-string.ts';
+import { checkOrdering, decodeConsistency, decodeTimeoutMs, decodeWait } from './decode/query-string.ts';
 import { decodeQuery, decodeQueryBatch } from './decode/query.ts';
 import { pointIdOfPath } from './decode/point-id.ts';
 import { decodeCount, decodeFacet, decodeRetrieve, decodeScroll } from './decode/reads.ts';
@@ -23,8 +23,8 @@ function name(call: Call): string {
 }
 
 function readContext(call: Call): ReturnType<Call['context']> {
-  checkConsistency(call.query);
-  return call.context(decodeTimeoutMs(call.query));
+  const consistency = decodeConsistency(call.query);
+  return call.readContext(decodeTimeoutMs(call.query), consistency);
 }
 
 function writeContext(call: Call): ReturnType<Call['writeContext']> {
@@ -46,7 +46,11 @@ function updateRoute(method: Route['method'], path: string, decode: updates.Deco
 }
 
 /** @param envelope - universal queries wrap the points of each answer, legacy searches do not */
-function queryRoute(path: string, decode: (call: Call) => QueryRequest, envelope: 'wrapped' | 'bare'): Route {
+function queryRoute(
+  path: string,
+  decode: (call: Call) => AddressedQuery,
+  envelope: 'wrapped' | 'bare',
+): Route {
   return {
     method: 'POST',
     template: base + path,
@@ -68,7 +72,7 @@ function queryRoute(path: string, decode: (call: Call) => QueryRequest, envelope
 
 function queryBatchRoute(
   path: string,
-  decode: (call: Call) => QueryRequest[],
+  decode: (call: Call) => AddressedQuery[],
   envelope: 'wrapped' | 'bare',
 ): Route {
   return {
@@ -79,7 +83,7 @@ function queryBatchRoute(
       const context = readContext(call);
       const requests = decode(call);
       const answers =
-        requests.length === 0 ? emptyBatch(call) : await call.api.query(name(call), requests, context);
+        requests.length === 0 ? await emptyBatch(call) : await call.api.query(name(call), requests, context);
       return {
         kind: 'result',
         write: (reply) => {
@@ -98,8 +102,8 @@ function queryBatchRoute(
 }
 
 /** No request to check the collection for: it must exist all the same. */
-function emptyBatch(call: Call): [] {
-  call.api.collection(name(call));
+async function emptyBatch(call: Call): Promise<[]> {
+  await call.api.collection(name(call), call.context(null));
   return [];
 }
 
@@ -117,8 +121,8 @@ async function onePoint(call: Call): Promise<Answer> {
 async function updateBatch(call: Call): Promise<Answer> {
   const context = writeContext(call);
   const operations = updates.decodeUpdateBatch(call.doc, call.marks);
-  if (operations.length === 0) call.api.collection(name(call));
-  const results = operations.length === 0 ? [] : await call.api.update(name(call), operations, context);
+  const results =
+    operations.length === 0 ? await emptyBatch(call) : await call.api.update(name(call), operations, context);
   return {
     kind: 'result',
     write: (reply) => {

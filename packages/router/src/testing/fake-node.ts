@@ -93,6 +93,7 @@ export async function createFakeNode(defaults: Partial<CollectionDefaults> = {})
     catalogue: () => meta.catalogue(),
     propose: (command) => meta.propose(command),
     reached: () => Promise.resolve(),
+    refresh: () => Promise.resolve(),
     status: () => Promise.resolve(meta.status()),
   };
   const api = createApi({

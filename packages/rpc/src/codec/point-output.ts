@@ -2,7 +2,7 @@
  * Points of an answer straight to the wire: stored payload bytes become `Value`s in one pass, vectors are one copy each.
  * Field numbers are those of points.proto.
  */
-import type { PointId, PointRecord, ScoredPoint } from '@quiver/model';
+import type { PointId, PointRecord, ScoredPoint, ShardKey } from '@quiver/model';
 import { encodeWith } from '../protobuf/encode.ts';
 import { writeJsonMap } from '../protobuf/json-encode.ts';
 import type { ProtoWriter } from '../protobuf/writer.ts';
@@ -67,6 +67,7 @@ function writeScoredPoint(writer: ProtoWriter, field: number, point: ScoredPoint
     writer.varint(point.version);
   }
   if (point.vectors !== null) writeVectors(writer, 6, point.vectors);
+  if (point.shardKey !== undefined) writeShardKey(writer, 7, point.shardKey);
   if (point.orderValue !== null) writeOrderValue(writer, 8, point.orderValue);
   writer.close(start);
 }
@@ -77,8 +78,22 @@ function writeRetrievedPoint(writer: ProtoWriter, field: number, point: Retrieve
   writeId(writer, 1, point.id);
   if (point.payload !== null) writeJsonMap(writer, 2, point.payload);
   if (point.vectors !== null) writeVectors(writer, 4, point.vectors);
+  if (point.shardKey !== undefined) writeShardKey(writer, 5, point.shardKey);
   if (point.orderValue !== undefined && point.orderValue !== null)
     writeOrderValue(writer, 6, point.orderValue);
+  writer.close(start);
+}
+
+function writeShardKey(writer: ProtoWriter, field: number, key: ShardKey): void {
+  writer.tag(field, 2);
+  const start = writer.open();
+  if (typeof key === 'string') {
+    writer.tag(1, 2);
+    writer.string(key);
+  } else {
+    writer.tag(2, 0);
+    writer.int64(key);
+  }
   writer.close(start);
 }
 

@@ -2,7 +2,7 @@
 import {
   defaultSearchParams,
   type Query,
-  type QueryRequest,
+  type AddressedQuery,
   type SearchParams,
   type Vector,
   type VectorInput,
@@ -14,7 +14,7 @@ import {
   decodeOrderBy,
   decodePayloadSelector,
   decodeVectorSelector,
-  refuseShardKeys,
+  decodeShardKeys,
   type OrderByMessage,
   type ShardKeyMessage,
   type WithPayloadMessage,
@@ -108,10 +108,9 @@ export function decodeQueryPoints(
   message: QueryPointsMessage,
   path: string,
   problems: Problems,
-): QueryRequest {
+): AddressedQuery {
   if (message.prefetch !== undefined) throw notSupported('prefetch');
   const lookup = message.lookup_from;
-  refuseShardKeys(lookup?.shard_key_selector, 'bad_request');
   problems.checkMin(message.limit, 1, `${path}limit`);
   return {
     query: message.query === undefined ? null : decodeQueryKind(message.query, path, problems),
@@ -121,7 +120,11 @@ export function decodeQueryPoints(
     lookupFrom:
       lookup === undefined
         ? null
-        : { collection: lookup.collection_name ?? '', vector: lookup.vector_name ?? null },
+        : {
+            ...decodeShardKeys(lookup.shard_key_selector),
+            collection: lookup.collection_name ?? '',
+            vector: lookup.vector_name ?? null,
+          },
   };
 }
 
@@ -130,7 +133,7 @@ export function decodeSearchPoints(
   message: SearchPointsMessage,
   path: string,
   problems: Problems,
-): QueryRequest {
+): AddressedQuery {
   const { vector: values = new Float32Array(0), sparse_indices: sparse, limit = 0 } = message;
   problems.checkMin(limit, 1, `${path}limit`);
   const vector: Vector =
@@ -150,9 +153,12 @@ function decodeSearchFields(
   message: SearchFields,
   path: string,
   problems: Problems,
-): Pick<QueryRequest, 'filter' | 'params' | 'offset' | 'scoreThreshold' | 'withPayload' | 'withVector'> {
-  refuseShardKeys(message.shard_key_selector, 'bad_request');
+): Pick<
+  AddressedQuery,
+  'shardKeys' | 'filter' | 'params' | 'offset' | 'scoreThreshold' | 'withPayload' | 'withVector'
+> {
   return {
+    ...decodeShardKeys(message.shard_key_selector),
     filter: decodeFilter(message.filter, `${path}filter`, problems),
     params:
       message.params === undefined

@@ -1,9 +1,10 @@
 /** What to return with a point, how to order, which shard keys. */
 import {
-  ClusterError,
   parseDatetime,
+  type Addressed,
   type OrderBy,
   type PayloadSelector,
+  type ShardKey,
   type VectorSelector,
 } from '@quiver/model';
 import { decodeKey } from './filter.ts';
@@ -30,8 +31,13 @@ export interface OrderByMessage {
     readonly datetime?: string;
   };
 }
+export interface KeyMessage {
+  readonly keyword?: string;
+  readonly number?: number | bigint;
+}
 export interface ShardKeyMessage {
-  readonly shard_keys?: readonly { readonly keyword?: string; readonly number?: number | bigint }[];
+  readonly shard_keys?: readonly KeyMessage[];
+  readonly fallback?: KeyMessage;
 }
 
 /** @param absent - what no selector means */
@@ -73,16 +79,19 @@ export function decodeOrderBy(message: OrderByMessage): OrderBy {
   return { ...order, startFrom: microseconds, startFromDatetime: true };
 }
 
-/**
- * Collections of this version have no shard keys, so any key is one that does not exist.
- * @param code - Qdrant answers reads with bad_request, writes with invalid_argument
- */
-export function refuseShardKeys(
-  message: ShardKeyMessage | undefined,
-  code: 'bad_request' | 'invalid_argument',
-): void {
-  const key = message?.shard_keys?.[0];
-  if (key === undefined) return;
-  const shown = key.keyword === undefined ? String(key.number ?? 0) : JSON.stringify(key.keyword);
-  throw new ClusterError(code, `Shard key ${shown} not found`);
+/** To be spread into a request: nothing when there is no selector. */
+export function decodeShardKeys(message: ShardKeyMessage | undefined): Addressed {
+  if (message === undefined) return {};
+  const keys = (message.shard_keys ?? []).map(decodeShardKey);
+  if (message.fallback === undefined) return { shardKeys: { kind: 'keys', keys } };
+  const [target] = keys;
+  if (target === undefined || keys.length > 1)
+    throw malformed('Exactly one shard key is expected beside a fallback');
+  return { shardKeys: { kind: 'fallback', target, fallback: decodeShardKey(message.fallback) } };
+}
+
+export function decodeShardKey(message: KeyMessage): ShardKey {
+  const key = message.keyword ?? message.number;
+  if (key === undefined) throw malformed('Shard key is missing');
+  return key;
 }

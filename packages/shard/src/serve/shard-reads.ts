@@ -7,6 +7,7 @@ import {
   mergeRetrieve,
   mergeScroll,
   partOf,
+  shardOf,
   type CollectionRecord,
   type FacetHit,
   type Filter,
@@ -81,13 +82,21 @@ export function createShardReads(options: {
     return page.points.slice(request.offset).map((point) => ({ ...point, score: 0 }));
   }
 
+  /** Points of a collection with shard keys say which one they were read from. */
+  function keyed<P extends PointRecord>(collection: CollectionRecord, shardId: number, points: P[]): P[] {
+    const shardKey = shardOf(collection, shardId)?.shardKey ?? null;
+    return shardKey === null ? points : points.map((point) => ({ ...point, shardKey }));
+  }
+
   /** One answer per shard. */
   function each<T>(
     { collection, shardIds }: ShardTarget,
-    read: (view: ReplicaView, collection: CollectionRecord) => Promise<T>,
+    read: (view: ReplicaView, collection: CollectionRecord, shardId: number) => Promise<T>,
   ): Promise<T[]> {
     return Promise.all(
-      shardIds.map((shardId) => views.reading(collection, shardId, (view) => read(view, collection))),
+      shardIds.map((shardId) =>
+        views.reading(collection, shardId, (view) => read(view, collection, shardId)),
+      ),
     );
   }
 
@@ -95,10 +104,12 @@ export function createShardReads(options: {
     async query(target, requests, { deadlineMs }) {
       const { collection, shardIds } = target;
       const asked = requests.map((request) => partOf(request, shardIds.length));
-      const lists = await each(target, async (view) => {
+      const lists = await each(target, async (view, _, shardId) => {
         const answers: ScoredPoint[][] = [];
-        for (const request of asked)
-          answers.push(await scheduler.run(answer(view, collection, request), deadlineMs));
+        for (const request of asked) {
+          const points = await scheduler.run(answer(view, collection, request), deadlineMs);
+          answers.push(keyed(collection, shardId, points));
+        }
         return answers;
       });
       if (lists.length === 1) return lists[0]!;
@@ -112,20 +123,21 @@ export function createShardReads(options: {
     },
     async scroll(target, request, { deadlineMs }) {
       const filter = compile(target.collection, request.filter);
-      const pages = await each(target, (view, collection) =>
-        scheduler.run(scrollPage(view, collection, request, filter), deadlineMs),
-      );
+      const pages = await each(target, async (view, collection, shardId) => {
+        const page = await scheduler.run(scrollPage(view, collection, request, filter), deadlineMs);
+        return { ...page, points: keyed(collection, shardId, [...page.points]) };
+      });
       return pages.length === 1 ? pages[0]! : mergeScroll(request, pages);
     },
     async retrieve(target, request) {
       const recordOf = recordMaker(request.withPayload, request.withVector);
-      const lists = await each(target, (view) => {
+      const lists = await each(target, (view, collection, shardId) => {
         const found: PointRecord[] = [];
         for (const id of request.ids) {
           const at = findRow(view, id);
           if (at !== null) found.push(recordOf(at.reader, at.row));
         }
-        return Promise.resolve(found);
+        return Promise.resolve(keyed(collection, shardId, found));
       });
       return lists.length === 1 ? lists[0]! : mergeRetrieve(request, lists);
     },

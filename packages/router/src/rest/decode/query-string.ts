@@ -1,5 +1,6 @@
 /** Query strings: `wait`, `ordering`, `timeout`, `consistency`. Values are checked, also of what has no effect here. */
 import { ClusterError } from '@quiver/model';
+import type { ConsistencyLevel } from '../../api.ts';
 
 export function parametersOf(queryString: string): URLSearchParams {
   return new URLSearchParams(queryString);
@@ -22,7 +23,7 @@ export function decodeFlag(parameters: URLSearchParams, name: string): boolean {
 
 const orderings = ['weak', 'medium', 'strong'];
 
-/** One replica: every ordering is the strongest. */
+/** Every write goes through the primary of its shard in one order: there is none that is weaker than `strong`. */
 export function checkOrdering(parameters: URLSearchParams): void {
   const value = parameters.get('ordering');
   if (value !== null && !orderings.includes(value))
@@ -31,12 +32,14 @@ export function checkOrdering(parameters: URLSearchParams): void {
     );
 }
 
-/** One replica: every consistency is met. */
-export function checkConsistency(parameters: URLSearchParams): void {
+/** undefined: not said. */
+export function decodeConsistency(parameters: URLSearchParams): ConsistencyLevel | undefined {
   const value = parameters.get('consistency');
-  if (value === null || ['majority', 'quorum', 'all'].includes(value)) return;
+  if (value === null) return undefined;
+  if (value === 'majority' || value === 'quorum' || value === 'all') return value;
   if (!/^\d{1,9}$/.test(value) || Number(value) === 0)
     throw malformedQuery(`failed to deserialize read consistency query parameter value '${value}'`);
+  return Number(value);
 }
 
 /**

@@ -3,8 +3,8 @@ import {
   ClusterError,
   defaultSearchParams,
   parsePointId,
+  type AddressedQuery,
   type Query,
-  type QueryRequest,
   type SearchParams,
   type Vector,
   type VectorInput,
@@ -30,7 +30,7 @@ import {
 import { decodeFilter } from './filter.ts';
 import { decodeOrderBy } from './order-by.ts';
 import { decodePayloadSelector, decodeVectorSelector } from './selectors.ts';
-import { refuseShardKey } from './shard-key.ts';
+import { decodeShardKeys } from './shard-key.ts';
 import { decodeVector, isInference, noInference, type Marks } from './vector.ts';
 
 const limitDefault = 10;
@@ -45,14 +45,14 @@ const laterKinds = [
   'relevance_feedback',
 ] as const;
 
-export function decodeQuery(doc: unknown, marks: Marks): QueryRequest {
+export function decodeQuery(doc: unknown, marks: Marks): AddressedQuery {
   const problems = new Problems();
   const request = decodeQueryFields(doc, marks, 'internal', problems);
   problems.check();
   return request;
 }
 
-export function decodeQueryBatch(doc: unknown, marks: Marks): QueryRequest[] {
+export function decodeQueryBatch(doc: unknown, marks: Marks): AddressedQuery[] {
   const problems = new Problems();
   const searches = requiredList(fieldsOf(doc, 'struct QueryRequestBatch'), 'searches').map((item, i) =>
     decodeQueryFields(item, marks, `searches[${i}].internal`, problems),
@@ -61,7 +61,7 @@ export function decodeQueryBatch(doc: unknown, marks: Marks): QueryRequest[] {
   return searches;
 }
 
-function decodeQueryFields(doc: unknown, marks: Marks, path: string, problems: Problems): QueryRequest {
+function decodeQueryFields(doc: unknown, marks: Marks, path: string, problems: Problems): AddressedQuery {
   const fields = fieldsOf(doc, 'struct QueryRequest');
   refusePrefetch(fieldOf(fields, 'prefetch'));
   const query = decodeQueryKind(fieldOf(fields, 'query'), marks, `${path}.query`, problems);
@@ -91,10 +91,10 @@ export function decodeSearchFields(
   fields: Fields,
   path: string,
   problems: Problems,
-): Omit<QueryRequest, 'query' | 'using' | 'limit' | 'lookupFrom'> {
+): Omit<AddressedQuery, 'query' | 'using' | 'limit' | 'lookupFrom'> {
   checkMin(optionalInteger(fields, 'limit'), 1, `${path}.limit`, problems);
-  refuseShardKey(fields, 'bad_request');
   return {
+    ...decodeShardKeys(fields),
     filter: decodeFilter(fieldOf(fields, 'filter'), `${path}.filter`, problems),
     params: decodeParams(fieldOf(fields, 'params'), `${path}.params`, problems),
     offset: optionalInteger(fields, 'offset') ?? 0,
@@ -109,12 +109,15 @@ function refusePrefetch(value: unknown): void {
   throw notSupported('prefetch');
 }
 
-function decodeLookup(value: unknown): QueryRequest['lookupFrom'] {
+function decodeLookup(value: unknown): AddressedQuery['lookupFrom'] {
   const fields = fieldsOf(value, 'struct LookupLocation');
   const collection = fieldOf(fields, 'collection');
   if (collection === undefined) throw missingField('collection');
-  refuseShardKey(fields, 'bad_request');
-  return { collection: stringOf(collection), vector: optionalString(fields, 'vector') ?? null };
+  return {
+    ...decodeShardKeys(fields),
+    collection: stringOf(collection),
+    vector: optionalString(fields, 'vector') ?? null,
+  };
 }
 
 function decodeQueryKind(value: unknown, marks: Marks, path: string, problems: Problems): Query | null {

@@ -1,5 +1,5 @@
 /** Legacy searches out of JSON: `POST /points/search` and its batch, gone from Qdrant's document, still in use. */
-import type { QueryRequest, Vector } from '@quiver/model';
+import type { AddressedQuery, Vector } from '@quiver/model';
 import {
   checkMin,
   fieldOf,
@@ -14,14 +14,14 @@ import {
 import { decodeSearchFields, ownVector } from './query.ts';
 import { decodeSparse, denseOf, type Marks } from './vector.ts';
 
-export function decodeSearch(doc: unknown, marks: Marks): QueryRequest {
+export function decodeSearch(doc: unknown, marks: Marks): AddressedQuery {
   const problems = new Problems();
   const request = decodeSearchRequest(doc, marks, 'search_request', problems);
   problems.check();
   return request;
 }
 
-export function decodeSearchBatch(doc: unknown, marks: Marks): QueryRequest[] {
+export function decodeSearchBatch(doc: unknown, marks: Marks): AddressedQuery[] {
   const problems = new Problems();
   const searches = requiredList(fieldsOf(doc, 'struct SearchRequestBatch'), 'searches').map((item, i) =>
     decodeSearchRequest(item, marks, `searches[${i}].search_request`, problems),
@@ -30,7 +30,7 @@ export function decodeSearchBatch(doc: unknown, marks: Marks): QueryRequest[] {
   return searches;
 }
 
-function decodeSearchRequest(doc: unknown, marks: Marks, path: string, problems: Problems): QueryRequest {
+function decodeSearchRequest(doc: unknown, marks: Marks, path: string, problems: Problems): AddressedQuery {
   const fields = fieldsOf(doc, 'struct SearchRequest');
   const value = fieldOf(fields, 'vector');
   if (value === undefined) throw missingField('vector');

@@ -136,7 +136,7 @@ describe('what the Qdrant server refuses', () => {
       { points: [{ id: 1, vector: v }], update_mode: 'foo' },
       'unknown variant `foo`, expected one of `upsert`',
     ],
-    [{ points: [{ id: 1, vector: v }], shard_key: 'a' }, 'Shard key "a" not found'],
+    [{ points: [{ id: 1, vector: v }], shard_key: 1.5 }, 'Expected a string or an integer'],
   ])('%j', (body, text) => {
     expect(() => decode(body)).toThrow(text);
   });

@@ -4,6 +4,7 @@ import {
   parsePayload,
   parsePayloadText,
   stringifyJson,
+  type Addressed,
   type JsonObject,
   type PointTarget,
 } from '@quiver/model';
@@ -27,7 +28,7 @@ import {
 import { decodeFilter, decodeFilterTree, decodeKey } from './filter.ts';
 import { decodeBatch, decodePoints } from './point-batch.ts';
 import { decodePointIds } from './point-id.ts';
-import { refuseShardKey } from './shard-key.ts';
+import { decodeShardKeys } from './shard-key.ts';
 import type { Marks } from './vector.ts';
 
 export type DecodeUpdate = (doc: unknown, marks: Marks) => PointsUpdate;
@@ -47,8 +48,8 @@ export const decodeUpsert: DecodeUpdate = (doc, marks) => {
   const updateFilter = decodeFilter(fieldOf(fields, 'update_filter'), 'update_filter', problems);
   problems.check();
   const mode = fieldOf(fields, 'update_mode');
-  refuseShardKey(fields, 'invalid_argument');
   return {
+    ...decodeShardKeys(fields),
     kind: 'upsert',
     points,
     mode: isSaid(mode) ? variantOf(mode, updateModes) : 'upsert',
@@ -63,15 +64,14 @@ export const decodeUpdateVectors: DecodeUpdate = (doc, marks) => {
   const problems = new Problems();
   const updateFilter = decodeFilter(fieldOf(fields, 'update_filter'), 'update_filter', problems);
   const points = decodePoints(list, marks, 'points', problems, true);
-  refuseShardKey(fields, 'invalid_argument');
-  return { kind: 'update_vectors', points, updateFilter };
+  return { ...decodeShardKeys(fields), kind: 'update_vectors', points, updateFilter };
 };
 
-export const decodeDelete: DecodeUpdate = (doc) => ({ kind: 'delete', target: decodeSelector(doc) });
+export const decodeDelete: DecodeUpdate = (doc) => ({ kind: 'delete', ...decodeSelector(doc) });
 
 export const decodeClearPayload: DecodeUpdate = (doc) => ({
   kind: 'clear_payload',
-  target: decodeSelector(doc),
+  ...decodeSelector(doc),
 });
 
 export const decodeSetPayload: DecodeUpdate = (doc, marks) => ({
@@ -87,7 +87,7 @@ export const decodeOverwritePayload: DecodeUpdate = (doc, marks) => ({
 export const decodeDeletePayload: DecodeUpdate = (doc) => {
   const fields = fieldsOf(doc, 'struct DeletePayload');
   const keys = requiredList(fields, 'keys').map(decodeKey);
-  return { kind: 'delete_payload', target: decodeTarget(fields, eitherTarget), keys };
+  return { kind: 'delete_payload', ...decodeTarget(fields, eitherTarget), keys };
 };
 
 export const decodeDeleteVectors: DecodeUpdate = (doc) => {
@@ -97,7 +97,7 @@ export const decodeDeleteVectors: DecodeUpdate = (doc) => {
   const names = listOf(list).map(stringOf);
   if (names.length === 0) throw invalidBody('vector: must specify vector names to delete');
   const noTarget = (): Error => new ClusterError('bad_request', 'No filter or points provided');
-  return { kind: 'delete_vectors', target: decodeTarget(fields, noTarget), names };
+  return { kind: 'delete_vectors', ...decodeTarget(fields, noTarget), names };
 };
 
 const operations: Readonly<Record<string, DecodeUpdate>> = {
@@ -122,8 +122,10 @@ export function decodeUpdateBatch(doc: unknown, marks: Marks): PointsUpdate[] {
   });
 }
 
+type AddressedTarget = Addressed & { readonly target: PointTarget };
+
 /** `{points}` or `{filter}` as the whole body. */
-function decodeSelector(doc: unknown): PointTarget {
+function decodeSelector(doc: unknown): AddressedTarget {
   const noSelector = (): Error =>
     malformed('data did not match any variant of untagged enum PointsSelector (points or filter)');
   if (!isFields(doc)) throw noSelector();
@@ -135,22 +137,22 @@ function eitherTarget(): Error {
 }
 
 /** @param missing - the error when neither is given */
-function decodeTarget(fields: Fields, missing: () => Error): PointTarget {
-  refuseShardKey(fields, 'invalid_argument');
+function decodeTarget(fields: Fields, missing: () => Error): AddressedTarget {
+  const keys = decodeShardKeys(fields);
   const points = fieldOf(fields, 'points');
   const filter = fieldOf(fields, 'filter');
-  if (isSaid(points)) return { kind: 'ids', ids: decodePointIds(points) };
+  if (isSaid(points)) return { ...keys, target: { kind: 'ids', ids: decodePointIds(points) } };
   if (!isSaid(filter)) throw missing();
   const problems = new Problems();
   const tree = decodeFilterTree(filter, 'filter', problems);
   problems.check();
-  return { kind: 'filter', filter: tree };
+  return { ...keys, target: { kind: 'filter', filter: tree } };
 }
 
 function decodePayloadChange(
   doc: unknown,
   marks: Marks,
-): { payload: JsonObject; key: string | null; target: PointTarget } {
+): { payload: JsonObject; key: string | null } & AddressedTarget {
   const fields = fieldsOf(doc, 'struct SetPayload');
   const value = fieldOf(fields, 'payload');
   if (value === undefined) throw missingField('payload');
@@ -158,7 +160,7 @@ function decodePayloadChange(
   return {
     payload: decodePayload(value, marks),
     key: isSaid(key) ? decodeKey(key) : null,
-    target: decodeTarget(fields, eitherTarget),
+    ...decodeTarget(fields, eitherTarget),
   };
 }
 

@@ -1,10 +1,7 @@
-/** Which shards take part in a request, on which nodes, and what each is asked. Pure. */
+/** What each shard is to change of a write. Pure. */
 import {
   ClusterError,
   ownerOf,
-  primaryOf,
-  type CollectionRecord,
-  type NodeId,
   type PointBatch,
   type PointId,
   type PointsOperation,
@@ -12,38 +9,6 @@ import {
   type ShardRecord,
   type VectorColumn,
 } from '@quiver/model';
-
-/** Shards by the node that is to answer for them. `prefer`: a node that costs no network, where it can answer. */
-export function planReads(
-  collection: CollectionRecord,
-  shardIds: readonly number[],
-  prefer: NodeId | null,
-): Map<NodeId, number[]> {
-  const byNode = new Map<NodeId, number[]>();
-  for (const shardId of shardIds) {
-    const shard = collection.shards.find((one) => one.shardId === shardId);
-    const inSync = shard?.replicas.filter(({ replica }) => shard.inSync.includes(replica)) ?? [];
-    const chosen = inSync.find(({ nodeId }) => nodeId === prefer) ?? inSync[0];
-    if (chosen === undefined) throw noReplica(collection, shardId);
-    append(byNode, chosen.nodeId, shardId);
-  }
-  return byNode;
-}
-
-/** Node of the shard's primary. @throws ClusterError unavailable */
-export function primaryNode(collection: CollectionRecord, shard: ShardRecord): NodeId {
-  const primary = primaryOf(shard);
-  if (primary === undefined) throw noReplica(collection, shard.shardId);
-  return primary.nodeId;
-}
-
-function noReplica(collection: CollectionRecord, shardId: number): ClusterError {
-  return new ClusterError(
-    'unavailable',
-    `no replica of shard ${shardId} of collection ${collection.name} can take this request`,
-    { retryAfterSeconds: 1 },
-  );
-}
 
 /** What each shard has to do of an operation, in shard order. */
 export function splitOperation(

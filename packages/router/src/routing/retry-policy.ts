@@ -1,0 +1,65 @@
+/**
+ * What to do after a failed call: ask again, where and when, or give up. Pure.
+ * Always: nothing is asked again after its deadline; a refusal that another replica would repeat is final.
+ */
+import { ClusterError, type ErrorCode } from '@quiver/model';
+import { backoffMsMax, backoffMsMin, failoverWaitMs, readRetriesMax, staleRouteWaitMs } from './limits.ts';
+
+export interface FailedAttempt {
+  readonly code: ErrorCode;
+  /** Calls that failed so far, this one included. */
+  readonly failures: number;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly deadlineMs: number;
+  /** Another replica can be asked at once. */
+  readonly hasAlternative: boolean;
+  /** Only the primary can answer: waiting for a new one is worth while. */
+  readonly needsPrimary: boolean;
+  /** 0..1 */
+  readonly random: number;
+}
+
+export type Decision =
+  | { readonly kind: 'give_up' }
+  /** After `delayMs`, or as soon as a newer catalogue came within `catalogueWaitMs`. */
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly catalogueWaitMs: number };
+
+const giveUp: Decision = { kind: 'give_up' };
+
+/** Failures that say: not here, not now. Everything else would be said again by any other replica. */
+export function isRetryable(code: ErrorCode): boolean {
+  return code === 'unavailable' || code === 'stale_route';
+}
+
+export function afterFailedAttempt(attempt: FailedAttempt): Decision {
+  const { code, failures, nowMs, deadlineMs, needsPrimary } = attempt;
+  if (!isRetryable(code) || nowMs >= deadlineMs) return giveUp;
+  if (needsPrimary ? nowMs - attempt.startedAtMs >= failoverWaitMs : failures > readRetriesMax) return giveUp;
+  const leftMs = deadlineMs - nowMs;
+  if (code === 'stale_route')
+    // A node may also be a little behind us: the pause is then what it needs.
+    return {
+      kind: 'retry',
+      delayMs: attempt.hasAlternative ? 0 : Math.min(leftMs, backoffMs(failures, attempt.random)),
+      catalogueWaitMs: Math.min(leftMs, staleRouteWaitMs),
+    };
+  if (attempt.hasAlternative) return { kind: 'retry', delayMs: 0, catalogueWaitMs: 0 };
+  const delayMs = Math.min(leftMs, backoffMs(failures, attempt.random));
+  return { kind: 'retry', delayMs, catalogueWaitMs: delayMs };
+}
+
+/** Doubling, half of it by chance, so that callers that failed together do not come back together. */
+export function backoffMs(failures: number, random: number): number {
+  const full = Math.min(backoffMsMax, backoffMsMin * 2 ** (failures - 1));
+  return full / 2 + (full / 2) * random;
+}
+
+/** What a client is told at the end. @param where - "shard 2 of collection c" */
+export function finalError(error: ClusterError, where: string): ClusterError {
+  if (!isRetryable(error.code)) return error;
+  return new ClusterError('unavailable', `${where} can not be reached now: ${error.message}`, {
+    cause: error,
+    retryAfterSeconds: error.retryAfterSeconds ?? 1,
+  });
+}
