@@ -4,12 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { createRoutedWrites } from './routed-writes.ts';
 import { createNodeCalls } from './routing/node-calls.ts';
 import { createFakeCluster, type FakeCluster } from './routing/testing/fake-cluster.ts';
+import { run } from './routing/testing/run.ts';
 import { createTopology } from './routing/topology.ts';
 
 function setup(placement: readonly (readonly number[])[]): {
-  env: VirtualEnv;
-  cluster: FakeCluster;
-  write(operation: PointsOperation, withinMs?: number): Promise<{ operationId: number }>;
+  readonly env: VirtualEnv;
+  readonly cluster: FakeCluster;
+  readonly write: (operation: PointsOperation, withinMs?: number) => Promise<{ operationId: number }>;
 } {
   const env = createVirtualEnv({ seed: 3 });
   const cluster = createFakeCluster(env, placement);
@@ -25,15 +26,6 @@ function setup(placement: readonly (readonly number[])[]): {
       return writes.write(collection, [collection.shards], operation, { deadlineMs: env.now() + withinMs });
     },
   };
-}
-
-async function run<T>(env: VirtualEnv, work: Promise<T>, limitMs = 70_000): Promise<T> {
-  let settled = false;
-  const ended = work.finally(() => (settled = true));
-  ended.catch(() => undefined);
-  const endMs = env.now() + limitMs;
-  while (!settled && env.now() < endMs) await env.advance(10);
-  return ended;
 }
 
 const remove = (ids: number[]): PointsOperation => ({ kind: 'delete', target: { kind: 'ids', ids } });

@@ -5,6 +5,7 @@ import { createRoutedReads, type RoutedReads } from '../routed-reads.ts';
 import { createNodeCalls } from './node-calls.ts';
 import { createScatter, type RoutedReadOptions } from './scatter.ts';
 import { createFakeCluster, type FakeCluster } from './testing/fake-cluster.ts';
+import { run } from './testing/run.ts';
 import { createTopology } from './topology.ts';
 
 const refused = new ClusterError('unavailable', 'connection refused');
@@ -15,7 +16,7 @@ interface Setup {
   readonly cluster: FakeCluster;
   readonly reads: RoutedReads;
   /** Counts over all shards, within a second by default. */
-  count(options?: Partial<RoutedReadOptions> & { withinMs?: number }): Promise<number>;
+  readonly count: (options?: Partial<RoutedReadOptions> & { withinMs?: number }) => Promise<number>;
 }
 
 function setup(placement: readonly (readonly number[])[], ownNode: number | null = null): Setup {
@@ -43,16 +44,6 @@ function setup(placement: readonly (readonly number[])[], ownNode: number | null
       );
     },
   };
-}
-
-/** Drives the clock until the promise settles. */
-async function run<T>(env: VirtualEnv, work: Promise<T>, stepMs = 5, limitMs = 60_000): Promise<T> {
-  let settled = false;
-  const ended = work.finally(() => (settled = true));
-  ended.catch(() => undefined);
-  const endMs = env.now() + limitMs;
-  while (!settled && env.now() < endMs) await env.advance(stepMs);
-  return ended;
 }
 
 const both = 1_000 + 1_000_000;
