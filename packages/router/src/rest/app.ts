@@ -10,7 +10,7 @@ import { createBodyScanner, createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import { accessOf } from './auth.ts';
-import { BodyTooLarge, jsonErrorText, readBody } from './body.ts';
+import { BodyTooLarge, jsonErrorText, readBody, releaseChunks } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import type { RestHandler, RestOptions } from './options.ts';
@@ -120,6 +120,8 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       if (!(error instanceof SyntaxError)) throw error;
       const isEmpty = chunks.every((chunk) => chunk.length === 0);
       throw new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
+    } finally {
+      releaseChunks(chunks);
     }
   }
 

@@ -56,6 +56,17 @@ function readChunks(request: IncomingMessage, bytesMax: number): Promise<readonl
   });
 }
 
+/**
+ * Gives the memory of a body back at once. Left to the collector, megabytes of chunks behind a few small objects make it
+ * walk the whole heap some thirty times for each hundred thousand points uploaded.
+ * REQUIRES: nobody reads the chunks any more.
+ */
+export function releaseChunks(chunks: readonly Uint8Array[]): void {
+  for (const { buffer, byteLength } of chunks)
+    // A part of a pool is not ours to take.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 async function decompressed(
   chunks: readonly Uint8Array[],
   coding: string,
