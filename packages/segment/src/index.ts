@@ -11,7 +11,7 @@ export { compareRows } from './id-order.ts';
 export { blobBytesOf } from './blob.ts';
 export { createPlainSegment, killRow, openPlainSegment } from './plain-segment.ts';
 export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.ts';
-export { prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
+export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
 export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchSegment } from './search.ts';

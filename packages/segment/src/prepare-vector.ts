@@ -21,10 +21,14 @@ export function prepareVector(schema: VectorSchema, vector: Vector): Vector {
 
 /** The same over many rows of `dim` values, in a new array; `values` itself when the rows are stored as given. */
 export function prepareRows(schema: DenseSchema | MultiSchema, values: Float32Array): Float32Array {
+  const isAsGiven = schema.datatype === 'float32' && schema.metric !== 'cosine';
+  return isAsGiven ? values : prepareOwnRows(schema, values.slice());
+}
+
+/** The same in place, for the owner of `out`; returns it. */
+export function prepareOwnRows(schema: DenseSchema | MultiSchema, out: Float32Array): Float32Array {
   const { datatype, dim } = schema;
   const isCosine = schema.metric === 'cosine';
-  if (datatype === 'float32' && !isCosine) return values;
-  const out = values.slice();
   if (datatype === 'uint8' || datatype === 'int8') {
     const [low, high] = datatype === 'uint8' ? [0, 255] : [-128, 127];
     for (let i = 0; i < out.length; i += 1) out[i] = Math.trunc(Math.min(Math.max(out[i]!, low), high));

@@ -153,7 +153,7 @@ export function createCommitLoop(
 function bytesOf(changes: readonly Change[]): number {
   let bytes = 0;
   for (const change of changes)
-    bytes += change.key.length + (change.kind === 'put' ? change.value.length : 0);
+    bytes += change.key.length + (change.kind === 'put' ? change.value.length + (change.tail?.length ?? 0) : 0);
   return bytes;
 }
 

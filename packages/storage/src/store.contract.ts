@@ -99,6 +99,17 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
       await store.close();
     });
 
+    test('a value is what was given and its tail, with one checksum', async () => {
+      const { store } = await open();
+      await store.commit([
+        { kind: 'put', key: text('a'), value: text('one '), tail: text('two') },
+        { kind: 'put', key: text('b'), value: text(''), tail: text('') },
+      ]);
+      expect(Buffer.from(store.getSync(text('a'))!).toString()).toBe('one two');
+      expect((await store.get(text('b')))?.length).toBe(0);
+      await store.close();
+    });
+
     test('a scan sees the store as it was when it began', async () => {
       const { store } = await open();
       await store.commit(Array.from({ length: 3_000 }, (_, i) => put(`k${String(i).padStart(5, '0')}`, 'old')));

@@ -5,7 +5,13 @@
  * nothing is accepted any more (`poisoned`) and the owner ends the process.
  */
 export type Change =
-  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | {
+      readonly kind: 'put';
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      /** What the value goes on with: spares large values a copy. */
+      readonly tail?: Uint8Array;
+    }
   | { readonly kind: 'delete'; readonly key: Uint8Array };
 
 export interface ReadRange {

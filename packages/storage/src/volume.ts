@@ -224,7 +224,9 @@ function runVolume(
     for (const request of requests) {
       changes += request.length;
       for (const change of request)
-        bytes += change.kind === 'put' ? change.key.length + change.value.length + trailerBytes : 0;
+        if (change.kind === 'put')
+          bytes +=
+            change.key.length + change.value.length + (change.tail === undefined ? 0 : change.tail.length) + trailerBytes;
     }
     if (scratch.length < bytes) scratch = Buffer.allocUnsafe(Math.max(bytes, scratch.length * 2));
     const writes: EngineWrite[] = [];
@@ -239,7 +241,11 @@ function runVolume(
           scratch.set(key, at);
           const valueAt = at + key.length;
           scratch.set(change.value, valueAt);
-          const trailerAt = valueAt + change.value.length;
+          let trailerAt = valueAt + change.value.length;
+          if (change.tail !== undefined) {
+            scratch.set(change.tail, trailerAt);
+            trailerAt += change.tail.length;
+          }
           digest = crc32(scratch.subarray(at, trailerAt));
           at = scratch.writeUInt32LE(digest, trailerAt);
           writes.push({ kind: 'put', key, value: scratch.subarray(valueAt, at) });

@@ -14,7 +14,7 @@
  * | `o` operation key | seq u64 |
  * | `g` | manifest, JSON |
  */
-import { afterPrefix, key, readKey } from '@quiver/storage';
+import { afterPrefix, key, readKey, type Change } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
 const kinds = {
@@ -31,9 +31,11 @@ const kinds = {
 
 const text = new TextEncoder();
 
-function idBytes(id: PointId): Uint8Array {
-  const bytes = new Uint8Array(pointIdBytes);
-  encodePointId(id, bytes, 0);
+/** A key of a range that is ordered by point id. */
+export function keyOfId(prefix: Uint8Array, id: PointId): Uint8Array {
+  const bytes = Buffer.allocUnsafe(prefix.length + pointIdBytes);
+  bytes.set(prefix);
+  encodePointId(id, bytes, prefix.length);
   return bytes;
 }
 
@@ -52,15 +54,21 @@ export const keys = {
   state: (replica: number) => ofKind(replica, kinds.state).done(),
   manifest: (replica: number) => ofKind(replica, kinds.manifest).done(),
   history: (replica: number, term: number) => ofKind(replica, kinds.history).u32(term).done(),
-  point: (replica: number, id: PointId) => ofKind(replica, kinds.point).rest(idBytes(id)).done(),
-  vector: (replica: number, name: string, id: PointId) =>
-    ofKind(replica, kinds.vector).bytes(text.encode(name)).rest(idBytes(id)).done(),
+  point: (replica: number, id: PointId) => keyOfId(keys.points(replica).from, id),
+  vector: (replica: number, name: string, id: PointId) => keyOfId(keys.vectors(replica, name).from, id),
   /** All points, and all vectors of a name, in id order. */
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
     range(ofKind(replica, kinds.vector).bytes(text.encode(name)).done()),
-  bySeq: (replica: number, seq: number, ordinal: number) =>
-    ofKind(replica, kinds.bySeq).u64(seq).u32(ordinal).done(),
+  bySeq(replica: number, seq: number, ordinal: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(17);
+    bytes.writeUInt32BE(replica, 0);
+    bytes[4] = kinds.bySeq;
+    bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), 5);
+    bytes.writeUInt32BE(seq % 2 ** 32, 9);
+    bytes.writeUInt32BE(ordinal, 13);
+    return bytes;
+  },
   bySeqEnd: (replica: number) => ofKind(replica, kinds.bySeq + 1).done(),
   operation: (replica: number, operationKey: string) =>
     ofKind(replica, kinds.operation).rest(text.encode(operationKey)).done(),
@@ -80,14 +88,14 @@ export interface StoredPoint extends PointRecordHead {
 
 const pointHeadBytes = 17;
 
-export function encodePoint(point: StoredPoint): Uint8Array {
-  const bytes = Buffer.allocUnsafe(pointHeadBytes + point.payload.length);
+/** The record of a point; its payload is not copied. */
+export function putPoint(key: Uint8Array, point: StoredPoint): Change {
+  const bytes = Buffer.allocUnsafe(pointHeadBytes);
   bytes.writeBigUInt64BE(BigInt(point.seq), 0);
   bytes.writeUInt32BE(point.ordinal, 8);
   bytes.writeUInt32BE(point.term, 12);
   bytes.writeUInt8(point.isTombstone ? 1 : 0, 16);
-  bytes.set(point.payload, pointHeadBytes);
-  return bytes;
+  return { kind: 'put', key, value: bytes, tail: point.payload };
 }
 
 export function decodePoint(value: Uint8Array): StoredPoint {
@@ -120,19 +128,20 @@ export function decodeBySeq(
 
 const vectorKinds = ['dense', 'sparse', 'multi'] as const;
 const vectorHeadBytes = 8;
+const noIndices = new Uint32Array(0);
 
-export function encodeVector(vector: Vector): Uint8Array {
-  const indices = vector.kind === 'sparse' ? vector.indices : new Uint32Array(0);
-  const bytes = Buffer.allocUnsafe(vectorHeadBytes + indices.byteLength + vector.values.byteLength);
-  bytes.writeUInt32LE(vectorKinds.indexOf(vector.kind), 0);
-  bytes.writeUInt32LE(vector.kind === 'multi' ? vector.dim : indices.length, 4);
-  bytes.set(new Uint8Array(indices.buffer, indices.byteOffset, indices.byteLength), vectorHeadBytes);
-  const { values } = vector;
-  bytes.set(
-    new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-    vectorHeadBytes + indices.byteLength,
-  );
-  return bytes;
+/** The record of a vector; its numbers are not copied. */
+export function putVector(key: Uint8Array, vector: Vector): Change {
+  const indices = vector.kind === 'sparse' ? vector.indices : noIndices;
+  const value = Buffer.allocUnsafe(vectorHeadBytes + indices.byteLength);
+  value.writeUInt32LE(vectorKinds.indexOf(vector.kind), 0);
+  value.writeUInt32LE(vector.kind === 'multi' ? vector.dim : indices.length, 4);
+  if (indices.length > 0) value.set(bytesOf(indices), vectorHeadBytes);
+  return { kind: 'put', key, value, tail: bytesOf(vector.values) };
+}
+
+function bytesOf(view: Uint32Array | Float32Array): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 export function decodeVector(value: Uint8Array): Vector {
@@ -162,6 +171,8 @@ export interface ReplicaState {
   readonly term: number;
   readonly last: number;
   readonly count: number;
+  /** A point was ever deleted: until then a point that is not alive has no record either. Absent = unknown. */
+  readonly hasTombstones?: boolean;
 }
 
 export function encodeJson(value: unknown): Uint8Array {

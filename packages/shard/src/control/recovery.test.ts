@@ -1,7 +1,9 @@
 import { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { decodePointId, pointIdBytes } from '@quiver/model';
 import type { CollectionRecord, PointId, Vector, VectorColumn, ResolvedOperation } from '@quiver/model';
 import { createMemoryBlobStore, createMemoryStore, type Store } from '@quiver/storage';
 import { expect, test } from 'vitest';
+import { decodeBySeq, decodePoint, keys } from './records.ts';
 import { openReplica } from './recovery.ts';
 import type { Replica } from './replica.ts';
 
@@ -72,6 +74,24 @@ function contentOf(replica: Replica): Map<PointId, Content> {
   return found;
 }
 
+/** Each point, deleted ones too, has one entry in the by-seq index, and no entry is left of earlier changes. */
+async function checkBySeq(store: Store): Promise<void> {
+  const places = new Map<PointId, string>();
+  for await (const [at, value] of store.scan(keys.points(7))) {
+    const { seq, ordinal } = decodePoint(value);
+    places.set(decodePointId(at, at.length - pointIdBytes), `${seq}.${ordinal}`);
+  }
+  const entries = new Map<PointId, string>();
+  let count = 0;
+  for await (const [at, value] of store.scan({ from: keys.bySeq(7, 0, 0), to: keys.bySeqEnd(7) })) {
+    const { seq, ordinal, id } = decodeBySeq(at, value);
+    entries.set(id, `${seq}.${ordinal}`);
+    count += 1;
+  }
+  expect(entries).toEqual(places);
+  expect(count).toBe(places.size);
+}
+
 function upsert(ids: PointId[], random: () => number): ResolvedOperation {
   const payloads = ids.map(() => Buffer.from(random() < 0.2 ? '' : `{"n":${Math.floor(random() * 1e6)}}`));
   const present = (): Uint8Array => Uint8Array.from(ids, () => (random() < 0.7 ? 1 : 0));
@@ -138,6 +158,7 @@ test.each([60, 5_000])(
         .write(operation)
         .catch((error: unknown) => expect(String(error)).toMatch(/No point with id/));
     }
+    await checkBySeq(store);
     const before = contentOf(first);
     expect(before.size).toBe(first.points);
     expect(before.size).toBeLessThan(count);
@@ -147,7 +168,14 @@ test.each([60, 5_000])(
     expect(second.points).toBe(first.points);
     expect(second.applied.load()).toBe(first.applied.load());
 
-    await second.write(upsert([idOf(1)], random));
+    // Deleted points among them: their records are known after a restart, too.
+    await second.write(
+      upsert(
+        Array.from({ length: count }, (_, i) => idOf(i)),
+        random,
+      ),
+    );
+    await checkBySeq(store);
     expect(contentOf(await open(store))).toEqual(contentOf(second));
   },
 );

@@ -67,6 +67,7 @@ export async function openReplica(options: {
     start: {
       term: state.term,
       lastSeq: state.last,
+      hasTombstones: state.last > 0 && state.hasTombstones !== false,
       points: segments.reduce((sum, reader) => sum + reader.rowCount() - reader.deadCount(), 0),
       segments,
       nextSegmentId: manifest.nextSegmentId,

@@ -24,11 +24,13 @@ import {
   decodePoint,
   encodeBySeq,
   encodeJson,
-  encodePoint,
   encodeSeq,
-  encodeVector,
+  keyOfId,
   keys,
+  putPoint,
+  putVector,
   type PointRecordHead,
+  type ReplicaState,
 } from './records.ts';
 import { resolveOperation, type Point, type PointChange } from './resolve.ts';
 
@@ -36,6 +38,7 @@ export interface ReplicaStart {
   readonly term: number;
   readonly lastSeq: number;
   readonly points: number;
+  readonly hasTombstones: boolean;
   /** Sealed segments, oldest first. */
   readonly segments: readonly SegmentReader[];
   readonly nextSegmentId: number;
@@ -86,6 +89,7 @@ export class Replica {
   #nextSegmentId: number;
   #blobBytes = { rows: 0, bytes: 0 };
   #pendingBytes = 0;
+  #hasTombstones: boolean;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -97,6 +101,7 @@ export class Replica {
     this.applied = createApplied(start.lastSeq);
     this.segments = [...start.segments];
     this.points = start.points;
+    this.#hasTombstones = start.hasTombstones;
     this.#nextSegmentId = start.nextSegmentId;
     this.#primary = createPrimary<PointChange>({ term: start.term, lastSeq: start.lastSeq });
   }
@@ -227,6 +232,11 @@ export class Replica {
     return null;
   }
 
+  #isAlive(id: PointId): boolean {
+    if (this.head !== null && this.head.reader.findAlive(id) >= 0) return true;
+    return this.segments.some((reader) => reader.findAlive(id) >= 0);
+  }
+
   #vectorNames(id: PointId): string[] {
     const pending = this.#pending.get(id);
     if (pending !== undefined) return [...(pending.point?.vectors.keys() ?? [])];
@@ -271,6 +281,13 @@ export class Replica {
       void stored.push({ kind: 'put', key: keyBytes, value });
     const remove = (keyBytes: Uint8Array): void => void stored.push({ kind: 'delete', key: keyBytes });
     if (persist.isFirstOfTerm) put(keys.history(replica, term), encodeSeq(seq));
+    const points = keys.points(replica).from;
+    const prefixes = new Map<string, Uint8Array>();
+    const vectorPrefix = (name: string): Uint8Array => {
+      const known = prefixes.get(name) ?? keys.vectors(replica, name).from;
+      prefixes.set(name, known);
+      return known;
+    };
     for (const [ordinal, change] of changes.entries()) {
       const { id } = change;
       const before = this.#recordHead(id);
@@ -279,17 +296,24 @@ export class Replica {
       const isTombstone = change.kind === 'delete';
       const head = { seq, ordinal, term, isTombstone };
       const payload = isTombstone ? noPayload : change.payload;
-      put(keys.point(replica, id), encodePoint({ ...head, payload }));
+      stored.push(putPoint(keyOfId(points, id), { seq, ordinal, term, isTombstone, payload }));
       put(keys.bySeq(replica, seq, ordinal), encodeBySeq(id, isTombstone));
-      const vectors = isTombstone ? new Map<string, never>() : change.vectors;
       if (change.kind === 'put')
         for (const name of change.changed)
-          put(keys.vector(replica, name, id), encodeVector(change.vectors.get(name)!));
-      for (const name of known ?? []) if (!vectors.has(name)) remove(keys.vector(replica, name, id));
+          stored.push(putVector(keyOfId(vectorPrefix(name), id), change.vectors.get(name)!));
+      for (const name of known ?? [])
+        if (isTombstone || !change.vectors.has(name)) remove(keyOfId(vectorPrefix(name), id));
       const point = isTombstone ? null : { version: seq, payload: change.payload, vectors: change.vectors };
       this.#pending.set(id, { seq, head, point });
     }
-    put(keys.state(replica), encodeJson({ term, last: seq, count: this.points }));
+    this.#hasTombstones ||= changes.some(({ kind }) => kind === 'delete');
+    const state: ReplicaState = {
+      term,
+      last: seq,
+      count: this.points,
+      hasTombstones: this.#hasTombstones,
+    };
+    put(keys.state(replica), encodeJson(state));
     return stored;
   }
 
@@ -297,6 +321,8 @@ export class Replica {
   #recordHead(id: PointId): PointRecordHead | null {
     const pending = this.#pending.get(id);
     if (pending !== undefined) return pending.head;
+    // Spares a load of new points a read of the store for each.
+    if (!this.#hasTombstones && !this.#isAlive(id)) return null;
     const value = this.#options.store.getSync(keys.point(this.number, id));
     return value === undefined ? null : decodePoint(value);
   }

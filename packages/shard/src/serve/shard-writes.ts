@@ -21,7 +21,7 @@ import {
   type ShardWriteOutcome,
   type ShardWrites,
 } from '@quiver/rpc';
-import { prepareRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
+import { prepareOwnRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
 import type { ShardPort, ToControl, ToServe } from '../protocol.ts';
 import { replicaNumber } from './replica-views.ts';
 import type { ShardReadsEnd } from './shard-reads.ts';
@@ -187,7 +187,9 @@ function prepareBatch(collection: CollectionRecord, points: PointBatch, transfer
       });
       continue;
     }
-    const values = own(vector.kind === 'sparse' ? column.values : prepareRows(vector, column.values));
+    // In place: the buffer is moved away in any case.
+    const values = own(column.values);
+    if (vector.kind !== 'sparse') prepareOwnRows(vector, values);
     vectors.set(
       name,
       column.kind === 'dense'
