@@ -27,7 +27,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     pure: false,
   },
   telemetry: { mayImport: [], owns: ['pino', 'prom-client'], pure: false },
-  meta: { mayImport: ['storage', 'rpc', 'model', 'env', 'telemetry'], owns: [], pure: false },
+  meta: { mayImport: ['raft', 'storage', 'rpc', 'model', 'env', 'telemetry'], owns: [], pure: false },
   shard: {
     mayImport: ['segment', 'replication', 'storage', 'rpc', 'model', 'env', 'telemetry', 'ann', 'kernel'],
     owns: [],

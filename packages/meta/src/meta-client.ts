@@ -8,7 +8,9 @@ import { ClusterError, clusterErrorFrom, type Catalogue, type ErrorCode } from '
 import type { CallOptions, MetaCommand, MetaReply, MetaService, MetaStatus } from '@quiver/rpc';
 import { applyCatalogueDelta, catalogueDelta, decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
 import { decodeValue, encodeValue } from './command-codec.ts';
-import type { Meta, ProposeReply } from './meta.ts';
+import type { Meta } from './meta.ts';
+import { createProposalLanes } from './proposal-lanes.ts';
+import { within } from './retry.ts';
 
 /** Either end of a channel between two threads (a MessagePort fits in two lines), or two functions in one thread. */
 export interface MetaPort {
@@ -23,22 +25,24 @@ export type MetaMessage =
   | { readonly kind: 'meta.delta'; readonly delta: Uint8Array }
   | {
       readonly kind: 'meta.propose';
+      readonly call: number;
       readonly clientId: string;
       readonly seq: number;
       readonly command: Uint8Array;
+      readonly timeoutMs: number;
     }
-  | { readonly kind: 'meta.ask_status'; readonly seq: number }
-  | { readonly kind: 'meta.ask_revision'; readonly seq: number }
-  | { readonly kind: 'meta.status'; readonly seq: number; readonly status: Uint8Array }
   | {
-      readonly kind: 'meta.reply';
-      readonly seq: number;
-      readonly changed: boolean;
-      readonly revision: number;
+      readonly kind: 'meta.ask';
+      readonly call: number;
+      /** refresh: a linearizable read of the revision. */
+      readonly what: 'status' | 'refresh';
+      readonly timeoutMs: number;
     }
+  /** Of a proposal: what it did; of a refresh: the revision to wait for; of a status: the status. */
+  | { readonly kind: 'meta.reply'; readonly call: number; readonly value: Uint8Array }
   | {
       readonly kind: 'meta.failed';
-      readonly seq: number;
+      readonly call: number;
       readonly code: ErrorCode;
       readonly message: string;
       readonly retryAfterSeconds: number | null;
@@ -65,11 +69,10 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
   const arrived = Promise.withResolvers<undefined>();
   if (options.catalogue !== undefined) arrived.resolve(undefined);
 
-  const clientId = env.uuid();
-  let seq = 0;
-  const waiting = new Map<number, PromiseWithResolvers<{ changed: boolean; revision: number }>>();
-  const asking = new Map<number, PromiseWithResolvers<MetaStatus>>();
-  /** Proposals whose revision this thread has not seen yet. */
+  const lanes = createProposalLanes(env.uuid());
+  let lastCall = 0;
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  /** Who waits for a revision that this thread has not seen yet. */
   let behind: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   function show(next: Catalogue): void {
@@ -89,37 +92,20 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
         show(applyCatalogueDelta(catalogue, message.delta));
         return;
       case 'meta.reply':
-        waiting.get(message.seq)?.resolve({ changed: message.changed, revision: message.revision });
+        waiting.get(message.call)?.resolve(decodeValue(message.value));
         return;
       case 'meta.failed': {
         const { code, retryAfterSeconds } = message;
         const plain = { code, message: message.message, retryAfterSeconds: retryAfterSeconds ?? undefined };
-        waiting.get(message.seq)?.reject(clusterErrorFrom(plain));
+        waiting.get(message.call)?.reject(clusterErrorFrom(plain));
         return;
       }
-      case 'meta.status':
-        asking.get(message.seq)?.resolve(decodeValue(message.status) as MetaStatus);
-        return;
       case 'meta.propose':
-      case 'meta.ask_status':
-      case 'meta.ask_revision':
+      case 'meta.ask':
         // Sent by this side only.
         return;
     }
   });
-
-  /** `work`, or deadline_exceeded with `text`. */
-  async function within<T>(work: Promise<T>, { deadlineMs }: CallOptions, text: string): Promise<T> {
-    const late = Promise.withResolvers<never>();
-    const cancel = env.after(Math.max(0, deadlineMs - env.now()), () =>
-      late.reject(new ClusterError('deadline_exceeded', text)),
-    );
-    try {
-      return await Promise.race([work, late.promise]);
-    } finally {
-      cancel();
-    }
-  }
 
   function seen(revision: number): Promise<void> {
     if (revision <= catalogue.revision) return Promise.resolve();
@@ -128,60 +114,74 @@ export function createMetaClient(options: MetaClientOptions): MetaClient {
     return reached.promise;
   }
 
-  async function propose(command: MetaCommand, callOptions: CallOptions): Promise<MetaReply> {
-    const mine = (seq += 1);
-    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
-    waiting.set(mine, answer);
-    port.post({ kind: 'meta.propose', clientId, seq: mine, command: encodeValue(command) });
-    const shown = answer.promise.then(async (reply) => {
-      await seen(reply.revision);
-      return { changed: reply.changed };
+  /** Asks the owner, and shows what the answer speaks of before it gives it. */
+  async function ask<T>(
+    make: (call: number, timeoutMs: number) => MetaMessage,
+    { deadlineMs }: CallOptions,
+    text: string,
+  ): Promise<T> {
+    const call = (lastCall += 1);
+    const answer = Promise.withResolvers<unknown>();
+    waiting.set(call, answer);
+    port.post(make(call, Math.max(0, deadlineMs - env.now())));
+    const shown = answer.promise.then(async (value) => {
+      const { revision } = value as { readonly revision?: number };
+      if (revision !== undefined) await seen(revision);
+      return value as T;
     });
     try {
-      return await within(shown, callOptions, `${command.kind} is not confirmed yet; it may still happen`);
+      return await within(env, shown, deadlineMs, text);
     } finally {
-      waiting.delete(mine);
+      waiting.delete(call);
     }
   }
 
-  async function status(callOptions: CallOptions): Promise<MetaStatus> {
-    const mine = (seq += 1);
-    const answer = Promise.withResolvers<MetaStatus>();
-    asking.set(mine, answer);
-    port.post({ kind: 'meta.ask_status', seq: mine });
+  async function propose(command: MetaCommand, callOptions: CallOptions): Promise<MetaReply> {
+    const lane = lanes.acquire();
+    const { clientId, seq } = lane;
     try {
-      return await within(answer.promise, callOptions, 'the metadata store did not answer');
+      const { changed } = await ask<MetaReply>(
+        (call, timeoutMs) => ({
+          kind: 'meta.propose',
+          call,
+          clientId,
+          seq,
+          command: encodeValue(command),
+          timeoutMs,
+        }),
+        callOptions,
+        `${command.kind} is not confirmed yet; it may still happen`,
+      );
+      return { changed };
     } finally {
-      asking.delete(mine);
-    }
-  }
-
-  async function refresh(callOptions: CallOptions): Promise<void> {
-    const mine = (seq += 1);
-    const answer = Promise.withResolvers<{ changed: boolean; revision: number }>();
-    waiting.set(mine, answer);
-    port.post({ kind: 'meta.ask_revision', seq: mine });
-    const shown = answer.promise.then(({ revision }) => seen(revision));
-    try {
-      await within(shown, callOptions, 'the metadata store did not answer');
-    } finally {
-      waiting.delete(mine);
+      lane.release();
     }
   }
 
   return {
     catalogue: () => catalogue,
     propose,
-    refresh,
-    status,
-    reached: (revision, callOptions) =>
-      within(seen(revision), callOptions, `metadata revision ${revision} did not arrive in time`),
+    status: (callOptions) =>
+      ask<MetaStatus>(
+        (call, timeoutMs) => ({ kind: 'meta.ask', call, what: 'status', timeoutMs }),
+        callOptions,
+        'the metadata store did not answer',
+      ),
+    async refresh(callOptions) {
+      await ask(
+        (call, timeoutMs) => ({ kind: 'meta.ask', call, what: 'refresh', timeoutMs }),
+        callOptions,
+        'the metadata store did not answer',
+      );
+    },
+    reached: (revision, { deadlineMs }) =>
+      within(env, seen(revision), deadlineMs, `metadata revision ${revision} did not arrive in time`),
     ready: arrived.promise,
   };
 }
 
-/** The owner's end: sends the catalogue now and at every change, and answers proposals. Returns the way to stop. */
-export function serveMeta(meta: Meta, port: MetaPort): () => void {
+/** The owner's end: sends the catalogue now and at every change, and answers questions. Returns the way to stop. */
+export function serveMeta(meta: Meta, port: MetaPort, env: Env): () => void {
   port.post({ kind: 'meta.catalogue', catalogue: encodeCatalogue(meta.catalogue()) });
   /** What the other side has: a change that was under way when the first catalogue was sent is in it already. */
   let sent = meta.catalogue();
@@ -191,29 +191,30 @@ export function serveMeta(meta: Meta, port: MetaPort): () => void {
     sent = next;
   });
   port.onMessage((message) => {
-    if (message.kind === 'meta.ask_status') {
-      port.post({ kind: 'meta.status', seq: message.seq, status: encodeValue(meta.status()) });
-      return;
-    }
-    if (message.kind !== 'meta.propose' && message.kind !== 'meta.ask_revision') return;
-    const { seq } = message;
-    const asked: Promise<ProposeReply> =
-      message.kind === 'meta.propose'
-        ? meta.proposeFor(message.clientId, seq, decodeValue(message.command) as MetaCommand)
-        : meta.committedRevision().then((revision) => ({ changed: false, revision }));
-    asked.then(
-      (reply) => port.post({ kind: 'meta.reply', seq, changed: reply.changed, revision: reply.revision }),
+    if (message.kind !== 'meta.ask' && message.kind !== 'meta.propose') return;
+    const { call } = message;
+    answer(meta, message, env.now() + message.timeoutMs).then(
+      (value) => port.post({ kind: 'meta.reply', call, value: encodeValue(value) }),
       (error: unknown) => {
         const told = error instanceof ClusterError ? error : new ClusterError('internal', String(error));
-        port.post({
-          kind: 'meta.failed',
-          seq,
-          code: told.code,
-          message: told.message,
-          retryAfterSeconds: told.retryAfterSeconds ?? null,
-        });
+        const { code, retryAfterSeconds = null } = told;
+        port.post({ kind: 'meta.failed', call, code, message: told.message, retryAfterSeconds });
       },
     );
   });
   return stop;
+}
+
+async function answer(
+  meta: Meta,
+  message: Extract<MetaMessage, { kind: 'meta.ask' | 'meta.propose' }>,
+  deadlineMs: number,
+): Promise<unknown> {
+  if (message.kind === 'meta.propose') {
+    const command = decodeValue(message.command) as MetaCommand;
+    return meta.proposeFor(message.clientId, message.seq, command, { deadlineMs });
+  }
+  if (message.what === 'status') return meta.status({ deadlineMs });
+  await meta.refresh({ deadlineMs });
+  return { revision: meta.catalogue().revision };
 }

@@ -4,7 +4,8 @@ import type { MetaCommand } from '@quiver/rpc';
 import { createMemoryStore, type Store } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { createMetaClient, serveMeta, type MetaMessage, type MetaPort } from './meta-client.ts';
-import { createMeta, type Meta } from './meta.ts';
+import { createMeta } from './lone-meta.ts';
+import type { Meta } from './meta.ts';
 import { config, testNode } from './testing/commands.ts';
 
 const env = createRealEnv();
@@ -16,15 +17,8 @@ const create = (name: string): MetaCommand => ({
   config,
 });
 /** A store whose own node has registered. */
-async function open(store: Store, snapshotAfterBytes?: number): Promise<Meta> {
-  const nodeId = testNode.id;
-  const options = { nodeId, store, env, log };
-  const meta = await createMeta(
-    snapshotAfterBytes === undefined ? options : { ...options, snapshotAfterBytes },
-  );
-  if (!meta.catalogue().nodes.has(nodeId))
-    await meta.propose({ kind: 'register_node', node: testNode, atMs: 0 });
-  return meta;
+function open(store: Store, snapshotAfterBytes = 4 << 20): Promise<Meta> {
+  return createMeta({ store, env, log, self: testNode, settings: { snapshotAfterBytes } });
 }
 const soon = (): { deadlineMs: number } => ({ deadlineMs: env.now() + 10_000 });
 
@@ -57,7 +51,7 @@ describe('the metadata store', () => {
     await first.close();
     const second = await open(store);
     expect(second.clusterId).toBe(first.clusterId);
-    expect(second.catalogue()).toEqual(first.catalogue());
+    expect(second.catalogue().collections).toEqual(first.catalogue().collections);
     expect(second.catalogue().aliases.get('x')).toBe('a');
   });
 
@@ -73,7 +67,7 @@ describe('the metadata store', () => {
     }
     expect(entries).toBeLessThan(20);
     const second = await open(store, 4_096);
-    expect(second.catalogue()).toEqual(first.catalogue());
+    expect(second.catalogue().collections).toEqual(first.catalogue().collections);
     expect((await second.propose(create('after'))).changed).toBe(true);
     expect(second.catalogue().collections.get('after')?.shards[0]?.primary).toBe(51);
   });
@@ -123,8 +117,8 @@ describe("a serve thread's view", () => {
     const [ownerB, threadB] = channel();
     const a = createMetaClient({ port: threadA, env });
     const b = createMetaClient({ port: threadB, env });
-    serveMeta(meta, ownerA);
-    serveMeta(meta, ownerB);
+    serveMeta(meta, ownerA, env);
+    serveMeta(meta, ownerB, env);
     await Promise.all([a.ready, b.ready]);
     expect(await a.propose(create('one'), soon())).toEqual({ changed: true });
     expect(a.catalogue().collections.get('one')?.uuid).toBe('uuid of one');
@@ -140,7 +134,7 @@ describe("a serve thread's view", () => {
     const clients = [0, 1].map(() => {
       const [owner, thread] = channel();
       const client = createMetaClient({ port: thread, env });
-      serveMeta(meta, owner);
+      serveMeta(meta, owner, env);
       return client;
     });
     await Promise.all(clients.map((client) => client.ready));
@@ -164,7 +158,7 @@ describe("a serve thread's view", () => {
     const meta = await open(await createMemoryStore());
     const [owner, thread] = channel();
     const client = createMetaClient({ port: thread, env });
-    serveMeta(meta, owner);
+    serveMeta(meta, owner, env);
     await client.propose(create('a'), soon());
     await expect(client.propose(create('a'), soon())).rejects.toMatchObject({
       code: 'already_exists',

@@ -71,6 +71,12 @@ export function createStateMachine(): StateMachine {
   };
 }
 
+/** The state a cluster begins with, the same bytes on every founder. */
+export function foundingState(clusterId: string, members: readonly MemberRecord[]): Uint8Array {
+  const byId = new Map(members.map((member) => [member.memberId, member]));
+  return encodeState({ ...emptyState, clusterId, revision: 1, members: byId }, new Map());
+}
+
 function encodeState(state: MetaState, sessions: Sessions): Uint8Array {
   const form: SnapshotForm = {
     clusterId: state.clusterId,

@@ -47,12 +47,12 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
   const dataStore = await openLevelStore(join(folder, 'data'), volume, env);
   const blobs = await openLevelBlobStore(join(folder, 'segments'), { onPoison: volume.onPoison }, env);
   const nodeId = await openNodeIdentity(dataStore, env);
-  const meta = await createMeta({ nodeId, store: metaStore, env, log });
-  await meta.propose({
-    kind: 'register_node',
-    node: {
+  const meta = await createMeta({
+    store: metaStore,
+    env,
+    log,
+    self: {
       id: nodeId,
-      memberId: nodeId,
       name: hostname(),
       roles: ['meta', 'shard', 'router'],
       addresses: { meta: null, shard: null, rest: `${host}:${restPort}` },
@@ -61,7 +61,6 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       version,
       featureLevel: 1,
     },
-    atMs: env.wallNow(),
   });
 
   const threads = await startThreads({

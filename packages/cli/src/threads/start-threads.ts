@@ -136,7 +136,7 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
     });
     await isLoaded;
     control.attachServe(shardNear);
-    serveMeta(meta, metaNear);
+    serveMeta(meta, metaNear, env);
     await listening;
   }
 

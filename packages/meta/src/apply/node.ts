@@ -50,7 +50,7 @@ export function drainNode(state: MetaState, { nodeId, drain, atMs }: Command<'dr
   return changed(state, { draining, nodes: withEntry(state.nodes, nodeId, node) });
 }
 
-/** Its replicas go with it; refused while one of them is the last in-sync copy, unless forced. */
+/** Its replicas and its place in the consensus go with it; refused while one of them is the last in-sync copy, unless forced. */
 export function removeNode(state: MetaState, { nodeId, force }: Command<'remove_node'>): Outcome {
   const node = state.nodes.get(nodeId);
   if (node === undefined) return noNode(nodeId);
@@ -66,7 +66,9 @@ export function removeNode(state: MetaState, { nodeId, force }: Command<'remove_
   for (const [name, record] of collections) collections.set(name, withoutNode(record, nodeId));
   const draining = new Set(state.draining);
   draining.delete(nodeId);
-  return changed(state, { collections, draining, nodes: withoutEntry(state.nodes, nodeId) });
+  const members = new Map(state.members);
+  for (const [id, member] of state.members) if (member.nodeId === nodeId) members.delete(id);
+  return changed(state, { collections, draining, members, nodes: withoutEntry(state.nodes, nodeId) });
 }
 
 /** 'shard 3 of products', or null when the node can go. */

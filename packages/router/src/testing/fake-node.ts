@@ -24,7 +24,6 @@ export interface FakeNode {
 const nodeId = 7;
 const node = {
   id: nodeId,
-  memberId: nodeId,
   name: 'fake',
   roles: ['meta', 'shard', 'router'],
   addresses: { meta: null, shard: null, rest: null },
@@ -36,8 +35,7 @@ const node = {
 
 export async function createFakeNode(defaults: Partial<CollectionDefaults> = {}): Promise<FakeNode> {
   const env = createRealEnv();
-  const meta = await createMeta({ nodeId, store: await createMemoryStore(), env, log: silentLog() });
-  await meta.propose({ kind: 'register_node', node, atMs: 0 });
+  const meta = await createMeta({ self: node, store: await createMemoryStore(), env, log: silentLog() });
   const points: FakeNode['points'] = new Map();
   const written: FakeNode['written'] = [];
   const queried: FakeNode['queried'] = [];
@@ -94,7 +92,7 @@ export async function createFakeNode(defaults: Partial<CollectionDefaults> = {})
     propose: (command) => meta.propose(command),
     reached: () => Promise.resolve(),
     refresh: () => Promise.resolve(),
-    status: () => Promise.resolve(meta.status()),
+    status: (options) => meta.status(options),
   };
   const api = createApi({
     nodes: { node: () => ({ reads, writes }) },

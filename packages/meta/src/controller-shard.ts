@@ -1,0 +1,135 @@
+/**
+ * The next order for one shard: a primary, the end of a transfer, a copy more, a copy less; in this order of urgency.
+ * Pure.
+ */
+import type { CollectionRecord, ReplicaRecord, ShardRecord } from '@quiver/model';
+import { isGone, reportFor, type ControllerView, type Order, type Traffic } from './controller-view.ts';
+import { add, canHost, chooseNode, count, loadOf } from './placement.ts';
+import { wantedReplicas } from './state.ts';
+
+export function planShard(
+  view: ControllerView,
+  record: CollectionRecord,
+  shard: ShardRecord,
+  traffic: Traffic,
+): Order | null {
+  return (
+    planPrimary(view, record, shard) ??
+    planTransferEnd(view, record, shard) ??
+    planCopyMore(view, record, shard, traffic) ??
+    planCopyLess(view, record, shard)
+  );
+}
+
+/**
+ * A shard whose primary's session is over gets another one out of the in-sync set: reachable, and the one with the
+ * highest durable change. One that lacks what was reported as committed is refused: its disk lost what it had promised.
+ * With nobody to take over, the old primary stays: it bumps its term when it comes back.
+ */
+function planPrimary(view: ControllerView, record: CollectionRecord, shard: ShardRecord): Order | null {
+  const isDead = ({ nodeId }: ReplicaRecord): boolean => !view.isAlive(nodeId);
+  const primary = shard.replicas.find(({ replica }) => replica === shard.primary);
+  if (primary !== undefined && !isDead(primary)) return null;
+  const committed = Math.max(0, ...shard.replicas.map((one) => reportFor(view, one)?.committedSeq ?? 0));
+  let best: { readonly replica: number; readonly durableSeq: number } | null = null;
+  for (const one of shard.replicas) {
+    const report = reportFor(view, one);
+    if (one === primary || isDead(one) || report === null || !shard.inSync.includes(one.replica)) continue;
+    if (report.durableSeq < committed) continue;
+    if (best === null || report.durableSeq > best.durableSeq)
+      best = { replica: one.replica, durableSeq: report.durableSeq };
+  }
+  if (best === null) return null;
+  const dead = shard.replicas.filter((one) => isDead(one)).map(({ replica }) => replica);
+  return {
+    kind: 'promote',
+    uuid: record.uuid,
+    shardId: shard.shardId,
+    expectTerm: shard.term,
+    replica: best.replica,
+    dropFromInSync: dead.filter((replica) => shard.inSync.includes(replica)),
+  };
+}
+
+function planTransferEnd(view: ControllerView, record: CollectionRecord, shard: ShardRecord): Order | null {
+  const { uuid } = record;
+  const { shardId, cfgVersion } = shard;
+  for (const transfer of record.transfers) {
+    if (transfer.shardId !== shardId) continue;
+    const { from, to } = transfer;
+    const target = shard.replicas.find(({ replica }) => replica === to);
+    if (target === undefined) continue;
+    if (shard.inSync.includes(to) && view.isAlive(target.nodeId)) {
+      if (from === null || shard.primary !== from) return { kind: 'finish_transfer', uuid, shardId, to };
+      return { kind: 'promote', uuid, shardId, expectTerm: shard.term, replica: to, dropFromInSync: [] };
+    }
+    const isInSync = shard.inSync.includes(to);
+    if (!isInSync && isGone(view, target.nodeId))
+      return { kind: 'remove_replica', uuid, shardId, expectCfg: cfgVersion, replica: to };
+  }
+  return null;
+}
+
+/** Sources of moves count together with their targets: a move is no copy more. */
+function lasting(record: CollectionRecord, shard: ShardRecord): ReplicaRecord[] {
+  return shard.replicas.filter(({ replica }) => !record.transfers.some(({ from }) => from === replica));
+}
+
+function planCopyMore(
+  view: ControllerView,
+  record: CollectionRecord,
+  shard: ShardRecord,
+  traffic: Traffic,
+): Order | null {
+  const { state, settings } = view;
+  const there = lasting(record, shard).filter(({ nodeId }) => !isGone(view, nodeId));
+  if (there.length >= wantedReplicas(record, shard)) return null;
+  const load = loadOf(state, record);
+  const nodes = load.nodes.filter(
+    ({ id }) => view.isAlive(id) && count(traffic.in, id) < settings.movesPerNode * 2,
+  );
+  const taken = shard.replicas.map(({ nodeId }) => nodeId);
+  const nodeId = chooseNode(state, { ...load, nodes }, taken);
+  if (nodeId === undefined) return null;
+  add(traffic.in, nodeId);
+  return {
+    kind: 'add_replica',
+    uuid: record.uuid,
+    shardId: shard.shardId,
+    expectCfg: shard.cfgVersion,
+    nodeId,
+  };
+}
+
+/** Only while as many as are wanted stay, in sync and alive. */
+function planCopyLess(view: ControllerView, record: CollectionRecord, shard: ShardRecord): Order | null {
+  const { state } = view;
+  const wanted = wantedReplicas(record, shard);
+  const all = lasting(record, shard);
+  if (all.length <= wanted) return null;
+  const load = loadOf(state, record);
+  const badness = ({ replica, nodeId }: ReplicaRecord): number => {
+    const node = state.nodes.get(nodeId);
+    if (isGone(view, nodeId)) return 4_000_000;
+    if (!view.isAlive(nodeId)) return 3_000_000;
+    if (node === undefined || !canHost(node)) return 2_000_000;
+    if (!shard.inSync.includes(replica)) return 1_000_000;
+    return Math.min(999_999, count(load.own, nodeId));
+  };
+  const worst = all
+    .filter(({ replica }) => replica !== shard.primary)
+    .sort((a, b) => badness(b) - badness(a) || b.replica - a.replica)[0];
+  if (worst === undefined) return null;
+  const sound = shard.replicas.filter(
+    ({ replica, nodeId }) =>
+      replica !== worst.replica && shard.inSync.includes(replica) && view.isAlive(nodeId),
+  );
+  if (sound.length < Math.max(1, wanted)) return null;
+  return {
+    kind: 'remove_replica',
+    uuid: record.uuid,
+    shardId: shard.shardId,
+    expectCfg: shard.cfgVersion,
+    replica: worst.replica,
+  };
+}

@@ -1,0 +1,394 @@
+/**
+ * Runs a raft node: its clock, its disk and its messages.
+ *
+ * One turn, and its order is the contract: take what is ready; a leader's appends and heartbeats go out at once, beside
+ * the write; one synced batch with hard state and entries; only then answers and votes; apply what is committed; advance.
+ * Always: nothing that promises something about this disk is sent before the disk has it; entries are applied in order,
+ * each once per start. A failed write ends the host for good (`onFailure`): its outcome is unknown until the next start.
+ */
+import type { Env } from '@quiver/env';
+import { ClusterError } from '@quiver/model';
+import {
+  decodeConfChange,
+  RaftError,
+  RawNode,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type Message,
+  type Ready,
+  type SnapshotMeta,
+  type SoftState,
+  type Status,
+} from '@quiver/raft';
+import { StorageError } from '@quiver/storage';
+import type { Log } from '@quiver/telemetry';
+import type { RaftStorage } from './raft-storage.ts';
+
+export interface RaftSettings {
+  /** Default 50. */
+  readonly tickMs: number;
+  /** Entry bytes since the last snapshot from which the next is taken; half as many are kept before it. Default 4 MiB. */
+  readonly snapshotAfterBytes: number;
+}
+
+export const heartbeatTicks = 2;
+export const electionTicks = 20;
+/** Longest that a node believes in its leader without a word. */
+const ticksAtOnceMax = electionTicks / 2;
+const retryWriteMs = 200;
+const retryReadTicks = 10;
+
+export interface RaftHostOptions {
+  readonly memberId: number;
+  readonly storage: RaftStorage;
+  readonly settings: RaftSettings;
+  readonly env: Env;
+  readonly log: Log;
+  /** May lose it. */
+  readonly send: (message: Message) => void;
+  /** State bytes of a snapshot that was announced. */
+  readonly fetchSnapshot: (message: Message) => Promise<Uint8Array>;
+  readonly apply: (entry: Entry) => void;
+  readonly snapshot: () => Uint8Array;
+  readonly restore: (state: Uint8Array) => void;
+  /** Leader or role changed; called between turns. */
+  readonly onRole: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface RaftHost {
+  /** @throws ClusterError unavailable: this node does not lead, or takes no more now */
+  propose(data: Uint8Array): void;
+  /** @throws ClusterError unavailable */
+  proposeConfChange(change: ConfChangeV2): void;
+  step(message: Message): void;
+  /** Resolves when everything that was committed anywhere before the call is applied here. @throws ClusterError deadline_exceeded */
+  readIndex(deadlineMs: number): Promise<void>;
+  campaign(): void;
+  transferLeader(to: number): void;
+  reportUnreachable(memberId: number): void;
+  reportSnapshot(memberId: number, outcome: 'finished' | 'failed'): void;
+  status(): Status;
+  readonly confState: ConfState;
+  readonly applied: number;
+  /** As of the last turn; `status` copies much more. */
+  readonly softState: SoftState;
+  readonly term: number;
+  /** This node leads and has applied an entry of its own term: its state is the newest there is. */
+  readonly isSettledLeader: boolean;
+  close(): Promise<void>;
+}
+
+interface PendingRead {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  readonly deadlineMs: number;
+  askedTick: number;
+  /** null until the leader confirmed. */
+  index: number | null;
+}
+
+/** REQUIRES: `restore` was called with the stored snapshot. */
+export function startRaftHost(options: RaftHostOptions): RaftHost {
+  const { storage, env, log, memberId, settings } = options;
+  let applied = storage.snapshotMeta.index;
+  let appliedTerm = storage.snapshotMeta.term;
+  let confState = storage.snapshotMeta.confState;
+  const node = new RawNode({
+    id: memberId,
+    storage: storage.log,
+    applied,
+    electionTicks,
+    heartbeatTicks,
+    randomBelow: (max) => Math.floor(env.random() * max),
+    logger: {
+      debug: () => undefined,
+      info: (text) => log.debug(`raft: ${text}`),
+      warn: (text) => log.debug(`raft: ${text}`),
+      error: (text) => log.warn(`raft: ${text}`),
+    },
+  });
+  /** Commit moved alone: it goes to disk with the next write. */
+  let unsaved: HardState | null = null;
+  const reads = new Map<number, PendingRead>();
+  let lastRead = 0;
+  let ticks = 0;
+  let lastTickAtMs = env.now();
+  let running: Promise<void> | null = null;
+  let isOver = false;
+  const hasEnded = (): boolean => isOver;
+  let { softState } = node.status();
+  let { term } = node.status().hardState;
+  let wantsSnapshot = false;
+  const received = new Map<number, Uint8Array>();
+  const fetching = new Set<number>();
+  let cancelTick = env.after(settings.tickMs, onTimer);
+
+  function onTimer(): void {
+    if (isOver) return;
+    cancelTick = env.after(settings.tickMs, onTimer);
+    // What has arrived goes first: after a stall it may be the leader's heartbeat.
+    env.soon(() => {
+      if (isOver) return;
+      const due = Math.floor((env.now() - lastTickAtMs) / settings.tickMs);
+      if (due <= 0) return;
+      lastTickAtMs = due > ticksAtOnceMax ? env.now() : lastTickAtMs + due * settings.tickMs;
+      for (let i = Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {
+        ticks += 1;
+        node.tick();
+      }
+      askReadsAgain();
+      turn();
+    });
+  }
+
+  function turn(): void {
+    if (running !== null || isOver || !node.hasReady()) return;
+    running = work().then(
+      () => (running = null),
+      (error: unknown) => {
+        running = null;
+        fail(error);
+      },
+    ) as Promise<void>;
+  }
+
+  async function work(): Promise<void> {
+    while (!isOver && node.hasReady()) {
+      const ready = node.ready();
+      if (ready.softState !== null) ({ softState } = ready);
+      if (ready.hardState !== null) ({ term } = ready.hardState);
+      const isLeading = softState.role === 'StateLeader';
+      const isEarly = (message: Message): boolean =>
+        isLeading && (message.type === 'MsgApp' || message.type === 'MsgHeartbeat');
+      for (const message of ready.messages) if (isEarly(message)) options.send(message);
+      await write(ready);
+      if (hasEnded()) return;
+      for (const message of ready.messages) if (!isEarly(message)) options.send(message);
+      for (const entry of ready.committedEntries) applyEntry(entry);
+      for (const { context, index } of ready.readStates) confirmRead(context, index);
+      node.advance();
+      resolveReads();
+      if (ready.softState !== null) options.onRole();
+      await snapshotIfDue();
+    }
+  }
+
+  async function write(ready: Ready): Promise<void> {
+    if (ready.hardState !== null) unsaved = ready.hardState;
+    const { snapshot } = ready;
+    if (snapshot !== null) {
+      const { meta } = snapshot;
+      const state = received.get(meta.index);
+      received.clear();
+      if (state === undefined) throw new ClusterError('internal', `snapshot ${meta.index} was not received`);
+      const hardState = unsaved ?? storage.log.initialState().hardState;
+      await insist(() => storage.install(meta, state, hardState));
+      unsaved = null;
+      options.restore(state);
+      applied = meta.index;
+      appliedTerm = meta.term;
+      ({ confState } = meta);
+      log.info('metadata snapshot installed', { index: meta.index, bytes: state.length });
+      return;
+    }
+    if (!ready.mustSync) return;
+    const hardState = unsaved;
+    await insist(() => storage.save(hardState, ready.entries));
+    unsaved = null;
+  }
+
+  /** A volume that refused (full, busy) applied nothing: the same again later. Anything else ends the host. */
+  async function insist(act: () => Promise<void>): Promise<void> {
+    for (;;)
+      try {
+        await act();
+        return;
+      } catch (error) {
+        const isRefusal =
+          error instanceof StorageError && (error.code === 'insufficient_storage' || error.code === 'busy');
+        if (!isRefusal || isOver) throw error;
+        log.error('the metadata volume takes no writes', { error });
+        await new Promise<void>((resolve) => env.after(retryWriteMs, resolve));
+      }
+  }
+
+  function applyEntry(entry: Entry): void {
+    if (entry.type === 'EntryNormal') {
+      if (entry.data.length > 0) options.apply(entry);
+    } else {
+      try {
+        confState = node.applyConfChange(decodeConfChange(entry));
+        // A new member is brought in by a snapshot, which has to name it.
+        wantsSnapshot = true;
+      } catch (error) {
+        if (!(error instanceof RaftError)) throw error;
+        log.error('a change of the membership could not be applied; every member skips it', { error });
+      }
+    }
+    applied = entry.index;
+    appliedTerm = entry.term;
+  }
+
+  async function snapshotIfDue(): Promise<void> {
+    const isDue = wantsSnapshot || storage.bytesSinceSnapshot >= settings.snapshotAfterBytes;
+    if (!isDue || applied <= storage.snapshotMeta.index) return;
+    wantsSnapshot = false;
+    const meta: SnapshotMeta = { index: applied, term: appliedTerm, confState };
+    try {
+      await storage.compact(meta, options.snapshot(), settings.snapshotAfterBytes / 2);
+    } catch (error) {
+      // A full disk: the log grows on, and the next turn tries again.
+      if (!(error instanceof StorageError) || error.code !== 'insufficient_storage') throw error;
+    }
+  }
+
+  function confirmRead(context: Uint8Array, index: number): void {
+    const read = reads.get(Buffer.from(context).readUIntBE(0, 6));
+    if (read !== undefined && read.index === null) read.index = index;
+  }
+
+  function resolveReads(): void {
+    for (const [id, read] of reads)
+      if (read.index !== null && read.index <= applied) {
+        reads.delete(id);
+        read.resolve();
+      }
+  }
+
+  function ask(id: number): void {
+    const context = Buffer.alloc(6);
+    context.writeUIntBE(id, 0, 6);
+    node.readIndex(context);
+  }
+
+  function askReadsAgain(): void {
+    for (const [id, read] of reads) {
+      if (env.now() >= read.deadlineMs) {
+        reads.delete(id);
+        read.reject(
+          new ClusterError('deadline_exceeded', 'no leader of the metadata confirmed the read in time'),
+        );
+      } else if (read.index === null && ticks - read.askedTick >= retryReadTicks) {
+        read.askedTick = ticks;
+        ask(id);
+      }
+    }
+  }
+
+  function fail(error: unknown): void {
+    if (isOver) return;
+    end();
+    options.onFailure(error);
+  }
+
+  function end(): void {
+    isOver = true;
+    cancelTick();
+    for (const read of reads.values()) read.reject(closed());
+    reads.clear();
+  }
+
+  /** The state comes first, by a call of its own; raft sees the announcement when it is here. */
+  function takeSnapshot(message: Message): void {
+    const { index } = message.snapshot!.meta;
+    if (fetching.size > 0) return;
+    fetching.add(index);
+    options.fetchSnapshot(message).then(
+      (state) => {
+        fetching.delete(index);
+        if (isOver) return;
+        received.clear();
+        received.set(index, state);
+        node.step(message);
+        turn();
+      },
+      (error: unknown) => {
+        fetching.delete(index);
+        log.warn('a metadata snapshot did not arrive; the leader sends it again', { index, error });
+      },
+    );
+  }
+
+  function guarded(act: () => void): void {
+    if (isOver) throw closed();
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      throw new ClusterError('unavailable', `the metadata store takes no proposal now: ${error.message}`, {
+        cause: error,
+        retryAfterSeconds: 1,
+      });
+    }
+    turn();
+  }
+
+  turn();
+  return {
+    propose: (data) => guarded(() => node.propose(data)),
+    proposeConfChange: (change) => guarded(() => node.proposeConfChange(change)),
+    step(message) {
+      if (isOver || message.to !== memberId) return;
+      if (message.type === 'MsgSnap' && message.snapshot !== null && message.snapshot.meta.index > applied) {
+        takeSnapshot(message);
+        return;
+      }
+      node.step(message);
+      turn();
+    },
+    readIndex(deadlineMs) {
+      if (isOver) return Promise.reject(closed());
+      return new Promise((resolve, reject) => {
+        const id = (lastRead += 1);
+        reads.set(id, { resolve, reject, deadlineMs, askedTick: ticks, index: null });
+        ask(id);
+        turn();
+      });
+    },
+    campaign() {
+      node.campaign();
+      turn();
+    },
+    transferLeader(to) {
+      node.transferLeader(to);
+      turn();
+    },
+    reportUnreachable(id) {
+      if (isOver) return;
+      node.reportUnreachable(id);
+      turn();
+    },
+    reportSnapshot(id, outcome) {
+      if (isOver) return;
+      node.reportSnapshot(id, outcome);
+      turn();
+    },
+    status: () => node.status(),
+    get confState() {
+      return confState;
+    },
+    get applied() {
+      return applied;
+    },
+    get softState() {
+      return softState;
+    },
+    get term() {
+      return term;
+    },
+    get isSettledLeader() {
+      return softState.role === 'StateLeader' && appliedTerm === term;
+    },
+    async close() {
+      end();
+      await running;
+    },
+  };
+}
+
+function closed(): ClusterError {
+  return new ClusterError('unavailable', 'the metadata store is closed', { retryAfterSeconds: 1 });
+}
