@@ -27,6 +27,17 @@ export default defineConfig({
           maxWorkers: 1,
         },
       },
+      {
+        // Needs a container engine and Helm, which it installs and starts where it may: not a part of `npm test`.
+        test: {
+          name: 'packaging',
+          include: ['test/packaging/**/*.test.ts'],
+          globalSetup: ['test/packaging/global-setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
+        },
+      },
     ],
   },
 });
