@@ -36,6 +36,8 @@ export interface Consensus {
   /** REQUIRES: `host.isSettledLeader`. @throws ClusterError unavailable: another leads now; deadline_exceeded */
   append(clientId: string, seq: number, command: StateCommand, deadlineMs: number): Promise<SessionReply>;
   readonly pendingCount: number;
+  /** Resolves when this member is a settled leader for the first time. */
+  readonly firstSettled: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,6 +45,8 @@ export function startConsensus(options: ConsensusOptions): Consensus {
   const { machine, feed, env } = options;
   const hashes = new OwnHashes();
   const pending = new Map<string, PromiseWithResolvers<SessionReply>>();
+
+  const settled = Promise.withResolvers<undefined>();
 
   const host = startRaftHost({
     ...options,
@@ -52,6 +56,9 @@ export function startConsensus(options: ConsensusOptions): Consensus {
       machine.restore(state);
       hashes.clear();
       if (machine.state.revision > feed.catalogue().revision) feed.publish(machine.state);
+    },
+    onTurn() {
+      if (host.isSettledLeader) settled.resolve(undefined);
     },
     onRole() {
       if (host.softState.role === 'StateLeader') return;
@@ -82,6 +89,7 @@ export function startConsensus(options: ConsensusOptions): Consensus {
   return {
     host,
     hashes,
+    firstSettled: settled.promise,
     get pendingCount() {
       return pending.size;
     },

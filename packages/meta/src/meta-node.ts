@@ -142,7 +142,7 @@ function runNode(
     });
   }
 
-  function run(): void {
+  function run(): Promise<void> {
     const consensus = startConsensus({
       memberId,
       storage,
@@ -174,7 +174,10 @@ function runNode(
     });
     running = { consensus, duties };
     const { voters } = consensus.host.confState;
-    if (voters.length === 1 && voters[0] === memberId) consensus.host.campaign();
+    if (voters.length > 1 || voters[0] !== memberId) return Promise.resolve();
+    // Nobody to wait for: it leads after its own writes, without a timer, which would not keep the process alive.
+    consensus.host.campaign();
+    return consensus.firstSettled;
   }
 
   const proposer = createProposer({ env, caller, machine, lanes, memberId, book, running: () => running });
@@ -213,7 +216,7 @@ function runNode(
       };
       await settle(await found(context));
     }
-    run();
+    await run();
     void announce(isMember);
     await register(
       { propose: (command, given) => meta.propose(command, given) },

@@ -55,6 +55,8 @@ export interface RaftHostOptions {
   readonly restore: (state: Uint8Array) => void;
   /** Leader or role changed; called between turns. */
   readonly onRole: () => void;
+  /** After every turn. */
+  readonly onTurn: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -172,6 +174,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       node.advance();
       resolveReads();
       if (ready.softState !== null) options.onRole();
+      options.onTurn();
       await snapshotIfDue();
     }
   }
