@@ -46,7 +46,7 @@ export class SessionTable {
     const known = new Set(nodeIds);
     for (const [id, session] of this.#sessions)
       if (!known.has(id)) this.#sessions.delete(id);
-      else if (gapMs > stallMs) session.heardAtMs = Math.max(session.heardAtMs, nowMs - gapMs) + gapMs;
+      else if (gapMs > stallMs) session.heardAtMs = nowMs;
     for (const id of known)
       if (!this.#sessions.has(id))
         this.#sessions.set(id, { bootId: null, report: emptyReport, heardAtMs: nowMs, isProbeFailed: false });

@@ -31,7 +31,8 @@ export interface MetaNetwork {
   /** The process is gone at once; its volume stays. */
   kill(name: string): void;
   wipe(name: string): void;
-  connect(name: string, addresses: readonly string[]): Meta;
+  /** A process without a member; `shard`: where its shards would be served. */
+  connect(name: string, addresses: readonly string[], shard?: string): Meta;
   /** Messages from a to b are lost. */
   cut(a: string, b: string): void;
   /** Both ways between the two groups. */
@@ -201,11 +202,15 @@ export function createMetaNetwork(seed: number): MetaNetwork {
       void node?.close();
     },
     wipe: (name) => void stores.delete(name),
-    connect(name, addresses) {
-      const self = { ...selfOf(name, null, '', ['router'], 1), id: 1_000 + connected.length };
+    connect(name, addresses, shard) {
+      const roles: MetaSelf['roles'] = shard === undefined ? ['router'] : ['shard'];
       const meta = connectMeta({
         addresses,
-        self: { ...self, addresses: { meta: null, shard: null, rest: null } },
+        self: {
+          ...selfOf(name, null, '', roles, 1),
+          id: 1_000 + connected.length,
+          addresses: { meta: null, shard: shard ?? null, rest: null },
+        },
         caller: callerOf(name),
         env,
         log: silentLog(),
