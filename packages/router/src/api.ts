@@ -30,6 +30,7 @@ import type {
   WalConfig,
 } from '@quiver/model';
 import type { AliasAction, CollectionState } from '@quiver/rpc';
+import type { ClusterApi } from './cluster/cluster-api.ts';
 
 /** What a caller may do; decided by the front end's authentication. */
 export type Access = 'full' | 'read';
@@ -135,7 +136,7 @@ export type PointsChange =
   | { readonly kind: 'update_vectors'; readonly points: PointBatch; readonly updateFilter: Filter | null }
   | { readonly kind: 'delete_vectors'; readonly target: PointTarget; readonly names: readonly string[] };
 
-export interface Api {
+export interface Api extends ClusterApi {
   /** @throws ClusterError already_exists (also for an alias of that name), validation */
   createCollection(name: string, request: CreateCollection, context: RequestContext): Promise<boolean>;
   updateCollection(name: string, request: UpdateCollection, context: RequestContext): Promise<boolean>;

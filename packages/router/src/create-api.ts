@@ -10,6 +10,7 @@ import { payloadIndexUseCases } from './payload-indexes.ts';
 import { pointReadUseCases } from './point-reads.ts';
 import { pointUpdateUseCases } from './points-update.ts';
 import { queryUseCases } from './query.ts';
+import { clusterUseCases } from './cluster/cluster.ts';
 import { createCollections, type Collections } from './find-collection.ts';
 import { createRoutedReads, type RoutedReads } from './routed-reads.ts';
 import { createRoutedWrites, type RoutedWrites } from './routed-writes.ts';
@@ -24,6 +25,8 @@ export interface ApiOptions {
   readonly meta: MetaService;
   readonly env: Env;
   readonly defaults: CollectionDefaults;
+  /** Several nodes, or one that others may join; false: the cluster's API answers as Qdrant's standalone. */
+  readonly clusterEnabled?: boolean;
 }
 
 /** What the use cases are made of. */
@@ -51,5 +54,6 @@ export function createApi(given: ApiOptions): Api {
     ...pointUpdateUseCases(options),
     ...queryUseCases(options),
     ...pointReadUseCases(options),
+    ...clusterUseCases(options, { enabled: given.clusterEnabled ?? false, ownNode, calls }),
   };
 }

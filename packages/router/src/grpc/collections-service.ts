@@ -12,6 +12,7 @@ import {
 import type { Api } from '../api.ts';
 import { decodeCreateCollection, decodeUpdateCollection } from '../rest/decode/collections.ts';
 import { contextOf } from './call.ts';
+import { clusterHandlers } from './cluster-handlers.ts';
 import type { GrpcOptions } from './options.ts';
 import { checkedName, collectionName, inGrpcWords } from './validate.ts';
 
@@ -39,6 +40,7 @@ export function collectionsService(api: Api, options: GrpcOptions): RpcService {
   return {
     name: 'qdrant.Collections',
     handlers: {
+      ...clusterHandlers(api, options),
       Create: (message: CreateCollectionMessage, call: RpcCall) =>
         timed(async () => {
           const context = contextOf(call, message, options);

@@ -151,6 +151,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         doc: route.hasBody ? scan(chunks) : undefined,
         marks: scanner,
         access,
+        wallNowMs: env.wallNow(),
         context,
         readContext: (timeoutMs, consistency) => ({
           ...context(timeoutMs),

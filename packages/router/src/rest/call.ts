@@ -14,6 +14,8 @@ export interface Call {
   readonly doc: unknown;
   readonly marks: Marks;
   readonly access: Access;
+  /** Milliseconds since the epoch. */
+  readonly wallNowMs: number;
   /** @param timeoutMs - null: the default */
   context(timeoutMs: number | null): RequestContext;
   /** With what the headers say about reads. */

@@ -6,6 +6,7 @@ import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { SmartRouter } from 'hono/router/smart-router';
 import { TrieRouter } from 'hono/router/trie-router';
 import type { Route } from './call.ts';
+import { clusterRoutes } from './routes-cluster.ts';
 import { collectionRoutes } from './routes-collections.ts';
 import { pointRoutes } from './routes-points.ts';
 import { serviceRoutes, unservedRoutes } from './routes-service.ts';
@@ -21,7 +22,13 @@ const collectionPrefix = '/collections/';
 export function createRouteTable(): (method: string, path: string) => Match | null {
   const router = new SmartRouter<Route>({ routers: [new RegExpRouter(), new TrieRouter()] });
   const hot = new Map<string, Route>();
-  for (const route of [...pointRoutes, ...collectionRoutes, ...serviceRoutes, ...unservedRoutes]) {
+  for (const route of [
+    ...pointRoutes,
+    ...collectionRoutes,
+    ...clusterRoutes,
+    ...serviceRoutes,
+    ...unservedRoutes,
+  ]) {
     router.add(route.method, route.template.replaceAll(/\{(\w+)\}/g, ':$1'), route);
     const suffix = route.template.slice('/collections/{collection_name}'.length);
     const key = `${route.method} ${suffix}`;

@@ -57,12 +57,6 @@ export const serviceRoutes: readonly Route[] = [
       return { kind: 'result', write: (reply) => reply.json(text) };
     },
   },
-  {
-    method: 'GET',
-    template: '/cluster',
-    hasBody: false,
-    run: () => ({ kind: 'result', write: (reply) => reply.ascii('{"status":"disabled"}') }),
-  },
 ];
 
 /** Method and path of each. */
@@ -104,16 +98,6 @@ const laterRoutes: Readonly<Record<string, readonly string[]>> = {
     'POST /collections/{collection_name}/shards/{shard_id}/snapshots/upload',
     'GET /collections/{collection_name}/shards/{shard_id}/snapshots/{snapshot_name}',
     'DELETE /collections/{collection_name}/shards/{shard_id}/snapshots/{snapshot_name}',
-  ],
-  'the cluster API': [
-    'GET /cluster/telemetry',
-    'POST /cluster/recover',
-    'DELETE /cluster/peer/{peer_id}',
-    'GET /collections/{collection_name}/cluster',
-    'POST /collections/{collection_name}/cluster',
-    'GET /collections/{collection_name}/shards',
-    'PUT /collections/{collection_name}/shards',
-    'POST /collections/{collection_name}/shards/delete',
   ],
   quotas: ['GET /quotas', 'PUT /quotas'],
   issues: ['GET /issues', 'DELETE /issues'],
