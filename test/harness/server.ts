@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly folder?: string;
   readonly restPort?: number;
   readonly grpcPort?: number;
+  /** Further arguments on the command line. */
+  readonly flags?: readonly string[];
   /** Further environment, as QUIVER__A__B. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -82,7 +84,7 @@ async function start(
   const grpcPort = options.grpcPort ?? (await freePort());
   const logPath = join(folder, 'server.log');
   const logFile = openSync(logPath, 'a');
-  const child = spawn(command[0] ?? '', command.slice(1), {
+  const child = spawn(command[0] ?? '', [...command.slice(1), ...(options.flags ?? [])], {
     cwd: folder,
     stdio: ['ignore', logFile, logFile],
     env: {

@@ -54,15 +54,16 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
     { shardKeys, ...request }: AddressedQuery,
     context: RequestContext,
   ): Promise<Resolved> {
-    const scope = readScope(record, shardKeys);
+    // A point used as a query may lie in any shard, whichever are searched.
+    const everywhere = readScope(record, undefined);
     const query = request.query;
     if (query?.kind !== 'nearest') {
       if (query?.kind === 'order_by') checkOrderBy(record, query.orderBy);
-      return { scope, request };
+      return { scope: readScope(record, shardKeys), request };
     }
     const { input } = query;
     const near = (vector: Vector, filter: Filter | null): Resolved => ({
-      scope,
+      scope: readScope(record, shardKeys),
       request: {
         ...request,
         query: { kind: 'nearest', input: { kind: 'vector', vector } },
@@ -74,10 +75,13 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
       return near(checkedQueryVector(record, request.using, input.vector), request.filter);
     if (request.lookupFrom === null) {
       if (vectorSpace(record, request.using) === undefined)
-        await refuseUnknownVector(scope, request.using, input.id, context);
+        await refuseUnknownVector(everywhere, request.using, input.id, context);
       // One shard finds the vector itself; of several, only one has it.
-      if (scope.shardIds.length === 1) return { scope, request };
-      return near(await vectorOf(scope, input.id, request.using, context), without(request.filter, input.id));
+      if (record.shards.length === 1) return { scope: readScope(record, shardKeys), request };
+      return near(
+        await vectorOf(everywhere, input.id, request.using, context),
+        without(request.filter, input.id),
+      );
     }
     const { collection, vector: lookupName, shardKeys: lookupKeys } = request.lookupFrom;
     const other = await collections.look(collection, context);

@@ -4,7 +4,7 @@ import { flag, integer, maybeInteger, maybeText, orNull, type Schema } from './s
 const noEffect = { status: 'accepted' } as const;
 
 export const clusterKeys = {
-  enabled: flag(false, 'Several nodes; this version is a cluster of one.', noEffect),
+  enabled: flag(false, 'Serves the API of a cluster; this version is a cluster of one.'),
   peer_id: maybeText('Number of this node.', noEffect),
   grpc_timeout_ms: integer(60_000, 'Time given to a call between nodes.', noEffect),
   connection_timeout_ms: integer(2_000, 'Time given to a connection between nodes.', noEffect),

@@ -77,6 +77,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       corsEnabled: config.service.enable_cors,
     },
     defaults: collectionDefaults(config),
+    clusterEnabled: config.cluster.enabled,
     metricsPrefix: config.service.metrics_prefix ?? '',
     logSettings,
     log,

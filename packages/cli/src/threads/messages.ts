@@ -36,6 +36,8 @@ export interface ServeThreadData {
   readonly listening: Listening;
   readonly access: Access;
   readonly defaults: CollectionDefaults;
+  /** Serve the cluster's API; otherwise it answers as a process that is none. */
+  readonly clusterEnabled: boolean;
   readonly metricsPrefix: string;
   readonly log: LogSettings;
   readonly arenas: readonly Arena[];

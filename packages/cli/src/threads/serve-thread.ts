@@ -35,6 +35,7 @@ const api = createApi({
   meta,
   env,
   defaults: data.defaults,
+  clusterEnabled: data.clusterEnabled,
 });
 
 let calls = 0;

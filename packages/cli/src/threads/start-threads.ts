@@ -28,6 +28,7 @@ export interface ThreadsOptions {
   readonly listening: Listening;
   readonly access: Access;
   readonly defaults: CollectionDefaults;
+  readonly clusterEnabled: boolean;
   readonly metricsPrefix: string;
   readonly logSettings: LogSettings;
   readonly log: Log;
@@ -97,6 +98,7 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
       listening: options.listening,
       access: options.access,
       defaults: options.defaults,
+      clusterEnabled: options.clusterEnabled,
       metricsPrefix: options.metricsPrefix,
       log: options.logSettings,
       arenas: control.arenas(),

@@ -33,7 +33,10 @@ const node = {
   featureLevel: 1,
 } as const;
 
-export async function createFakeNode(defaults: Partial<CollectionDefaults> = {}): Promise<FakeNode> {
+export async function createFakeNode(
+  defaults: Partial<CollectionDefaults> = {},
+  clusterEnabled = false,
+): Promise<FakeNode> {
   const env = createRealEnv();
   const meta = await createMeta({ self: node, store: await createMemoryStore(), env, log: silentLog() });
   const points: FakeNode['points'] = new Map();
@@ -100,6 +103,7 @@ export async function createFakeNode(defaults: Partial<CollectionDefaults> = {})
     meta: service,
     env,
     defaults: { ...builtInDefaults, ...defaults },
+    clusterEnabled,
   });
   return {
     api,
