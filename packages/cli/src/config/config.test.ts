@@ -168,10 +168,10 @@ describe('refusals', () => {
 });
 
 test('a key without effect is warned about when it is set to something else than its default', () => {
-  const env = { QDRANT__CLUSTER__ENABLED: 'true', QDRANT__TELEMETRY_DISABLED: 'false' };
+  const env = { QDRANT__CLUSTER__RESHARDING_ENABLED: 'true', QDRANT__TELEMETRY_DISABLED: 'false' };
   const { warnings } = loadConfig(['--uri', 'http://me:6335'], env, folder());
   expect(warnings).toEqual([
-    '`cluster.enabled` (QDRANT__CLUSTER__ENABLED) is accepted and has no effect here',
+    '`cluster.resharding_enabled` (QDRANT__CLUSTER__RESHARDING_ENABLED) is accepted and has no effect here',
     '--uri is accepted and has no effect here: this version is one node',
   ]);
 });

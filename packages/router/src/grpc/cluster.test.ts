@@ -1,0 +1,101 @@
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { encodeMessage, serviceMethods } from '@quiver/rpc';
+import { afterEach, expect, test } from 'vitest';
+import { closeAll, closing, failure, serve, type Reply } from './testing/grpc-server.ts';
+
+afterEach(closeAll);
+
+const unit = { vectors_config: { params: { size: 4, distance: 1 } } };
+const values = Float32Array.of(1, 2, 3, 4);
+
+test('shard keys are created, listed, written to and dropped, and the cluster tells where they are', async () => {
+  const { ask, node } = await serve({}, {}, true);
+  const named = { collection_name: 'c' };
+  await ask('Collections/Create', { ...named, vectors_config: unit.vectors_config, sharding_method: 1 });
+  const keyword = { keyword: 'tenant' };
+  const created = await ask('Collections/CreateShardKey', {
+    ...named,
+    request: { shard_key: keyword, shards_number: 2 },
+  });
+  expect(created).toMatchObject({ message: { result: true } });
+  const operation = { create_shard_key: { shard_key: { number: 7 } } };
+  await ask('Collections/UpdateCollectionClusterSetup', { ...named, ...operation });
+  expect(await ask('Collections/ListShardKeys', named)).toMatchObject({
+    message: { shard_keys: [{ key: { keyword: 'tenant' } }, { key: { number: 7 } }] },
+  });
+
+  const info = await ask('Collections/CollectionClusterInfo', named);
+  const active = { state: 0 };
+  expect(info).toMatchObject({
+    message: {
+      peer_id: 7,
+      shard_count: 3,
+      local_shards: [{ shard_key: keyword }, { shard_key: keyword }, { shard_key: { number: 7 } }],
+    },
+  });
+  if (!('message' in info)) throw info.error;
+  for (const shard of info.message['local_shards'] as { state?: number }[])
+    expect({ state: shard.state ?? 0 }).toEqual(active);
+
+  const points = [{ id: { num: 1 }, vectors: { vector: { data: values } } }];
+  const upsert = (shard_keys: object[] | undefined): Promise<Reply> =>
+    ask('Points/Upsert', {
+      ...named,
+      points,
+      ...(shard_keys === undefined ? {} : { shard_key_selector: { shard_keys } }),
+    });
+  expect(failure(await upsert(undefined))).toBe('INVALID_ARGUMENT: Wrong input: Shard key not specified');
+  expect(failure(await upsert([{ keyword: 'nobody' }]))).toContain('Shard key "nobody" not found');
+  expect(failure(await upsert([{ number: 7 }, keyword]))).toBe('no error');
+  expect(node.written).toHaveLength(2);
+
+  const dropped = await ask('Collections/DeleteShardKey', { ...named, request: { shard_key: keyword } });
+  expect(dropped).toMatchObject({ message: { result: true } });
+  expect(
+    failure(await ask('Collections/DeleteShardKey', { ...named, request: { shard_key: keyword } })),
+  ).toBe('INVALID_ARGUMENT: Bad request: Sharding key "tenant" does not exist for collection c');
+});
+
+test('consistency, affinity and partial results reach the use case, and shards that are missing are told', async () => {
+  const seen: unknown[] = [];
+  const { ask, port } = await serve(
+    {},
+    {
+      count(_, __, context) {
+        seen.push([context.consistency, context.affinity, context.missingShards !== undefined]);
+        context.missingShards?.add(3);
+        return Promise.resolve(1);
+      },
+    },
+  );
+  const count = (read_consistency: object | undefined, metadata = {}): Promise<Reply> =>
+    ask('Points/Count', { collection_name: 'c', ...(read_consistency && { read_consistency }) }, metadata);
+  await count(undefined);
+  await count({ type: 0 }, { 'x-qdrant-route-affinity': 'me' });
+  await count({ factor: 2 }, { 'x-quiver-partial-results': 'allow' });
+  expect(seen).toEqual([
+    [undefined, undefined, false],
+    ['all', 'me', false],
+    [2, undefined, true],
+  ]);
+  expect(failure(await count({ type: 9 }))).toContain('INVALID_ARGUMENT');
+  expect(failure(await count({ factor: 0 }))).toContain('INVALID_ARGUMENT');
+
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  closing.push(() => client.close());
+  const method = serviceMethods('qdrant.Points').find((one) => one.name === 'Count')!;
+  const keys = new Metadata();
+  keys.set('x-quiver-partial-results', 'allow');
+  const trailer = await new Promise<Metadata>((resolve) => {
+    const call = client.makeUnaryRequest(
+      method.path,
+      (request: object) => encodeMessage(method.request, request),
+      (bytes: Buffer) => bytes,
+      { collection_name: 'c' },
+      keys,
+      () => undefined,
+    );
+    call.on('status', (ended) => resolve(ended.metadata));
+  });
+  expect(trailer.get('x-quiver-missing-shards')).toEqual(['3']);
+});
