@@ -12,6 +12,7 @@ import { hup } from './election.ts';
 import { entriesBytes } from './entry-size.ts';
 import { RaftError, type StepResult } from './error.ts';
 import { assert, assertCounter } from './invariants.ts';
+import { isLogSlice } from './log-slice.ts';
 import { applyConfChange } from './membership.ts';
 import {
   createMessage,
@@ -128,7 +129,7 @@ export class RawNode {
     assertCounter(message.term, 'term');
     assertCounter(message.index, 'index');
     assertCounter(message.commit, 'commit');
-    if (message.type === 'MsgApp' && !isSequence(message)) return 'malformed';
+    if (message.type === 'MsgApp' && !isAppendWellFormed(message)) return 'malformed';
     if ((message.type === 'MsgProp' || message.type === 'MsgReadIndex') && message.entries.length === 0)
       return 'malformed';
     return step(this.core, message);
@@ -253,12 +254,6 @@ export class RawNode {
   }
 }
 
-/** Whether the entries of an append follow its anchor and each other, in index and term, within the leader's term. */
-function isSequence({ index, logTerm, term, entries }: Message): boolean {
-  let previousTerm = logTerm;
-  for (const [i, entry] of entries.entries()) {
-    if (entry.index !== index + 1 + i || entry.term < previousTerm) return false;
-    previousTerm = entry.term;
-  }
-  return previousTerm <= term;
+function isAppendWellFormed({ term, index, logTerm, entries }: Message): boolean {
+  return isLogSlice(term, { index, term: logTerm }, entries);
 }
