@@ -101,7 +101,8 @@ function answerEarlierTerm(core: RaftCore, message: Message): void {
   }
 }
 
-function appliedSnapshot(core: RaftCore, snapshot: Snapshot): void {
+/** The host has stored a snapshot, and what it stands for is its state. */
+export function appliedSnapshot(core: RaftCore, snapshot: Snapshot): void {
   const { index } = snapshot.meta;
   core.log.unstable.stableSnapshotTo(index);
   appliedTo(core, index, 0);

@@ -13,7 +13,7 @@ export function quickRuns(usual: number): number {
   return wanted === undefined ? Math.min(usual, defaultRuns) : Number(wanted);
 }
 
-export function quickCheck<T>(usual: number, property: fc.IRawProperty<T>): void {
+export function quickCheck<T>(usual: number, property: fc.IProperty<T>): void {
   const seed = process.env['QUIVER_SEED'];
   fc.assert(property, { numRuns: quickRuns(usual), ...(seed === undefined ? {} : { seed: Number(seed) }) });
 }
