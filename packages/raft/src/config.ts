@@ -56,7 +56,11 @@ export interface Config {
   readonly disableProposalForwarding?: boolean;
   /** Membership changes are not checked when proposed. Only for a host that orders them itself. Default false. */
   readonly disableConfChangeValidation?: boolean;
-  /** A leader that is removed or made a learner stops leading. Default true. */
+  /**
+   * A leader that is removed or made a learner stops leading. Default true. A host transfers leadership before it
+   * proposes that: memberships become active when applied, so the others may still need the vote of the removed leader,
+   * and if its log is the longest, and it was one of two voters, they never get it.
+   */
   readonly stepDownOnRemoval?: boolean;
   readonly logger?: Logger;
 }

@@ -150,7 +150,7 @@ export class RaftCore {
       if (type !== 'MsgProp' && type !== 'MsgReadIndex') term = this.term;
     }
     const from = given.from === undefined || given.from === noNode ? this.id : given.from;
-    const message = createMessage(type, { ...given, from, term });
+    const message = createMessage(type, given, from, term);
     // A rejection would be safe to send at once in most cases; they are rare, so the simple rule holds for them too.
     if (type === 'MsgAppResp' || type === 'MsgVoteResp' || type === 'MsgPreVoteResp') {
       this.messagesAfterAppend.push(message);

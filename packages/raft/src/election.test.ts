@@ -22,12 +22,12 @@ import { at } from './testing/entries.ts';
 import { Network, votedIn, withTerms, type Peer } from './testing/network.ts';
 
 const three = [1, 2, 3];
-const modes = (name: string): { name: string; preVote: boolean }[] => [
-  { name, preVote: false },
-  { name: `${name}PreVote`, preVote: true },
+const modes = (plain: string, preVote: string): { name: string; preVote: boolean }[] => [
+  { name: plain, preVote: false },
+  { name: preVote, preVote: true },
 ];
 
-describe.each(modes('TestLeaderElection'))('$name', ({ preVote }) => {
+describe.each(modes('TestLeaderElection', 'TestLeaderElectionPreVote'))('$name', ({ preVote }) => {
   const open: Role = preVote ? 'StatePreCandidate' : 'StateCandidate';
   // A pre-vote that is not answered leaves the term alone.
   const openTerm = preVote ? 0 : 1;
@@ -50,7 +50,7 @@ describe.each(modes('TestLeaderElection'))('$name', ({ preVote }) => {
   });
 });
 
-test.each(modes('TestLeaderCycle'))('$name', ({ preVote }) => {
+test.each(modes('TestLeaderCycle', 'TestLeaderCyclePreVote'))('$name', ({ preVote }) => {
   const network = new Network(['new', 'new', 'new'], { preVote });
   for (const id of three) {
     network.send(msg('MsgHup', id, id));
@@ -59,19 +59,23 @@ test.each(modes('TestLeaderCycle'))('$name', ({ preVote }) => {
   }
 });
 
-test.each(modes('TestLeaderElectionOverwriteNewerLogs'))('$name', ({ preVote }) => {
-  // 1 won term 1 and reached 2; 3 won term 2 with the votes of 4 and 5, and reached nobody.
-  const peers = [withTerms(1), withTerms(1), withTerms(2), votedIn(2, 3), votedIn(2, 3)];
-  const network = new Network(peers);
-  for (const core of network.cores.values()) Object.assign(core.config, { preVote });
-  const first = network.get(1);
-  // A quorum knows of term 2.
-  network.send(msg('MsgHup', 1, 1));
-  expect(first).toMatchObject({ role: 'StateFollower', term: 2 });
-  network.send(msg('MsgHup', 1, 1));
-  expect(first).toMatchObject({ role: 'StateLeader', term: 3 });
-  for (const core of network.cores.values()) expect(allEntries(core).map(({ term }) => term)).toEqual([1, 3]);
-});
+test.each(modes('TestLeaderElectionOverwriteNewerLogs', 'TestLeaderElectionOverwriteNewerLogsPreVote'))(
+  '$name',
+  ({ preVote }) => {
+    // 1 won term 1 and reached 2; 3 won term 2 with the votes of 4 and 5, and reached nobody.
+    const peers = [withTerms(1), withTerms(1), withTerms(2), votedIn(2, 3), votedIn(2, 3)];
+    const network = new Network(peers);
+    for (const core of network.cores.values()) Object.assign(core.config, { preVote });
+    const first = network.get(1);
+    // A quorum knows of term 2.
+    network.send(msg('MsgHup', 1, 1));
+    expect(first).toMatchObject({ role: 'StateFollower', term: 2 });
+    network.send(msg('MsgHup', 1, 1));
+    expect(first).toMatchObject({ role: 'StateLeader', term: 3 });
+    for (const core of network.cores.values())
+      expect(allEntries(core).map(({ term }) => term)).toEqual([1, 3]);
+  },
+);
 
 describe.each([
   { name: 'TestVoteFromAnyState', type: 'MsgVote' as const },
@@ -276,17 +280,20 @@ test.each([
   expect(c).toMatchObject({ role: 'StateFollower', term: a.term });
 });
 
-test.each(modes('TestCandidateSelfVoteAfterLostElection'))('$name', ({ preVote }) => {
-  const core = testCore(1, three, { electionTicks: 5, preVote });
-  step(core, msg('MsgHup', 1, 1));
-  const ownVote = takeAfterAppend(core);
-  // Another won before the own vote was durable.
-  step(core, msg('MsgHeartbeat', 2, 1, { term: core.term }));
-  expect(core.role).toBe('StateFollower');
-  deliver(core, ownVote);
-  expect(core.role).toBe('StateFollower');
-  expect(core.tracker.tallyVotes().granted).toBe(0);
-});
+test.each(modes('TestCandidateSelfVoteAfterLostElection', 'TestCandidateSelfVoteAfterLostElectionPreVote'))(
+  '$name',
+  ({ preVote }) => {
+    const core = testCore(1, three, { electionTicks: 5, preVote });
+    step(core, msg('MsgHup', 1, 1));
+    const ownVote = takeAfterAppend(core);
+    // Another won before the own vote was durable.
+    step(core, msg('MsgHeartbeat', 2, 1, { term: core.term }));
+    expect(core.role).toBe('StateFollower');
+    deliver(core, ownVote);
+    expect(core.role).toBe('StateFollower');
+    expect(core.tracker.tallyVotes().granted).toBe(0);
+  },
+);
 
 test('TestCandidateDeliversPreCandidateSelfVoteAfterBecomingCandidate', () => {
   const core = testCore(1, three, { electionTicks: 5, preVote: true });

@@ -7,7 +7,6 @@ import { handleAppend, handleHeartbeat } from './replication.ts';
 import { handleSnapshot } from './snapshot.ts';
 
 export function stepFollower(core: RaftCore, message: Message): StepResult {
-  const id = core.id.toString(16);
   switch (message.type) {
     case 'MsgProp':
       return forwardProposal(core, message);
@@ -25,7 +24,9 @@ export function stepFollower(core: RaftCore, message: Message): StepResult {
       break;
     case 'MsgTransferLeader':
       if (core.lead === noNode)
-        core.logger.info(`${id} no leader at term ${core.term}; dropping leader transfer msg`);
+        core.logger.info(
+          `${core.id.toString(16)} no leader at term ${core.term}; dropping leader transfer msg`,
+        );
       else forward(core, message);
       break;
     case 'MsgForgetLeader':
@@ -33,14 +34,16 @@ export function stepFollower(core: RaftCore, message: Message): StepResult {
       break;
     case 'MsgTimeoutNow':
       core.logger.info(
-        `${id} [term ${core.term}] received MsgTimeoutNow from ${message.from.toString(16)} and starts an election to get leadership.`,
+        `${core.id.toString(16)} [term ${core.term}] received MsgTimeoutNow from ${message.from.toString(16)} and starts an election to get leadership.`,
       );
       // Without a pre-vote: the leader itself asked for it.
       hup(core, 'transfer');
       break;
     case 'MsgReadIndex':
       if (core.lead === noNode)
-        core.logger.info(`${id} no leader at term ${core.term}; dropping index reading msg`);
+        core.logger.info(
+          `${core.id.toString(16)} no leader at term ${core.term}; dropping index reading msg`,
+        );
       else forward(core, message);
       break;
     case 'MsgReadIndexResp':
@@ -48,7 +51,7 @@ export function stepFollower(core: RaftCore, message: Message): StepResult {
         core.readStates.push({ index: message.index, context: message.entries[0]!.data });
       else
         core.logger.error(
-          `${id} invalid format of MsgReadIndexResp from ${message.from.toString(16)}, entries count: ${message.entries.length}`,
+          `${core.id.toString(16)} invalid format of MsgReadIndexResp from ${message.from.toString(16)}, entries count: ${message.entries.length}`,
         );
       break;
     default:

@@ -149,12 +149,17 @@ export interface Message {
 export type MessageFields = Partial<Omit<Message, 'type'>>;
 
 /** Every message has every field in one order, so that the step functions stay monomorphic. */
-export function createMessage(type: MessageType, given: MessageFields = {}): Message {
+export function createMessage(
+  type: MessageType,
+  given: MessageFields = {},
+  from: NodeId = given.from ?? noNode,
+  term: number = given.term ?? 0,
+): Message {
   return {
     type,
     to: given.to ?? noNode,
-    from: given.from ?? noNode,
-    term: given.term ?? 0,
+    from,
+    term,
     logTerm: given.logTerm ?? 0,
     index: given.index ?? 0,
     entries: given.entries ?? noEntries,

@@ -7,19 +7,18 @@ import type { ConfChangeV2 } from './conf-change.ts';
 import type { RaftCore } from './core.ts';
 import { describeConfChange, describeMembership } from './describe.ts';
 import { RaftError, type StepResult } from './error.ts';
-import { assert } from './invariants.ts';
+import { broken } from './invariants.ts';
 import { noBytes, noNode, type Entry, type Proposal } from './message.ts';
 import { appendEntries, broadcastAppend } from './replication.ts';
 
 /** REQUIRES: this node is leader. */
 export function propose(core: RaftCore, proposed: readonly (Entry | Proposal)[]): StepResult {
-  const id = core.id.toString(16);
-  assert(proposed.length > 0, `${id} stepped empty MsgProp`);
+  if (proposed.length === 0) broken(`${core.id.toString(16)} stepped empty MsgProp`);
   // Removed while leading: it goes on until the removal is applied everywhere, but takes nothing new.
   if (!core.tracker.progress.has(core.id)) return 'proposal_dropped';
   if (core.leadTransferee !== noNode) {
     core.logger.debug(
-      `${id} [term ${core.term}] transfer leadership to ${core.leadTransferee.toString(16)} is in progress; dropping proposal`,
+      `${core.id.toString(16)} [term ${core.term}] transfer leadership to ${core.leadTransferee.toString(16)} is in progress; dropping proposal`,
     );
     return 'proposal_dropped';
   }

@@ -9,7 +9,11 @@ import type { ConfState, Entry, HardState, Snapshot } from './message.ts';
 export type Unreadable = 'compacted' | 'unavailable';
 
 export interface Storage {
-  /** As persisted; the empty hard state and the empty configuration on a blank disk. Read once, at start. */
+  /**
+   * As persisted; the empty hard state and the empty configuration on a blank disk. Read once, at start.
+   * REQUIRES: founders have their membership in a snapshot at index 1 or later, or from `RawNode.bootstrap`. A newcomer
+   * that could replay the log from its beginning without it would take the first member added for the only one, and lead.
+   */
   initialState(): { readonly hardState: HardState; readonly confState: ConfState };
   /**
    * Entries lo..hi-1, in order, within `bytesMax` as encoded, but at least one. The array belongs to the caller, the
@@ -21,6 +25,10 @@ export interface Storage {
   lastIndex(): number;
   /** First index that `entries` may be asked for. */
   firstIndex(): number;
-  /** The newest snapshot, or a word that it is being made and the leader should ask again later. */
+  /**
+   * The newest snapshot, or a word that it is being made and the leader should ask again later.
+   * REQUIRES: taken at or behind the last membership change that was applied here. A newcomer ignores a snapshot whose
+   * membership it is not in, and an old one would be offered to it for ever.
+   */
   snapshot(): Snapshot | 'temporarily_unavailable';
 }
