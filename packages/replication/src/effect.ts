@@ -7,7 +7,7 @@
  *   highest durable id with `persisted`. A failed write ends the process: no later effect may be done.
  * - `send`: at once, also before earlier persists are durable; may be lost, repeated, late or out of order.
  * - `apply`, `install`, `publish`, `take_digests`, `collect_tombstones`: in order among themselves, over as many turns as
- *   needed. After a `publish` give `applied`.
+ *   needed. Report with `applied`.
  * - asks (`list_dirty`, `read_*`, `list_bucket`): any time, each answered by an input with the same number. They read what
  *   earlier persists put there.
  * - proposals to meta (`alter_isr`, `bump_term`, `hand_over`): compare-and-set commands, safe to lose and to repeat; the
@@ -43,8 +43,8 @@ export type Effect<Change, Key> =
   | { readonly kind: 'apply'; readonly operation: Operation<Change> }
   /** The same for a part of a catch-up or repair; records replace what is there, whatever its seq. */
   | { readonly kind: 'install'; readonly write: Exclude<RecordWrite<Change, Key>, { kind: 'operation' }> }
-  /** Make everything up to `seq` visible at once. May go back once, after a catch-up with a fork. */
-  | { readonly kind: 'publish'; readonly seq: number }
+  /** Make everything up to `seq` visible at once. `publish` rises by one; `seq` may go back after a catch-up. */
+  | { readonly kind: 'publish'; readonly publish: number; readonly seq: number }
   /** `isRepeated`: the operation was done before, by an earlier request with its key. */
   | {
       readonly kind: 'reply';
@@ -124,7 +124,7 @@ export type Role = 'primary' | 'follower' | 'catching_up' | 'idle' | 'removed';
 export type Alarm = 'lost_data' | 'digest_mismatch' | 'majority_disagrees' | 'unclean_promotion';
 
 export type RecordWrite<Change, Key> =
-  /** Changes at (operation.seq, index); the entry of the operation's key with them. */
+  /** Changes at (operation.seq, index). */
   | { readonly kind: 'operation'; readonly operation: Operation<Change> }
   /** Records as they are, replacing what is there; `absent` keys lose their record without a tombstone. */
   | {
@@ -155,7 +155,7 @@ export interface PersistEffect<Change, Key> {
   readonly state: ReplicaState<Key>;
   /** null = as before; else the whole. */
   readonly history: readonly HistoryEntry[] | null;
-  /** Entries to put, beside the operation's own. */
+  /** Entries to put, that of the operation's own key among them. */
   readonly entries: readonly OperationEntry[];
   /** Keys whose entries go. */
   readonly forgotten: readonly string[];

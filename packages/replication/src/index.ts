@@ -1,5 +1,3 @@
-export { createPrimary } from './primary.ts';
-export type { Primary, PrimaryEffect, PrimaryState } from './primary.ts';
 export type {
   Alarm,
   Effect,
@@ -32,5 +30,7 @@ export type {
   StoredRecord,
 } from './state.ts';
 export { defaultLimits, type Limits } from './limits.ts';
-export type { CreateReplica, FollowerStatus, Replica, ReplicaConfig, ReplicaStatus } from './replica.ts';
 export { correctRules, type ReplicationRules } from './rules.ts';
+export { bucketCount } from './digest-check.ts';
+export { createReplica } from './replica.ts';
+export type { FollowerStatus, Replica, ReplicaConfig, ReplicaStatus } from './replica.ts';

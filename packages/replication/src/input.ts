@@ -21,8 +21,8 @@ export type Input<Change, Key> =
   | ProposeInput<Change>
   /** Persist effects up to this id are on stable storage. */
   | { readonly kind: 'persisted'; readonly persist: number; readonly nowMs: number }
-  /** Everything up to `seq` is searchable here. Only after the `publish` of that seq was done. */
-  | { readonly kind: 'applied'; readonly seq: number; readonly nowMs: number }
+  /** Publish effects up to this one are done: what they speak of is searchable here. */
+  | { readonly kind: 'applied'; readonly publish: number; readonly nowMs: number }
   /**
    * A read was evaluated at `seq` (the applied seq it saw) on behalf of `call`, which is linearizable once
    * `read_confirmed` comes. REQUIRES: evaluation started after the client's request came.
@@ -50,8 +50,8 @@ export type Input<Change, Key> =
       readonly nowMs: number;
     }
   /**
-   * Answer to `read_keys`, `read_by_seq` and `read_range`. Each page is read from one snapshot of the store; later
-   * pages may be newer.
+   * Answer to `read_keys`, `read_by_seq` and `read_range`. Each page is read from one snapshot of the store, never an
+   * older one than the page before; what is written and not yet synced may be in it.
    */
   | {
       readonly kind: 'page';

@@ -21,6 +21,8 @@ export interface Limits {
   readonly resendAfterMs: number;
   /** An in-sync follower that says nothing for so long is evicted. */
   readonly silentMs: number;
+  /** The same for one that meta believes dead. */
+  readonly suspectMs: number;
   /** An in-sync follower that speaks, but does not make durable what it was sent. */
   readonly stuckMs: number;
   /** Between repetitions of a proposal to meta. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   keepaliveEveryMs: 300,
   resendAfterMs: 250,
   silentMs: 1_500,
+  suspectMs: 150,
   stuckMs: 5_000,
   proposeEveryMs: 500,
   joinEveryMs: 500,

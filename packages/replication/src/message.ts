@@ -15,11 +15,16 @@ export type FollowerMessage<Key> =
   /** Asks to follow; opens a session and ends the sender's earlier one. */
   | (InSession & {
       readonly kind: 'join';
+      /** The sender's start and which of its attempts this is: an attempt that comes late opens nothing. */
+      readonly startId: string;
+      readonly attempt: number;
       readonly history: readonly HistoryEntry[];
-      /** `lastSeq` when clean, else how far the copy has come (`copiedSeq`). */
+      /** `copiedSeq`; of a clean copy that is its last. */
       readonly positionSeq: number;
+      readonly sourceSeq: number;
       readonly cleanSeq: number;
       readonly rangeCopy: RangeCopy<Key> | null;
+      /** Deletions up to here have left no trace at the follower. */
       readonly tombstoneHorizon: number;
     })
   /** The plan is durable. `dirty`: points the follower has above the fork; null when everything is copied anyway. */
@@ -60,9 +65,12 @@ export type PrimaryMessage<Change, Key> =
    */
   | (InSession & {
       readonly kind: 'plan';
+      /** Rises when the primary plans anew in the same session. */
+      readonly index: number;
       readonly forkSeq: number;
+      readonly sourceSeq: number;
       readonly rangeCopy: RangeCopy<Key> | null;
-      /** The primary's history up to the fork (or the range copy's base). */
+      /** The primary's history up to `sourceSeq`. */
       readonly history: readonly HistoryEntry[];
     })
   | (InSession & Chunk<Change, Key>)
@@ -115,8 +123,9 @@ export interface Chunk<Change, Key> {
   readonly operations: readonly OperationEntry[];
   /** Where the copy stands once this chunk is durable. */
   readonly copiedSeq: number;
+  readonly sourceSeq: number;
   readonly rangeCopy: RangeCopy<Key> | null;
-  /** The primary's history, of which the part up to `copiedSeq` is now true of the follower. */
+  /** The primary's history up to `sourceSeq`. */
   readonly history: readonly HistoryEntry[];
   /** The follower now equals the primary at `copiedSeq`, and the stream goes on from there. */
   readonly isLast: boolean;

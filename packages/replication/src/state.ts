@@ -46,6 +46,11 @@ export interface ReplicaState<Key> {
   readonly cleanSeq: number;
   /** Catch-up: by-seq entries up to here have been copied; a broken catch-up goes on from here. Clean: `lastSeq`. */
   readonly copiedSeq: number;
+  /**
+   * Catch-up: the source's newest seq when it was read. What had been replaced there by then was not copied, so the copy
+   * goes on only from a primary whose order holds this seq too. Clean: `lastSeq`.
+   */
+  readonly sourceSeq: number;
   readonly rangeCopy: RangeCopy<Key> | null;
   /** Known to be on every in-sync replica when this was written. A lower bound. */
   readonly committedSeq: number;
@@ -55,7 +60,7 @@ export interface ReplicaState<Key> {
 
 export interface PersistedReplica<Key> {
   readonly state: ReplicaState<Key>;
-  /** Ascending in both fields. In catch-up: of what was copied, up to `copiedSeq`. */
+  /** Ascending in both fields. In catch-up: the source's, up to `sourceSeq`. */
   readonly history: readonly HistoryEntry[];
   /** Any order. */
   readonly operations: readonly OperationEntry[];
@@ -69,6 +74,7 @@ export const blankReplica: PersistedReplica<never> = {
     lastSeq: 0,
     cleanSeq: 0,
     copiedSeq: 0,
+    sourceSeq: 0,
     rangeCopy: null,
     committedSeq: 0,
     tombstoneHorizon: 0,
@@ -87,6 +93,11 @@ export interface ShardView {
   readonly isr: readonly AllocId[];
   /** All placed copies, learners too; a superset of `isr`. */
   readonly replicas: readonly AllocId[];
+  /**
+   * In sync and believed dead by meta (the primary before a promotion). They stay in the set until the primary takes
+   * them out itself, at once if they do not speak: dropped by the promotion, they could be the last intact copy.
+   */
+  readonly suspects?: readonly AllocId[];
   /** `write_consistency_factor`: fewer in sync than this refuses writes; 1 or more. */
   readonly minInSync: number;
 }

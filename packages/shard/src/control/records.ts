@@ -14,6 +14,7 @@
  * | `o` operation key | seq u64 |
  * | `g` | manifest, JSON |
  */
+import type { HistoryEntry, ReplicaState } from '@quiver/replication';
 import { afterPrefix, key, readKey, type Change } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
@@ -56,6 +57,7 @@ export const keys = {
   history: (replica: number, term: number) => ofKind(replica, kinds.history).u32(term).done(),
   point: (replica: number, id: PointId) => keyOfId(keys.points(replica).from, id),
   vector: (replica: number, name: string, id: PointId) => keyOfId(keys.vectors(replica, name).from, id),
+  histories: (replica: number) => range(ofKind(replica, kinds.history).done()),
   /** All points, and all vectors of a name, in id order. */
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
@@ -167,13 +169,12 @@ export interface Ident {
   readonly allocId: string;
   readonly format: number;
 }
-export interface ReplicaState {
-  readonly term: number;
-  readonly last: number;
+/** The machine's state and what the store keeps beside it. */
+export type StoredState = ReplicaState<PointId> & {
   readonly count: number;
   /** A point was ever deleted: until then a point that is not alive has no record either. Absent = unknown. */
   readonly hasTombstones?: boolean;
-}
+};
 
 export function encodeJson(value: unknown): Uint8Array {
   return text.encode(JSON.stringify(value));
@@ -181,6 +182,14 @@ export function encodeJson(value: unknown): Uint8Array {
 
 export function decodeJson(value: Uint8Array): unknown {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString());
+}
+
+export function decodeHistory(keyBytes: Uint8Array, value: Uint8Array): HistoryEntry {
+  const reader = readKey(keyBytes);
+  reader.u32();
+  reader.u8();
+  const seq = Buffer.from(value.buffer, value.byteOffset, value.length).readBigUInt64BE(0);
+  return { term: reader.u32(), startSeq: Number(seq) };
 }
 
 export function encodeSeq(seq: number): Uint8Array {

@@ -42,6 +42,7 @@ async function open(store: Store): Promise<Replica> {
     threads: 1,
     allocId: 'a',
     onSegments: () => undefined,
+    now: () => 0,
   });
   return replica;
 }

@@ -5,16 +5,19 @@
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore, Store } from '@quiver/storage';
+import { blankReplica, type HistoryEntry, type PersistedReplica } from '@quiver/replication';
 import { segmentSchemaOf } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import {
   decodeBySeq,
+  decodeHistory,
   decodeJson,
   decodePoint,
   decodeVector,
   encodeJson,
   keys,
-  type ReplicaState,
+  type Ident,
+  type StoredState,
   type StoredPoint,
 } from './records.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
@@ -42,6 +45,7 @@ export async function openReplica(options: {
   readonly threads: number;
   readonly allocId: string;
   readonly onSegments: ReplicaOptions['onSegments'];
+  readonly now: () => number;
 }): Promise<OpenedReplica> {
   const { record, shardId, number, store, pool, directory } = options;
   if (store.getSync(keys.ident(number)) === undefined) {
@@ -50,12 +54,10 @@ export async function openReplica(options: {
       essential: true,
     });
   }
-  const stateBytes = store.getSync(keys.state(number));
-  const state =
-    stateBytes === undefined ? { term: 0, last: 0, count: 0 } : (decodeJson(stateBytes) as ReplicaState);
   const manifestBytes = store.getSync(keys.manifest(number));
   const manifest = manifestBytes === undefined ? emptyManifest : (decodeJson(manifestBytes) as Manifest);
   const segments = await loadManifestSegments(manifest, options);
+  const persisted = await readPersisted(store, number);
   const replica = new Replica({
     record,
     shardId,
@@ -64,10 +66,11 @@ export async function openReplica(options: {
     pool,
     directory,
     onSegments: options.onSegments,
+    now: options.now,
     start: {
-      term: state.term,
-      lastSeq: state.last,
-      hasTombstones: state.last > 0 && state.hasTombstones !== false,
+      allocId: (decodeJson(store.getSync(keys.ident(number))!) as Ident).allocId,
+      persisted,
+      hasTombstones: persisted.state.lastSeq > 0 && persisted.hasTombstones,
       points: segments.reduce((sum, reader) => sum + reader.rowCount() - reader.deadCount(), 0),
       segments,
       nextSegmentId: manifest.nextSegmentId,
@@ -75,6 +78,19 @@ export async function openReplica(options: {
   });
   const replayed = await replay(replica, store, manifest.replaySeq);
   return { replica, manifest, replayed };
+}
+
+async function readPersisted(
+  store: Store,
+  number: number,
+): Promise<PersistedReplica<PointId> & { readonly hasTombstones: boolean }> {
+  const bytes = store.getSync(keys.state(number));
+  if (bytes === undefined) return { ...blankReplica, hasTombstones: false };
+  const history: HistoryEntry[] = [];
+  for await (const [keyBytes, value] of store.scan(keys.histories(number)))
+    history.push(decodeHistory(keyBytes, value));
+  const state = decodeJson(bytes) as StoredState;
+  return { state, history, operations: [], hasTombstones: state.hasTombstones !== false };
 }
 
 /** From this many changes on, reading all records in key order is cheaper than looking each up. */

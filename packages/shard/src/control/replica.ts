@@ -4,8 +4,15 @@
  * commit-group number that rows are born and die at; reads for a change see what is pending.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import { ClusterError, type CollectionRecord, type PointId, type ResolvedOperation } from '@quiver/model';
-import { createPrimary, type Primary, type PrimaryEffect } from '@quiver/replication';
+import {
+  assert,
+  ClusterError,
+  slotOf,
+  type CollectionRecord,
+  type PointId,
+  type ResolvedOperation,
+} from '@quiver/model';
+import type { Effect, PersistedReplica, PersistEffect } from '@quiver/replication';
 import {
   blobBytesOf,
   createPlainSegment,
@@ -30,13 +37,14 @@ import {
   putPoint,
   putVector,
   type PointRecordHead,
-  type ReplicaState,
+  type StoredState,
 } from './records.ts';
 import { resolveOperation, type Point, type PointChange } from './resolve.ts';
+import { SolePrimary } from './sole-primary.ts';
 
 export interface ReplicaStart {
-  readonly term: number;
-  readonly lastSeq: number;
+  readonly allocId: string;
+  readonly persisted: PersistedReplica<PointId>;
   readonly points: number;
   readonly hasTombstones: boolean;
   /** Sealed segments, oldest first. */
@@ -54,6 +62,8 @@ export interface ReplicaOptions {
   readonly directory: ArenaDirectory;
   /** The set of segments changed: post it and raise the epoch before anything of it is published. */
   readonly onSegments: (replica: Replica) => void;
+  /** Monotonic clock, in milliseconds. */
+  readonly now: () => number;
   readonly start: ReplicaStart;
 }
 
@@ -64,6 +74,8 @@ interface Pending {
   /** null = deleted */
   readonly point: Point | null;
 }
+
+type PointEffect = Effect<PointChange, PointId>;
 
 const noPayload = new Uint8Array(0);
 /** Kept free beside what an operation needs, so that applying what is durable cannot fail. */
@@ -83,7 +95,7 @@ export class Replica {
   /** Operations given out and not yet published. */
   pendingCount = 0;
   readonly #options: ReplicaOptions;
-  readonly #primary: Primary<PointChange>;
+  readonly #primary: SolePrimary<PointChange, PointId>;
   readonly #pending = new Map<PointId, Pending>();
   #headRows = 0;
   #nextSegmentId: number;
@@ -98,12 +110,22 @@ export class Replica {
     this.number = options.number;
     this.schema = segmentSchemaOf(options.record.config.params);
     const { start } = options;
-    this.applied = createApplied(start.lastSeq);
+    this.applied = createApplied(start.persisted.state.lastSeq);
     this.segments = [...start.segments];
     this.points = start.points;
     this.#hasTombstones = start.hasTombstones;
     this.#nextSegmentId = start.nextSegmentId;
-    this.#primary = createPrimary<PointChange>({ term: start.term, lastSeq: start.lastSeq });
+    this.#primary = new SolePrimary({
+      allocId: start.allocId,
+      persisted: start.persisted,
+      traits: {
+        bytesOf: (change) => this.#bytesOf([change]),
+        slotOf: (change) => slotOf(change.id),
+      },
+      now: options.now,
+      persist: (effect) => this.#commit(this.#changesToStore(effect), true),
+      perform: (effect) => this.#perform(effect),
+    });
   }
 
   takeSegmentId(): number {
@@ -121,6 +143,7 @@ export class Replica {
    * @throws ClusterError; nothing was applied, unless the volume failed
    */
   async write(operation: ResolvedOperation): Promise<number> {
+    await this.#primary.lead();
     const { changes, missing } = resolveOperation(
       operation,
       (id) => this.#read(id),
@@ -128,42 +151,41 @@ export class Replica {
     );
     const bytes = this.#bytesOf(changes);
     this.#admit(bytes);
-    const effects = this.#primary.step({ kind: 'propose', call: 0, operationKey: null, changes });
-    const persist = effects[0];
-    if (persist?.kind !== 'persist') throw new Error('invariant broken: a proposal must be persisted');
+    const persist = this.#primary.propose(changes);
+    const { write } = persist;
+    assert(write?.kind === 'operation', 'a proposal must be persisted as an operation');
+    const { seq } = write.operation;
     this.#pendingBytes += bytes;
     this.pendingCount += 1;
-    const stored = this.#changesToStore(persist);
     try {
-      await this.#options.store.commit(stored, { essential: operation.kind === 'delete' });
-    } catch (error) {
-      if (error instanceof StorageError) throw asClusterError(error);
-      throw error;
+      await this.#commit(this.#changesToStore(persist), operation.kind === 'delete');
     } finally {
       this.#pendingBytes -= bytes;
       this.pendingCount -= 1;
     }
     if (this.isDropped)
       throw new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`);
-    for (const effect of this.#primary.step({ kind: 'persisted', seq: persist.seq })) this.#perform(effect);
+    this.#primary.persisted(persist);
     if (missing !== null) throw new ClusterError('not_found', `No point with id ${missing} found`);
-    return persist.seq;
+    return seq;
   }
 
-  #perform(effect: PrimaryEffect<PointChange>): void {
-    switch (effect.kind) {
-      case 'apply':
-        for (const change of effect.changes) this.applyChange(change, effect.seq);
-        for (const { id } of effect.changes)
-          if (this.#pending.get(id)?.seq === effect.seq) this.#pending.delete(id);
-        break;
-      case 'publish':
-        this.applied.publish(effect.seq);
-        break;
-      case 'persist':
-      case 'reply':
-        break;
+  async #commit(changes: Change[], essential: boolean): Promise<void> {
+    try {
+      await this.#options.store.commit(changes, { essential });
+    } catch (error) {
+      if (error instanceof StorageError) throw asClusterError(error);
+      throw error;
     }
+  }
+
+  #perform(effect: PointEffect): void {
+    if (effect.kind === 'apply') {
+      const { seq, changes } = effect.operation;
+      for (const change of changes) this.applyChange(change, seq);
+      for (const { id } of changes) if (this.#pending.get(id)?.seq === seq) this.#pending.delete(id);
+    }
+    if (effect.kind === 'publish') this.applied.publish(effect.seq);
   }
 
   /**
@@ -273,14 +295,17 @@ export class Replica {
   }
 
   /** Records of an operation, and the pending state that later operations read. */
-  #changesToStore(persist: Extract<PrimaryEffect<PointChange>, { kind: 'persist' }>): Change[] {
-    const { seq, term, changes } = persist;
+  #changesToStore(persist: PersistEffect<PointChange, PointId>): Change[] {
+    const { write, history, state } = persist;
     const replica = this.number;
     const stored: Change[] = [];
     const put = (keyBytes: Uint8Array, value: Uint8Array): void =>
       void stored.push({ kind: 'put', key: keyBytes, value });
     const remove = (keyBytes: Uint8Array): void => void stored.push({ kind: 'delete', key: keyBytes });
-    if (persist.isFirstOfTerm) put(keys.history(replica, term), encodeSeq(seq));
+    const newest = history?.at(-1);
+    if (newest !== undefined) put(keys.history(replica, newest.term), encodeSeq(newest.startSeq));
+    const operation = write?.kind === 'operation' ? write.operation : { seq: 0, term: 0, changes: [] };
+    const { seq, term, changes } = operation;
     const points = keys.points(replica).from;
     const prefixes = new Map<string, Uint8Array>();
     const vectorPrefix = (name: string): Uint8Array => {
@@ -307,13 +332,8 @@ export class Replica {
       this.#pending.set(id, { seq, head, point });
     }
     this.#hasTombstones ||= changes.some(({ kind }) => kind === 'delete');
-    const state: ReplicaState = {
-      term,
-      last: seq,
-      count: this.points,
-      hasTombstones: this.#hasTombstones,
-    };
-    put(keys.state(replica), encodeJson(state));
+    const kept = { count: this.points, hasTombstones: this.#hasTombstones };
+    put(keys.state(replica), encodeJson({ ...state, ...kept } satisfies StoredState));
     return stored;
   }
 

@@ -98,6 +98,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       threads,
       allocId: env.uuid(),
       onSegments: (replica) => broadcast.segments(replica),
+      now: () => env.now(),
     });
     const { replica } = opened;
     const optimizer = createOptimizer({

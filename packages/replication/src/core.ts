@@ -1,0 +1,213 @@
+/**
+ * What all roles of a replica share: its durable state, the queue of writes that are on their way to the disk, and the
+ * effects of the current step. Always: writes become durable in the order they were given out; an operation's apply and
+ * publish are emitted once, in order, after it is durable and whatever the role is by then; `state` is as of the newest
+ * write given out, `durableSeq` as of the newest one done.
+ */
+import { assert } from '@quiver/model';
+import type { Alarm, Effect, RecordWrite, RefuseReason, Role } from './effect.ts';
+import type { Input } from './input.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import type { Message } from './message.ts';
+import { entriesOf, OperationTable } from './operation-table.ts';
+import type { ReplicaConfig } from './replica.ts';
+import { correctRules, type ReplicationRules } from './rules.ts';
+import type {
+  AllocId,
+  HistoryEntry,
+  Operation,
+  OperationEntry,
+  PersistedReplica,
+  ReplicaState,
+  ShardView,
+} from './state.ts';
+
+type PageInput<Change, Key> = Extract<Input<Change, Key>, { kind: 'page' }>;
+type DirtyInput<Change, Key> = Extract<Input<Change, Key>, { kind: 'dirty_listed' }>;
+type PageAsk<Change, Key> = Extract<
+  Effect<Change, Key>,
+  { kind: 'read_keys' | 'read_by_seq' | 'read_range' }
+>;
+type WithoutAsk<T> = T extends unknown ? Omit<T, 'ask'> : never;
+
+export interface Write<Change, Key> {
+  readonly write?: RecordWrite<Change, Key>;
+  readonly state: Partial<ReplicaState<Key>>;
+  readonly history?: readonly HistoryEntry[];
+  readonly entries?: readonly OperationEntry[];
+  readonly forgotten?: readonly string[];
+}
+
+export class ReplicaCore<Change, Key> {
+  readonly allocId: AllocId;
+  readonly startId: string;
+  readonly config: ReplicaConfig<Change>;
+  readonly limits: Limits;
+  readonly rules: ReplicationRules;
+  readonly operations: OperationTable;
+  state: ReplicaState<Key>;
+  history: readonly HistoryEntry[];
+  view: ShardView | null = null;
+  role: Role = 'idle';
+  nowMs = 0;
+  durableSeq: number;
+  appliedSeq = 0;
+  committedSeq: number;
+  #effects: Effect<Change, Key>[] = [];
+  #persistCount = 0;
+  #writes: { persist: number; onDurable: () => void }[] = [];
+  #askCount = 0;
+  #asks = new Map<number, (answer: PageInput<Change, Key> | DirtyInput<Change, Key>) => void>();
+  /** Published and not yet confirmed as applied. What was published before a fork counts no more. */
+  #publishes: { publish: number; seq: number; generation: number }[] = [];
+  #publishCount = 0;
+  #generation = 0;
+
+  constructor(config: ReplicaConfig<Change>, persisted: PersistedReplica<Key>) {
+    this.config = config;
+    this.allocId = config.allocId;
+    this.startId = config.startId;
+    this.limits = { ...defaultLimits, ...config.limits };
+    this.rules = config.rules ?? correctRules;
+    this.state = persisted.state;
+    this.history = persisted.history;
+    const { operationEntriesMax: entries, operationAgeMs: ageMs } = this.limits;
+    this.operations = new OperationTable(persisted.operations, { entries, ageMs });
+    this.durableSeq = this.state.lastSeq;
+    this.committedSeq = Math.min(this.state.committedSeq, this.state.lastSeq);
+    // The host shows what it recovered before it starts the machine.
+    if (this.state.mode === 'clean') this.appliedSeq = this.state.lastSeq;
+  }
+
+  /** The newest term heard of. */
+  get knownTerm(): number {
+    return Math.max(this.state.term, this.view?.term ?? 0);
+  }
+
+  emit(effect: Effect<Change, Key>): void {
+    this.#effects.push(effect);
+  }
+
+  takeEffects(): Effect<Change, Key>[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  send(to: AllocId, message: Message<Change, Key>): void {
+    this.emit({ kind: 'send', to, message });
+  }
+
+  refuse(call: number, reason: RefuseReason, isIndeterminate: boolean, detail: string): void {
+    this.emit({ kind: 'refuse', call, reason, isIndeterminate, detail });
+  }
+
+  alarm(alarm: Alarm, detail: string): void {
+    this.emit({ kind: 'alarm', alarm, detail });
+  }
+
+  setRole(role: Role): void {
+    if (this.role === role) return;
+    this.role = role;
+    this.emit({ kind: 'role', role, term: this.state.term });
+  }
+
+  persist(given: Write<Change, Key>, onDurable: () => void): void {
+    this.state = { ...this.state, ...given.state };
+    if (given.history !== undefined) this.history = given.history;
+    this.#persistCount += 1;
+    this.#writes.push({ persist: this.#persistCount, onDurable });
+    this.emit({
+      kind: 'persist',
+      persist: this.#persistCount,
+      write: given.write ?? null,
+      state: this.state,
+      history: given.history ?? null,
+      entries: given.entries ?? [],
+      forgotten: given.forgotten ?? [],
+    });
+  }
+
+  /** The next operation of the order, on whichever side of the stream. */
+  persistOperation(operation: Operation<Change>, onDurable: () => void): void {
+    const { seq, term } = operation;
+    assert(seq === this.state.lastSeq + 1, `operation ${seq} follows ${this.state.lastSeq}`);
+    assert(term === this.state.term, `operation of term ${term} in term ${this.state.term}`);
+    assert(this.state.mode === 'clean', `operation ${seq} in the middle of a catch-up`);
+    const entries = entriesOf(operation);
+    const forgotten = entries.length === 0 ? [] : this.operations.add(entries);
+    const committedSeq = this.committedSeq;
+    const state = { lastSeq: seq, cleanSeq: seq, copiedSeq: seq, sourceSeq: seq, committedSeq };
+    this.persist({ write: { kind: 'operation', operation }, state, entries, forgotten }, () => {
+      this.durableSeq = seq;
+      this.emit({ kind: 'apply', operation });
+      this.publish(seq);
+      onDurable();
+    });
+  }
+
+  persisted(persist: number): void {
+    assert(
+      persist <= this.#persistCount,
+      `write ${persist} is durable, ${this.#persistCount} were given out`,
+    );
+    let count = 0;
+    while (count < this.#writes.length && this.#writes[count]!.persist <= persist) count += 1;
+    for (const { onDurable } of this.#writes.splice(0, count)) onDurable();
+  }
+
+  publish(seq: number): void {
+    this.#publishCount += 1;
+    this.#publishes.push({ publish: this.#publishCount, seq, generation: this.#generation });
+    this.emit({ kind: 'publish', publish: this.#publishCount, seq });
+  }
+
+  /** What was applied before does not tell any more what is applied: the order above a fork is another. */
+  beginGeneration(): void {
+    this.#generation += 1;
+    this.appliedSeq = 0;
+  }
+
+  applied(publish: number): void {
+    assert(publish <= this.#publishCount, `publish ${publish} is done, ${this.#publishCount} were given out`);
+    let count = 0;
+    while (count < this.#publishes.length && this.#publishes[count]!.publish <= publish) count += 1;
+    for (const { seq, generation } of this.#publishes.splice(0, count))
+      if (generation === this.#generation) this.appliedSeq = seq;
+  }
+
+  askPage(effect: WithoutAsk<PageAsk<Change, Key>>, onPage: (page: PageInput<Change, Key>) => void): void {
+    this.#askCount += 1;
+    this.#asks.set(this.#askCount, (answer) => {
+      if (answer.kind === 'page') onPage(answer);
+    });
+    this.emit({ ...effect, ask: this.#askCount });
+  }
+
+  askDirty(aboveSeq: number, limit: number, onListed: (listed: DirtyInput<Change, Key>) => void): void {
+    this.#askCount += 1;
+    this.#asks.set(this.#askCount, (answer) => {
+      if (answer.kind === 'dirty_listed') onListed(answer);
+    });
+    this.emit({ kind: 'list_dirty', ask: this.#askCount, aboveSeq, limit });
+  }
+
+  answered(answer: PageInput<Change, Key> | DirtyInput<Change, Key>): void {
+    const onAnswer = this.#asks.get(answer.ask);
+    this.#asks.delete(answer.ask);
+    onAnswer?.(answer);
+  }
+
+  /** The role changed: answers to what it asked are not wanted any more. */
+  forgetAsks(): void {
+    this.#asks.clear();
+  }
+
+  /** Tombstones up to `seq` may go, here. */
+  raiseTombstoneHorizon(seq: number): void {
+    if (seq <= this.state.tombstoneHorizon) return;
+    this.persist({ state: { tombstoneHorizon: seq } }, () =>
+      this.emit({ kind: 'collect_tombstones', upToSeq: seq }),
+    );
+  }
+}
