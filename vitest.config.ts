@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/{contract,system,ecosystem}/**/*.test.ts'],
+          include: ['test/{contract,system,ecosystem,sim}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 1,

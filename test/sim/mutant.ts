@@ -1,0 +1,23 @@
+/** One mistake put into the cluster by a test. The production code has no switch for it but the named rules. */
+import type { Effect, Input, ReplicationRules } from '@quiver/replication';
+import type { Change } from './point-store.ts';
+
+export type SimInput = Input<Change, number>;
+export type SimEffect = Effect<Change, number>;
+
+export interface Mutant {
+  readonly name: string;
+  readonly rules?: Partial<ReplicationRules>;
+  /** Replaces an effect before the host sees it; null drops it. */
+  readonly effect?: (effect: SimEffect) => SimEffect | null;
+  /** Replaces an input before the machine sees it; null drops it. */
+  readonly input?: (input: SimInput) => SimInput | null;
+  readonly reportsPersistedAtOnce?: boolean;
+  readonly confirmsReadsAtOnce?: boolean;
+  readonly promotesAnyReplica?: boolean;
+  readonly shrinksOnExit?: boolean;
+  readonly servesDamagedDisk?: boolean;
+  readonly retriesUnderNewKey?: boolean;
+  readonly movesSlotsWithoutFence?: boolean;
+  readonly reusesAllocation?: boolean;
+}
