@@ -69,7 +69,8 @@ export class Controller {
         to,
         term: record.term,
         cfgVersion: record.cfgVersion,
-        isForced: true,
+        isForced: false,
+        isAny: true,
       });
       return;
     }
@@ -117,7 +118,8 @@ export class Controller {
   }
 
   #promote({ shard, term, cfgVersion }: ShardRecord, to: AllocId): void {
-    this.#propose({ kind: 'promote', shard, term, cfgVersion, to, isForced: false });
+    const dropsOld = this.#world.mutant?.promotionDropsOldPrimary === true;
+    this.#propose({ kind: 'promote', shard, term, cfgVersion, to, isForced: false, dropsOld });
   }
 
   #forceWhenAllIsLost(record: ShardRecord, isLed: boolean): void {

@@ -78,13 +78,24 @@ export class Host {
   step(given: SimInput): void {
     if (this.isDead || this.ending !== null) return;
     const { mutant, checks } = this.#world;
-    const input = mutant?.input === undefined ? given : mutant.input(given);
-    if (input === null) return;
+    const changed = mutant?.input === undefined ? given : mutant.input(given);
+    if (changed === null) return;
+    const input = mutant?.ignoresSessions === true ? this.#intoSession(changed) : changed;
     for (const effect of this.machine.step(input)) {
       const done = mutant?.effect === undefined ? effect : mutant.effect(effect);
       if (done !== null) this.#perform(done);
     }
     checks.touch(this.shard);
+  }
+
+  /** For a mutant: whatever session a message belongs to, it is taken for the present one. */
+  #nonce = '';
+  #intoSession(input: SimInput): SimInput {
+    if (input.kind !== 'receive') return input;
+    const { message } = input;
+    if (message.kind === 'plan') this.#nonce = message.nonce;
+    if (message.kind !== 'chunk' || this.#nonce === '') return input;
+    return { ...input, message: { ...message, nonce: this.#nonce } };
   }
 
   /** Runs later in this life of the process, or never. */

@@ -21,7 +21,16 @@ export type MetaCommand =
       by: AllocId;
       isr: readonly AllocId[];
     }
-  | { kind: 'promote'; shard: number; term: number; cfgVersion: number; to: AllocId; isForced: boolean }
+  | {
+      kind: 'promote';
+      shard: number;
+      term: number;
+      cfgVersion: number;
+      to: AllocId;
+      isForced: boolean;
+      dropsOld?: boolean;
+      isAny?: boolean;
+    }
   | { kind: 'bump_term'; shard: number; term: number; by: AllocId }
   | { kind: 'hand_over'; shard: number; term: number; by: AllocId; to: AllocId }
   | { kind: 'add_replica'; shard: number; cfgVersion: number; alloc: AllocId; node: string }
@@ -100,7 +109,11 @@ function changeOf(record: ShardRecord, command: OfShard): Partial<ShardRecord> |
       if (command.term !== term || command.cfgVersion !== cfgVersion || !replicas.includes(command.to))
         return null;
       if (command.isForced) return { term: term + 1, primary: command.to, isr: [command.to], suspects: [] };
+      if (command.isAny === true)
+        return { term: term + 1, primary: command.to, isr: [...new Set([...isr, command.to])] };
       if (!isr.includes(command.to)) return null;
+      if (command.dropsOld === true)
+        return { term: term + 1, primary: command.to, isr: isr.filter((alloc) => alloc !== primary) };
       // The old primary stays in sync until the new one, which then is known to live, takes it out.
       return { term: term + 1, primary: command.to, suspects: isr.filter((alloc) => alloc === primary) };
     }

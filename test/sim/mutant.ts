@@ -20,4 +20,9 @@ export interface Mutant {
   readonly retriesUnderNewKey?: boolean;
   readonly movesSlotsWithoutFence?: boolean;
   readonly reusesAllocation?: boolean;
+  readonly ignoresSessions?: boolean;
+  readonly adoptsNoKeys?: boolean;
+  readonly promotionDropsOldPrimary?: boolean;
+  /** Why it can not be noticed. */
+  readonly isEquivalent?: string;
 }

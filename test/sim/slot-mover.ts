@@ -88,7 +88,8 @@ export class SlotMover {
 
   #copy(to: Host, records: readonly Record[], from: Host, key: string, onDone: () => void): void {
     const changes = records.map(({ change }) => change);
-    const adopted = [...from.disk.content.operations.values()];
+    const adopted =
+      this.#world.mutant?.adoptsNoKeys === true ? [] : [...from.disk.content.operations.values()];
     to.import(
       { op: -1, operationKey: key, changes, adopted, waitFor: 'durable', timeoutMs: patienceMs },
       (answer) => {
