@@ -120,3 +120,4 @@ export {
   type ShardRecord,
   type TransferRecord,
 } from './topology.ts';
+export { nextSlotMove, slotsPerMove, type SlotMove } from './resharding.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CollectionRecord, ShardRecord } from '@quiver/model';
+import { nextSlotMove, type CollectionRecord, type ShardRecord } from '@quiver/model';
 import { createStateMachine, type StateMachine } from '../state-machine.ts';
 import { assertState } from '../state.ts';
 import type { StateCommand } from '../state-command.ts';
@@ -270,6 +270,30 @@ describe('resharding', () => {
     expect(run(move(1, 0, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
     expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject({ changed: true });
     expect(run(move(0, 1, [0, 10], [2, 2]))).toMatchObject(refusedAs('precondition_failed'));
+  });
+
+  test('the slots that are to move next lead up and down again, to even shares', () => {
+    const { machine, run } = cluster(start('up', 1));
+    const moveAll = (): number => {
+      let moves = 0;
+      for (let next = nextSlotMove(record(machine)); next !== null; moves += 1) {
+        const { fromShard, toShard, slots } = next;
+        const cfgOf = (id: number): number =>
+          record(machine).shards.find(({ shardId }) => shardId === id)!.cfgVersion;
+        const reply = run(move(fromShard, toShard, [...slots], [cfgOf(fromShard), cfgOf(toShard)]));
+        expect(reply).toMatchObject({ changed: true });
+        next = nextSlotMove(record(machine));
+      }
+      return moves;
+    };
+    expect(moveAll()).toBe(32);
+    run({ kind: 'finish_resharding', uuid });
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
+    run(start('down', 1));
+    expect(moveAll()).toBe(32);
+    run({ kind: 'finish_resharding', uuid });
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
+    expect(nextSlotMove(record(machine))).toBeNull();
   });
 
   test('an upward one without moved slots can be abandoned', () => {
