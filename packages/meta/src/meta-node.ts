@@ -77,6 +77,8 @@ export interface MetaNode extends Meta {
   reports(): ReadonlyMap<NodeId, NodeReport>;
   /** As `status`, at once. */
   localStatus(): MetaStatus;
+  /** Of the state of this member, for comparison with the others'. */
+  stateHash(): string;
   /** Gives the leadership away, before a planned stop. */
   handOverLeadership(): void;
 }
@@ -91,7 +93,12 @@ const announceTimeoutMs = 5_000;
 
 /** Opens the volume; founding, joining and catching up go on behind (`ready`). */
 export async function startMetaNode(options: MetaNodeOptions): Promise<MetaNode> {
-  const { env, log } = options;
+  const { env, log, founding, self } = options;
+  if (founding.kind === 'peers' && !founding.peers.some(({ name }) => name === self.name))
+    throw new ClusterError(
+      'invalid_argument',
+      `this member is called ${self.name}, the first members are ${founding.peers.map(({ name }) => name).join(', ')}: name it as one of them`,
+    );
   const storage = await openRaftStorage(options.store);
   if (storage.identity === null)
     await storage.setIdentity({ memberId: mintId(env), clusterId: null, contacts: [], founders: null });
@@ -369,6 +376,7 @@ function runNode(
       peer,
       reports: () => running?.duties.sessions?.reports() ?? new Map<NodeId, NodeReport>(),
       localStatus: status,
+      stateHash: () => machine.hash(),
       handOverLeadership: () => handOver(running, memberId),
     },
     Object.getOwnPropertyDescriptors(meta),

@@ -93,6 +93,11 @@ export async function openRaftStorage(store: Store): Promise<RaftStorage> {
   let begin: EntryId = head?.begin ?? { index: 0, term: 0 };
 
   const hardState = await store.get(hardStateKey);
+  if (identity === null && hardState !== undefined)
+    throw new ClusterError(
+      'corruption',
+      'the metadata volume has a log and no member id: a development version made it; begin with an empty folder',
+    );
   if (hardState !== undefined) memory.setHardState(decodeHardState(hardState));
   if (head !== null)
     memory.applySnapshot({ meta: { ...begin, confState: snapshotMeta.confState }, data: noBytes });
