@@ -10,7 +10,10 @@ import { createMetaNetwork, type MetaNetwork } from './testing/meta-network.ts';
 const seedsDefault = 8;
 const only = process.env['META_SEED'];
 const count = Number(process.env['META_SEEDS'] ?? seedsDefault);
-const seeds = only === undefined ? Array.from({ length: count }, (_, i) => 1_000 + i) : [Number(only)];
+/** They once found a snapshot beyond the stored commit index. */
+const known = [1_063, 1_112];
+const seeds =
+  only === undefined ? [...known, ...Array.from({ length: count }, (_, i) => 1_000 + i)] : [Number(only)];
 
 const custom = { ...config, params: { ...config.params, sharding_method: 'custom' as const } };
 const create = (name: string): MetaCommand => ({

@@ -241,7 +241,9 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
     wantsSnapshot = false;
     const meta: SnapshotMeta = { index: applied, term: appliedTerm, confState };
     try {
-      await storage.compact(meta, options.snapshot(), settings.snapshotAfterBytes / 2);
+      const hardState = unsaved ?? storage.log.initialState().hardState;
+      await storage.compact(meta, options.snapshot(), hardState, settings.snapshotAfterBytes / 2);
+      unsaved = null;
     } catch (error) {
       // A full disk: the log grows on, and the next turn tries again.
       if (!(error instanceof StorageError) || error.code !== 'insufficient_storage') throw error;

@@ -11,7 +11,7 @@
  * follow the log's begin without a gap. The volume below checks every record and finds lost groups at its open.
  */
 import { crc32 } from 'node:zlib';
-import { ClusterError } from '@quiver/model';
+import { assert, ClusterError } from '@quiver/model';
 import {
   decodeEntry,
   decodeHardState,
@@ -54,8 +54,11 @@ export interface RaftStorage {
   readSnapshot(): Promise<Uint8Array>;
   /** Appends (replacing from the first index on) in one synced batch. */
   save(hardState: HardState | null, entries: readonly Entry[]): Promise<void>;
-  /** The state after an applied entry; the log keeps about `tailBytes` before it, for members a little behind. */
-  compact(meta: SnapshotMeta, state: Uint8Array, tailBytes: number): Promise<void>;
+  /**
+   * The state after an applied entry; the log keeps about `tailBytes` before it, for members a little behind. The hard
+   * state goes with it: a snapshot beyond the stored commit index would be a contradiction.
+   */
+  compact(meta: SnapshotMeta, state: Uint8Array, hardState: HardState, tailBytes: number): Promise<void>;
   /** A received snapshot (or the founding one) in place of everything. */
   install(meta: SnapshotMeta, state: Uint8Array, hardState: HardState): Promise<void>;
 }
@@ -207,7 +210,8 @@ export async function openRaftStorage(store: Store): Promise<RaftStorage> {
       sizes.push(...added);
       for (const size of added) bytesSinceSnapshot += size;
     },
-    async compact(meta, state, tailBytes) {
+    async compact(meta, state, hard, tailBytes) {
+      assert(hard.commit >= meta.index, `snapshot ${meta.index} is beyond commit ${hard.commit}`);
       let keepFrom = meta.index + 1;
       for (let kept = 0; keepFrom > begin.index + 1; keepFrom -= 1) {
         kept += sizes[keepFrom - begin.index - 2]!;
@@ -215,12 +219,14 @@ export async function openRaftStorage(store: Store): Promise<RaftStorage> {
       }
       const start = { index: keepFrom - 1, term: memory.term(keepFrom - 1) as number };
       const { changes, next } = snapshotChanges(meta, state, start);
-      const all = [...forget([]), ...changes, ...forgetEntries(begin.index + 1, start.index)];
+      const hardChange: Change = { kind: 'put', key: hardStateKey, value: encodeHardState(hard) };
+      const all = [...forget([]), ...changes, ...forgetEntries(begin.index + 1, start.index), hardChange];
       await store.commit(all, { essential: true });
       sizes = sizes.slice(start.index - begin.index);
       head = next;
       begin = start;
       snapshotMeta = meta;
+      memory.setHardState(hard);
       memory.createSnapshot(meta.index, meta.confState, noBytes);
       if (start.index >= memory.firstIndex()) memory.compact(start.index);
       const behind = memory.lastIndex() - meta.index;
