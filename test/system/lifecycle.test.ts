@@ -1,5 +1,5 @@
 // A server's life: start, stop, restart, and the ways a start is refused.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,25 @@ test('SIGTERM ends with 0 and the data is there after a restart', async () => {
   );
   expect(info.points_count).toBe(2);
   expect(info.payload_schema).toMatchObject({ n: { data_type: 'integer', points: 2 } });
+});
+
+test('SIGTERM while the server starts ends it with 0, too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quiver-lifecycle-'));
+  const child = spawn(process.execPath, [join(root, 'packages/cli/start.mjs'), 'all'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env['PATH'],
+      QUIVER__SERVICE__HTTP_PORT: '0',
+      QUIVER__SERVICE__GRPC_PORT: '0',
+      QUIVER__SERVICE__HOST: '127.0.0.1',
+    },
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  // The first line of the log comes before any thread is started.
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  expect(await ended).toBe(0);
+  rmSync(folder, { recursive: true });
 });
 
 test('kill -9 loses nothing that was acknowledged', async () => {

@@ -14,7 +14,7 @@ import { openLevelBlobStore, openLevelStore, poisonedExitCode } from '@quiver/st
 import { createLog, parseLogLevel, type Log } from '@quiver/telemetry';
 import { claimPort } from '../bind-check.ts';
 import { collectionDefaults, type LoadedConfig } from '../config/index.ts';
-import { onStopSignal } from '../signals.ts';
+import { receiveStopSignals } from '../signals.ts';
 import { startThreads } from '../threads/start-threads.ts';
 import type { LogSettings } from '../threads/messages.ts';
 import { version } from '../version.ts';
@@ -23,6 +23,7 @@ import { memoryBudgetBytes, serveThreadCount } from './sizing.ts';
 export async function runAll(loaded: LoadedConfig): Promise<void> {
   const { config } = loaded;
   const startedAtMs = performance.now();
+  const stopSignals = receiveStopSignals();
   const logSettings: LogSettings = {
     level: parseLogLevel(config.log_level) ?? 'info',
     format: config.logger.format ?? (process.stdout.isTTY ? 'text' : 'json'),
@@ -95,7 +96,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     started_in_ms: Math.round(performance.now() - startedAtMs),
   });
 
-  onStopSignal(async (signal) => {
+  stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     await threads.stop(config.quiver.shutdown_timeout_sec * 1000);
     await meta.close();
