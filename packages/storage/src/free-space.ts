@@ -17,11 +17,17 @@ export interface Watermarks {
   readonly clientFreeFractionMin: number;
   /** Everything is refused, deletes and catch-up too, when less than this fraction is free. */
   readonly essentialFreeFractionMin: number;
+  /**
+   * What flushing and compacting may take for a moment. Client writes are refused with less than this free, everything
+   * with less than half of it; at most half of the disk, and a quarter.
+   */
+  readonly roomBytes: number;
 }
 
 export const defaultWatermarks: Watermarks = {
   clientFreeFractionMin: 0.1,
   essentialFreeFractionMin: 0.05,
+  roomBytes: 0,
 };
 
 const measureEveryMs = 1_000;
@@ -69,7 +75,11 @@ export async function watchSpace(
 
   return {
     admit(essential) {
-      const min = essential ? watermarks.essentialFreeFractionMin : watermarks.clientFreeFractionMin;
+      const { clientFreeFractionMin, essentialFreeFractionMin, roomBytes } = watermarks;
+      const room = space.totalBytes === 0 ? 0 : Math.min(roomBytes / space.totalBytes, 0.5);
+      const min = essential
+        ? Math.max(essentialFreeFractionMin, room / 2)
+        : Math.max(clientFreeFractionMin, room);
       const free = freeFraction();
       if (free < min)
         throw new StorageError(

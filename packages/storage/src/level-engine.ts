@@ -105,7 +105,14 @@ function openFailure(dir: string, cause: unknown): StorageError {
       { cause },
     );
   const corrupt = code === 'LEVEL_CORRUPTION' || /corruption|missing files/i.test(text);
-  return new StorageError(corrupt ? 'corruption' : 'unavailable', `${dir} cannot be opened: ${text}`, { cause });
+  const advice = /no space left/i.test(text)
+    ? '; free some of the disk and start again: what was acknowledged is there'
+    : '';
+  return new StorageError(
+    corrupt ? 'corruption' : 'unavailable',
+    `${dir} cannot be opened: ${text}${advice}`,
+    { cause },
+  );
 }
 
 function readFailure(dir: string, cause: unknown): StorageError {

@@ -256,6 +256,21 @@ describe('watermarks', () => {
     expect((await failure(lowest.commit([remove('a')], { essential: true }))).code).toBe('insufficient_storage');
   });
 
+  test('on a small disk the room that compacting may take stays free', async () => {
+    const small = (free: number) =>
+      setup({
+        measure: () => Promise.resolve({ freeBytes: free, totalBytes: 1_000 }),
+        roomBytes: 300,
+      });
+    const low = await small(290).open();
+    expect((await failure(low.commit([put('a', '1')]))).code).toBe('insufficient_storage');
+    expect(await low.commit([remove('a')], { essential: true })).toBe(1);
+    const lowest = await small(140).open();
+    expect((await failure(lowest.commit([remove('a')], { essential: true }))).code).toBe('insufficient_storage');
+    const roomy = await small(310).open();
+    expect(await roomy.commit([put('a', '1')])).toBe(1);
+  });
+
   test('bytes written since the last measurement count as used, and a new measurement opens the gate again', async () => {
     let free = 1_150;
     const { env, open } = setup({ measure: () => Promise.resolve({ freeBytes: free, totalBytes: 10_000 }) });

@@ -88,7 +88,11 @@ export const configSchema = {
         'Memory for vectors, graphs and payload, MiB; beyond it writes answer 507. 0: by the machine.',
       ),
     ),
-    disk_free_min_percent: integer(5, 'Writes answer 507 below this share of free disk.', { max: 50 }),
+    disk_free_min_percent: integer(
+      10,
+      'Writes answer 507 below this share of free disk (or 256 MiB), deletes below half of it.',
+      { max: 50 },
+    ),
     shutdown_timeout_sec: integer(30, 'Time given to running requests when the process is told to stop.', {
       max: 3_600,
     }),

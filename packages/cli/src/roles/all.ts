@@ -20,6 +20,9 @@ import type { LogSettings } from '../threads/messages.ts';
 import { version } from '../version.ts';
 import { memoryBudgetBytes, serveThreadCount } from './sizing.ts';
 
+/** LevelDB was seen to take 100 MB for a moment on a disk of 500 MB. */
+const compactionRoomBytes = 256 << 20;
+
 export async function runAll(loaded: LoadedConfig): Promise<void> {
   const { config } = loaded;
   const startedAtMs = performance.now();
@@ -42,11 +45,15 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
   const clientFreeFractionMin = config.quiver.disk_free_min_percent / 100;
   const volume = {
     onPoison: (error: Error) => endPoisoned(log, error),
-    watermarks: { clientFreeFractionMin, essentialFreeFractionMin: clientFreeFractionMin / 2 },
+    watermarks: {
+      clientFreeFractionMin,
+      essentialFreeFractionMin: clientFreeFractionMin / 2,
+      roomBytes: clientFreeFractionMin === 0 ? 0 : compactionRoomBytes,
+    },
   };
   const metaStore = await openLevelStore(join(folder, 'meta'), volume, env);
   const dataStore = await openLevelStore(join(folder, 'data'), volume, env);
-  const blobs = await openLevelBlobStore(join(folder, 'segments'), { onPoison: volume.onPoison }, env);
+  const blobs = await openLevelBlobStore(join(folder, 'segments'), volume, env);
   const nodeId = await openNodeIdentity(dataStore, env);
   const meta = await createMeta({
     store: metaStore,

@@ -11,6 +11,8 @@ export interface FaultyStoreOptions {
   readonly acceptLoss?: boolean;
   readonly onPoison?: (error: StorageError) => void;
   readonly measure?: () => Promise<Space>;
+  /** Beside the default fractions. */
+  readonly roomBytes?: number;
 }
 
 /** @throws StorageError 'data_loss' as a volume on disk does */
@@ -25,7 +27,7 @@ export function createFaultyStore(
     place,
     {
       limits: { ...defaultGroupLimits, ...options.limits },
-      watermarks: defaultWatermarks,
+      watermarks: { ...defaultWatermarks, roomBytes: options.roomBytes ?? 0 },
       measure: options.measure ?? (() => Promise.resolve({ freeBytes: 1 << 30, totalBytes: 1 << 30 })),
       acceptLoss: options.acceptLoss ?? false,
       groupInLog: 0,
