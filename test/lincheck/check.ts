@@ -122,5 +122,7 @@ function partition<I, O>(
     if (list === undefined) partitions.set(object, [operation]);
     else list.push(operation);
   }
+  if (model.withoutUnseen !== undefined)
+    for (const [object, list] of partitions) partitions.set(object, [...model.withoutUnseen(list)]);
   return partitions;
 }

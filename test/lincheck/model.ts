@@ -1,6 +1,8 @@
 /**
  * The sequential specification that a history is checked against. States are immutable values; a step is pure.
  */
+import type { Operation } from './operation.ts';
+
 export interface Model<Input, Output, State> {
   readonly name: string;
   readonly initial: State;
@@ -18,5 +20,10 @@ export interface Model<Input, Output, State> {
   step(state: State, input: Input, output: Output | undefined): readonly State[];
   /** Equal for equal states and for no others. */
   keyOf(state: State): string;
+  /**
+   * The history of one object without the operations that no order needs: a history is linearizable exactly when this
+   * one is. Open writes that nobody saw double the search each; absent: nothing can be left out.
+   */
+  withoutUnseen?(history: readonly Operation<Input, Output>[]): readonly Operation<Input, Output>[];
   describe(input: Input, output: Output | undefined): string;
 }

@@ -92,13 +92,18 @@ describe('a point register', () => {
     ]);
   });
   test('that cannot be decided in time is unknown, not valid', () => {
-    const many = Array.from({ length: 40 }, (_, i): Row<PointInput, PointOutput> => [upsert(i), i]);
+    const many = Array.from({ length: 40 }, (_, i): Row<PointInput, PointOutput> => [cas(null, i), i]);
     const limits = { partitionMsMax: 20, windowMsMax: 20, memoBytesMax: 1 << 30 };
     const rows = history(...many, [retrieve, 50, 51, 3], [retrieve, 52, 53, 3], [retrieve, 54, 55, 99]);
     expect(checkHistory(pointRegister, rows, limits).verdict).toBe('unknown');
   });
   test('one object without an order settles a history with another that is too hard', () => {
-    const hard = Array.from({ length: 40 }, (_, i): Row<PointInput, PointOutput> => [upsert(i), i]);
+    const hard = [0, 1].flatMap((copy) =>
+      Array.from({ length: 20 }, (_, i): Row<PointInput, PointOutput> => [
+        copy === 0 ? cas(i - 1, i) : upsert(i),
+        i,
+      ]),
+    );
     const limits = { partitionMsMax: 60_000, windowMsMax: 20, memoBytesMax: 1 << 30 };
     const rows = history<PointInput, PointOutput>(
       ...hard,

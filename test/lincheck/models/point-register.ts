@@ -3,6 +3,7 @@
  * `cas` is the conditional write: it takes effect only where the point holds `from` (null: where it is absent).
  */
 import type { Model } from '../model.ts';
+import { isOpen, type Operation } from '../operation.ts';
 
 export type PointInput =
   | { readonly kind: 'retrieve'; readonly id: number | string }
@@ -39,6 +40,7 @@ export const pointRegister: Model<PointInput, PointOutput, number | null> = {
     }
   },
   keyOf: (state) => (state === null ? 'absent' : String(state)),
+  withoutUnseen,
   describe(input, output) {
     const result = output === undefined ? '?' : output === null ? 'absent' : String(output);
     switch (input.kind) {
@@ -52,3 +54,15 @@ export const pointRegister: Model<PointInput, PointOutput, number | null> = {
     }
   },
 };
+
+/**
+ * Leaves out open upserts of a value that no retrieve shows: in any order they can be struck out, since no retrieve comes
+ * between such a write and the next. A conditional write may have seen any value without naming it: then all stay.
+ */
+function withoutUnseen(
+  history: readonly Operation<PointInput, PointOutput>[],
+): readonly Operation<PointInput, PointOutput>[] {
+  if (history.some((op) => op.input.kind === 'cas')) return history;
+  const seen = new Set(history.filter((op) => op.input.kind === 'retrieve').map((op) => op.output));
+  return history.filter((op) => !(isOpen(op) && op.input.kind === 'upsert' && !seen.has(op.input.value)));
+}
