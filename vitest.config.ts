@@ -13,7 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/**/*.test.ts', 'test/{tidy,lincheck}/**/*.test.ts'],
+          include: ['packages/**/*.test.ts', 'test/{tidy,lincheck,nemesis/proxy}/**/*.test.ts'],
           testTimeout: 60_000,
           maxWorkers: 2,
         },
@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/{contract,system,ecosystem,sim}/**/*.test.ts'],
+          include: ['test/{contract,system,ecosystem,sim}/**/*.test.ts', 'test/nemesis/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 1,
