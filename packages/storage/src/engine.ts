@@ -18,6 +18,13 @@ export interface EngineRange {
   readonly reverse?: boolean;
 }
 
+/** The content of one moment. */
+export interface EngineSnapshot {
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  pages(range: EngineRange): AsyncGenerator<readonly Entry[], void, undefined>;
+  close(): Promise<void>;
+}
+
 export interface Engine {
   /**
    * Applies all writes or none and syncs them. The arrays are read before the call returns, so the caller may reuse
@@ -28,6 +35,7 @@ export interface Engine {
   getSync(key: Uint8Array): Uint8Array | undefined;
   /** Pages of entries in key order, over a snapshot taken at the first page. */
   pages(range: EngineRange): AsyncGenerator<readonly Entry[], void, undefined>;
+  snapshot(): EngineSnapshot;
   /** Rewrites a range so that what was deleted in it gives its space back. */
   compact(from: Uint8Array, to: Uint8Array): Promise<void>;
   close(): Promise<void>;

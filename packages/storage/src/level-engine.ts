@@ -59,6 +59,20 @@ export async function openLevelEngine(dir: string, options: LevelEngineOptions):
       }
     },
     pages: (range) => pages(dir, db, range),
+    snapshot() {
+      const snapshot = db.snapshot();
+      return {
+        async getMany(keys) {
+          try {
+            return await db.getMany([...keys], { snapshot });
+          } catch (cause) {
+            throw readFailure(dir, cause);
+          }
+        },
+        pages: (range) => pages(dir, db, range, snapshot),
+        close: () => snapshot.close(),
+      };
+    },
     compact: (from, to) => db.compactRange(from, to),
     close: () => db.close(),
   };
@@ -74,8 +88,10 @@ async function* pages(
   dir: string,
   db: Level,
   range: EngineRange,
+  snapshot?: ReturnType<Level['snapshot']>,
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   const iterator = db.iterator({
+    snapshot,
     gte: range.from,
     lt: range.to,
     reverse: range.reverse ?? false,

@@ -45,6 +45,14 @@ export function createMemoryEngine(content: Content = new Map()): Engine {
         yield await Promise.resolve(all.slice(at, at + pageEntries));
       }
     },
+    snapshot() {
+      const frozen = createMemoryEngine(new Map(content));
+      return {
+        getMany: (keys) => Promise.all(keys.map((key) => frozen.get(key))),
+        pages: (range) => frozen.pages(range),
+        close: () => Promise.resolve(),
+      };
+    },
     compact: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

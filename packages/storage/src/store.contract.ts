@@ -50,6 +50,26 @@ export function storeContract(name: string, open: () => Promise<Opened>): void {
       await store.close();
     });
 
+    test('a snapshot keeps reading what was durable when it was made', async () => {
+      const { store } = await open();
+      await store.commit([put('a', '1'), put('b', '1')]);
+      const snapshot = store.snapshot();
+      await store.commit([put('a', '2'), remove('b'), put('c', '2')]);
+      const found: string[] = [];
+      for await (const page of snapshot.scanPages({ from: text('a'), to: text('z') }))
+        for (const [at, value] of page) found.push(`${Buffer.from(at).toString()}${Buffer.from(value).toString()}`);
+      expect(found).toEqual(['a1', 'b1']);
+      const many = await snapshot.getMany([text('c'), text('b'), text('a')]);
+      expect(many.map((value) => (value === undefined ? null : Buffer.from(value).toString()))).toEqual([
+        null,
+        '1',
+        '1',
+      ]);
+      await snapshot.close();
+      expect(Buffer.from((await store.get(text('a')))!).toString()).toBe('2');
+      await store.close();
+    });
+
     test('within a request later changes win, over requests the order of arrival wins', async () => {
       const { store } = await open();
       const first = store.commit([put('a', '1'), put('a', '2'), put('b', '1'), remove('b')]);

@@ -41,12 +41,28 @@ export interface Store {
   scan(range: ReadRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   /** The same in pages of up to 1,000 entries or about 1 MiB, for reading many: one await for each page. */
   scanPages(range: ReadRange): AsyncIterable<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>;
+  /** What is durable now, for reads that must fit each other; later commits do not show in it. */
+  snapshot(): StoreSnapshot;
+  /**
+   * For an owner that must refuse before it orders a change: throws as `commit` would for lack of space now.
+   * @throws StorageError 'insufficient_storage', 'poisoned' or 'closed'
+   */
+  assertRoom(options?: CommitOptions): void;
   /** Deletes a range in the background, paced; resolves when done. */
   deleteRange(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Writes the tail anchor and closes cleanly. */
   close(): Promise<void>;
   readonly poisoned: boolean;
   readonly stats: { readonly commits: number; readonly changes: number; readonly bytes: number; readonly freeFraction: number };
+}
+
+/** REQUIRES: closed soon, and before the store; an open one keeps the disk from freeing what was replaced since. */
+export interface StoreSnapshot {
+  /** In the order of `keys`. @throws StorageError 'corruption' */
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** As `Store.scanPages`. */
+  scanPages(range: ReadRange): AsyncIterable<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>;
+  close(): Promise<void>;
 }
 
 export interface CommitOptions {

@@ -260,10 +260,13 @@ function runVolume(
     return { writes, changes, digest: crc32(digests), bytes };
   }
 
-  async function* scanPages(range: ReadRange): AsyncGenerator<readonly Entry[], void, undefined> {
+  async function* scanPages(
+    range: ReadRange,
+    source: Pick<Engine, 'pages'> = engine,
+  ): AsyncGenerator<readonly Entry[], void, undefined> {
     loop.assertUsable();
     const to = Buffer.compare(range.to, systemEnd) > 0 ? systemEnd : range.to;
-    for await (const page of engine.pages({ ...range, to })) {
+    for await (const page of source.pages({ ...range, to })) {
       loop.assertUsable();
       yield page.map(([key, stored]) => [key, openValue(key, stored)] as const);
     }
@@ -327,7 +330,24 @@ function runVolume(
     async *scan(range) {
       for await (const page of scanPages(range)) yield* page;
     },
-    scanPages,
+    scanPages: (range) => scanPages(range),
+    snapshot() {
+      loop.assertUsable();
+      const snapshot = engine.snapshot();
+      return {
+        async getMany(keys) {
+          loop.assertUsable();
+          const stored = await snapshot.getMany(keys);
+          return stored.map((value, i) => (value === undefined ? undefined : openValue(keys[i]!, value)));
+        },
+        scanPages: (range) => scanPages(range, snapshot),
+        close: () => snapshot.close(),
+      };
+    },
+    assertRoom({ essential = false } = {}) {
+      loop.assertUsable();
+      space.admit(essential);
+    },
     deleteRange: (from, to) => deleteRange(from, Buffer.compare(to, systemEnd) > 0 ? systemEnd : to),
     close() {
       closing ??= (async () => {
