@@ -9,6 +9,8 @@ import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { FromBuild, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
+import type { ReplicaReport } from './control/hosted-replica.ts';
+import type { ReplicaLinks, ShardMeta } from './shard-cluster.ts';
 import type { SharedState } from './shared-state.ts';
 
 export interface ShardControlOptions {
@@ -22,8 +24,9 @@ export interface ShardControlOptions {
   readonly threads: number;
   /** Most bytes of shared memory. */
   readonly budgetBytes: number;
-  /** Share of the disk that must stay free for client writes; at least the store's own. Default 0.1. */
-  readonly freeFractionMin?: number;
+  /** To the other nodes; what they send comes in by `receive`. */
+  readonly links: ReplicaLinks;
+  readonly meta: ShardMeta;
   readonly env: Env;
   readonly log: Log;
 }
@@ -31,8 +34,9 @@ export interface ShardControlOptions {
 /** The control thread's side: the only writer. */
 export interface ShardControl {
   /**
-   * Opens, changes and drops replicas until they are those of the catalogue; resolves when every new one can take
-   * reads and writes. Call with the first catalogue before serving and at each change, one call after another.
+   * Opens, changes and drops replicas until they are those of the catalogue; resolves when what is on this disk can be
+   * read. Call with the first catalogue before serving and at each change, one call after another. A primary that was
+   * restarted takes a new term before it writes, which needs meta and a later call; writes wait for it.
    */
   applyCatalogue(next: Catalogue): Promise<void>;
   /** A serve thread that was started with `arenas()` of this moment. Sends it every segment set. */
@@ -41,6 +45,17 @@ export interface ShardControl {
   attachBuild(port: ShardPort<FromBuild, ToBuild>): void;
   /** A thread that died reads nothing any more. */
   detach(port: ShardPort<never, never>, thread: number): void;
+  /** A message of another node's replicas. */
+  receive(fromNode: NodeId, bytes: Uint8Array): void;
+  /** The link to a node broke, or was refused. */
+  onBroken(nodeId: NodeId): void;
+  /** For the node's heartbeat. */
+  reports(): ReplicaReport[];
+  /**
+   * Before a planned stop: hands every primary over that has another replica in sync, then admits no more writes.
+   * Resolves by the deadline (on the clock of env.now()).
+   */
+  drain(deadlineMs: number): Promise<void>;
   arenas(): Arena[];
   memory(): ArenaStats;
   /** Refuses new writes, finishes those under way, stops builds. Does not close the stores. */

@@ -36,6 +36,7 @@ export type ToServe =
   | { readonly kind: 'segments'; readonly epoch: number; readonly set: SegmentSet }
   | { readonly kind: 'drop_replica'; readonly epoch: number; readonly replica: number }
   | { readonly kind: 'written'; readonly call: number; readonly operationId: number }
+  | { readonly kind: 'read_confirmed'; readonly call: number }
   | { readonly kind: 'described'; readonly call: number; readonly state: ShardState }
   | { readonly kind: 'failed'; readonly call: number; readonly failure: PlainError };
 
@@ -51,6 +52,18 @@ export type ToControl =
       readonly payload: string | null;
       /** 32 hex digits: a repeated write with the same one gets the first reply. */
       readonly operationKey: string | null;
+      /** From when the message is sent: threads do not share a clock. */
+      readonly timeoutMs: number;
+    }
+  /** A read that saw the group `seq`: was this replica the primary still, and is all of it committed? */
+  | {
+      readonly kind: 'confirm_read';
+      readonly call: number;
+      readonly replica: number;
+      readonly collectionUuid: string;
+      readonly seq: number;
+      readonly inSyncMin: number;
+      readonly timeoutMs: number;
     }
   | {
       readonly kind: 'describe';

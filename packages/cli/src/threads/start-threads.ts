@@ -4,7 +4,7 @@
  */
 import { openChannel, startThread, type Env, type Thread } from '@quiver/env';
 import { serveMeta, type Meta, type MetaMessage } from '@quiver/meta';
-import type { NodeId } from '@quiver/model';
+import { shardOf, type Catalogue, type NodeId, type ShardRecord } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
 import { createShardControl, createSharedState } from '@quiver/shard';
 import type { FromBuild, ToBuild, ToControl, ToServe } from '@quiver/shard';
@@ -43,6 +43,11 @@ export interface RunningThreads {
   stop(graceMs: number): Promise<void>;
 }
 
+function shardIn(catalogue: Catalogue, uuid: string, shardId: number): ShardRecord | null {
+  const record = [...catalogue.collections.values()].find((one) => one.uuid === uuid);
+  return (record === undefined ? undefined : shardOf(record, shardId)) ?? null;
+}
+
 type ServeThread = Thread<FromServeThread, ToServeThread>;
 
 export async function startThreads(options: ThreadsOptions): Promise<RunningThreads> {
@@ -56,6 +61,12 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
     shared,
     threads: threadCount,
     budgetBytes: options.budgetBytes,
+    // One node: nobody to replicate to, and the only voter's state is the newest there is.
+    links: { send: () => false },
+    meta: {
+      propose: (command) => meta.propose(command),
+      linearizableShard: (uuid, shardId) => Promise.resolve(shardIn(meta.catalogue(), uuid, shardId)),
+    },
     env,
     log,
   });

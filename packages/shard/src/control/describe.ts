@@ -10,6 +10,7 @@ export function describeReplica(
   replica: Replica,
   optimizer: Optimizer,
   directory: ArenaDirectory,
+  pendingCount: number,
 ): ShardState {
   const segments = replica.allSegments();
   const isDue = optimizer.isDue();
@@ -25,7 +26,7 @@ export function describeReplica(
     // An empty collection still has the segment that its first point will go to.
     segmentsCount: Math.max(1, segments.length),
     payloadIndexPoints: payloadIndexPoints(replica, segments, directory),
-    updateQueueLength: replica.pendingCount,
+    updateQueueLength: pendingCount,
     running,
     completed,
     queued: isDue && !optimizer.isBusy ? [{ kind: 'indexing', segments: segments.map(brief) }] : [],

@@ -26,11 +26,19 @@ export interface SavedSegment {
 export interface Manifest {
   readonly generation: number;
   readonly replaySeq: number;
+  /** The newest group that rows and deaths of the segments may be of. */
+  readonly asOf: number;
   readonly nextSegmentId: number;
   readonly segments: readonly SavedSegment[];
 }
 
-export const emptyManifest: Manifest = { generation: 0, replaySeq: 0, nextSegmentId: 1, segments: [] };
+export const emptyManifest: Manifest = {
+  generation: 0,
+  replaySeq: 0,
+  asOf: 0,
+  nextSegmentId: 1,
+  segments: [],
+};
 
 /** Blobs that a manifest needs. */
 export function blobsOf(manifest: Manifest): number[] {

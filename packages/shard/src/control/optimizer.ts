@@ -23,7 +23,14 @@ import {
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { BuildQueue } from './build-queue.ts';
-import { blobsOf, encodeDeaths, saveParts, type Manifest, type SavedSegment } from './manifest.ts';
+import {
+  blobsOf,
+  emptyManifest,
+  encodeDeaths,
+  saveParts,
+  type Manifest,
+  type SavedSegment,
+} from './manifest.ts';
 import { encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
@@ -63,6 +70,8 @@ export interface Optimizer {
   isDue(): boolean;
   tasks(): { running: OptimizationTask[]; completed: OptimizationTask[] };
   manifest(): Manifest;
+  /** What is saved is not true any more: nothing of it is kept, all is saved again. */
+  forgetSaved(): void;
 }
 
 const lookEveryMs = 200;
@@ -74,6 +83,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let lastWriteMs = -Infinity;
   let work: Promise<void> | null = null;
   let isStopped = false;
+  let forgotten = 0;
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog(env);
@@ -244,6 +254,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const oldestPlain = replica.allSegments().find(({ descriptor }) => descriptor.kind === 'plain');
     const replaySeq = oldestPlain?.descriptor.baseGroup ?? replica.applied.load();
     const group = replica.applied.load();
+    const forgottenBefore = forgotten;
     const before = new Map(manifest.segments.map((saved) => [saved.stored.id, saved]));
     const segments: SavedSegment[] = [];
     for (const reader of sealed) {
@@ -256,9 +267,11 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       segments.push({ stored: storedSegment(reader), parts, deaths: encodeDeaths(reader, group) });
     }
     if (replica.isDropped) return;
+    if (forgotten !== forgottenBefore) throw new Error('what was being saved is not true any more');
     const next: Manifest = {
       generation: manifest.generation + 1,
       replaySeq,
+      asOf: group,
       nextSegmentId: replica.takeSegmentId(),
       segments,
     };
@@ -293,6 +306,10 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     isDue: () => isMergeDue(policyInput()) || columnsDue() !== null,
     tasks: () => taskLog.list(),
     manifest: () => manifest,
+    forgetSaved() {
+      forgotten += 1;
+      manifest = { ...emptyManifest, generation: manifest.generation };
+    },
   };
 }
 

@@ -6,16 +6,15 @@
  * | key after the replica number | value |
  * |---|---|
  * | `i` | ident, JSON |
- * | `m` | state, JSON |
+ * | `m` | state, JSON (replica-state.ts) |
  * | `h` term u32 | first seq of the term, u64 |
- * | `p` id | point: seq u64, ordinal u32, term u32, flags u8 (1 tombstone), payload |
+ * | `p` id | point: seq u64, ordinal u32, term u32, flags u8 (1 tombstone), content crc u32, payload |
  * | `v` name, id | vector: kind u8, count u32, then indices u32 (sparse) and values f32 |
- * | `s` seq u64, ordinal u32 | flags u8, id |
- * | `o` operation key | seq u64 |
+ * | `s` seq u64, ordinal u32 | flags u8, id, content crc u32 |
+ * | `o` operation key | seq u64, term u32, wall clock ms u64, flags u8 (1 torn), receipt |
  * | `g` | manifest, JSON |
  */
-import type { HistoryEntry, ReplicaState } from '@quiver/replication';
-import { afterPrefix, key, readKey, type Change } from '@quiver/storage';
+import { afterPrefix, key, type Change } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
 const kinds = {
@@ -57,7 +56,17 @@ export const keys = {
   history: (replica: number, term: number) => ofKind(replica, kinds.history).u32(term).done(),
   point: (replica: number, id: PointId) => keyOfId(keys.points(replica).from, id),
   vector: (replica: number, name: string, id: PointId) => keyOfId(keys.vectors(replica, name).from, id),
+  /** The point keys above `id` (null: all), in id order. */
+  pointsAfter: (replica: number, id: PointId | null) => {
+    const { from, to } = range(ofKind(replica, kinds.point).done());
+    if (id === null) return { from, to };
+    const key = keyOfId(from, id);
+    const after = new Uint8Array(key.length + 1);
+    after.set(key);
+    return { from: after, to };
+  },
   histories: (replica: number) => range(ofKind(replica, kinds.history).done()),
+  operations: (replica: number) => range(ofKind(replica, kinds.operation).done()),
   /** All points, and all vectors of a name, in id order. */
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
@@ -83,12 +92,14 @@ export interface PointRecordHead {
   readonly ordinal: number;
   readonly term: number;
   readonly isTombstone: boolean;
+  /** Of the change that made it; 0 for a tombstone. */
+  readonly contentCrc: number;
 }
 export interface StoredPoint extends PointRecordHead {
   readonly payload: Uint8Array;
 }
 
-const pointHeadBytes = 17;
+const pointHeadBytes = 21;
 
 /** The record of a point; its payload is not copied. */
 export function putPoint(key: Uint8Array, point: StoredPoint): Change {
@@ -97,6 +108,7 @@ export function putPoint(key: Uint8Array, point: StoredPoint): Change {
   bytes.writeUInt32BE(point.ordinal, 8);
   bytes.writeUInt32BE(point.term, 12);
   bytes.writeUInt8(point.isTombstone ? 1 : 0, 16);
+  bytes.writeUInt32BE(point.contentCrc, 17);
   return { kind: 'put', key, value: bytes, tail: point.payload };
 }
 
@@ -107,45 +119,58 @@ export function decodePoint(value: Uint8Array): StoredPoint {
     ordinal: bytes.readUInt32BE(8),
     term: bytes.readUInt32BE(12),
     isTombstone: (bytes.readUInt8(16) & 1) === 1,
+    contentCrc: bytes.readUInt32BE(17),
     payload: bytes.subarray(pointHeadBytes),
   };
 }
 
-export function encodeBySeq(id: PointId, isTombstone: boolean): Uint8Array {
-  const bytes = new Uint8Array(1 + pointIdBytes);
+export interface BySeqEntry {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly id: PointId;
+  readonly isTombstone: boolean;
+  readonly contentCrc: number;
+}
+
+export function encodeBySeq(id: PointId, { isTombstone, contentCrc }: PointRecordHead): Uint8Array {
+  const bytes = Buffer.allocUnsafe(1 + pointIdBytes + 4);
   bytes[0] = isTombstone ? 1 : 0;
   encodePointId(id, bytes, 1);
+  bytes.writeUInt32BE(contentCrc, 1 + pointIdBytes);
   return bytes;
 }
 
-export function decodeBySeq(
-  keyBytes: Uint8Array,
-  value: Uint8Array,
-): { seq: number; ordinal: number; id: PointId } {
-  const reader = readKey(keyBytes);
-  reader.u32();
-  reader.u8();
-  return { seq: reader.u64Number(), ordinal: reader.u32(), id: decodePointId(value, 1) };
+export function decodeBySeq(keyBytes: Uint8Array, value: Uint8Array): BySeqEntry {
+  const at = Buffer.from(keyBytes.buffer, keyBytes.byteOffset, keyBytes.length);
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return {
+    seq: at.readUInt32BE(5) * 2 ** 32 + at.readUInt32BE(9),
+    ordinal: at.readUInt32BE(13),
+    id: decodePointId(bytes, 1),
+    isTombstone: bytes[0] === 1,
+    contentCrc: bytes.readUInt32BE(1 + pointIdBytes),
+  };
 }
 
 const vectorKinds = ['dense', 'sparse', 'multi'] as const;
 const vectorHeadBytes = 8;
 const noIndices = new Uint32Array(0);
 
-/** The record of a vector; its numbers are not copied. */
-export function putVector(key: Uint8Array, vector: Vector): Change {
+/** A vector's bytes: what must be made, and its numbers as they lie. */
+export function vectorParts(vector: Vector): { readonly value: Uint8Array; readonly tail: Uint8Array } {
   const indices = vector.kind === 'sparse' ? vector.indices : noIndices;
   const value = Buffer.allocUnsafe(vectorHeadBytes + indices.byteLength);
   value.writeUInt32LE(vectorKinds.indexOf(vector.kind), 0);
   value.writeUInt32LE(vector.kind === 'multi' ? vector.dim : indices.length, 4);
   if (indices.length > 0) value.set(bytesOf(indices), vectorHeadBytes);
-  return { kind: 'put', key, value, tail: bytesOf(vector.values) };
+  return { value, tail: bytesOf(vector.values) };
 }
 
 function bytesOf(view: Uint32Array | Float32Array): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
+/** A view where it can be; the bytes must not change as long as it is used. */
 export function decodeVector(value: Uint8Array): Vector {
   // Typed arrays must be aligned; a store's buffers usually are.
   const bytes = value.byteOffset % 4 === 0 ? value : new Uint8Array(value);
@@ -169,12 +194,6 @@ export interface Ident {
   readonly allocId: string;
   readonly format: number;
 }
-/** The machine's state and what the store keeps beside it. */
-export type StoredState = ReplicaState<PointId> & {
-  readonly count: number;
-  /** A point was ever deleted: until then a point that is not alive has no record either. Absent = unknown. */
-  readonly hasTombstones?: boolean;
-};
 
 export function encodeJson(value: unknown): Uint8Array {
   return text.encode(JSON.stringify(value));
@@ -182,14 +201,6 @@ export function encodeJson(value: unknown): Uint8Array {
 
 export function decodeJson(value: Uint8Array): unknown {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.length).toString());
-}
-
-export function decodeHistory(keyBytes: Uint8Array, value: Uint8Array): HistoryEntry {
-  const reader = readKey(keyBytes);
-  reader.u32();
-  reader.u8();
-  const seq = Buffer.from(value.buffer, value.byteOffset, value.length).readBigUInt64BE(0);
-  return { term: reader.u32(), startSeq: Number(seq) };
 }
 
 export function encodeSeq(seq: number): Uint8Array {

@@ -5,26 +5,12 @@
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore, Store } from '@quiver/storage';
-import { blankReplica, type HistoryEntry, type PersistedReplica } from '@quiver/replication';
 import { segmentSchemaOf } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
-import {
-  decodeBySeq,
-  decodeHistory,
-  decodeJson,
-  decodePoint,
-  decodeVector,
-  encodeJson,
-  keys,
-  type Ident,
-  type StoredState,
-  type StoredPoint,
-} from './records.ts';
+import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
+import type { OrderedChange } from './change.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
-import type { PointChange } from './resolve.ts';
-
-const format = 1;
 
 export interface OpenedReplica {
   readonly replica: Replica;
@@ -43,54 +29,32 @@ export async function openReplica(options: {
   readonly pool: ArenaPool;
   readonly directory: ArenaDirectory;
   readonly threads: number;
-  readonly allocId: string;
+  /** Visible when it is open; the records may be newer. */
+  readonly visibleSeq: number;
+  /** Lowest id a new segment may have. */
+  readonly nextSegmentId: number;
   readonly onSegments: ReplicaOptions['onSegments'];
-  readonly now: () => number;
 }): Promise<OpenedReplica> {
   const { record, shardId, number, store, pool, directory } = options;
-  if (store.getSync(keys.ident(number)) === undefined) {
-    const ident = { collectionUuid: record.uuid, shardId, allocId: options.allocId, format };
-    await store.commit([{ kind: 'put', key: keys.ident(number), value: encodeJson(ident) }], {
-      essential: true,
-    });
-  }
   const manifestBytes = store.getSync(keys.manifest(number));
   const manifest = manifestBytes === undefined ? emptyManifest : (decodeJson(manifestBytes) as Manifest);
   const segments = await loadManifestSegments(manifest, options);
-  const persisted = await readPersisted(store, number);
   const replica = new Replica({
     record,
     shardId,
     number,
-    store,
     pool,
     directory,
     onSegments: options.onSegments,
-    now: options.now,
     start: {
-      allocId: (decodeJson(store.getSync(keys.ident(number))!) as Ident).allocId,
-      persisted,
-      hasTombstones: persisted.state.lastSeq > 0 && persisted.hasTombstones,
+      visibleSeq: options.visibleSeq,
       points: segments.reduce((sum, reader) => sum + reader.rowCount() - reader.deadCount(), 0),
       segments,
-      nextSegmentId: manifest.nextSegmentId,
+      nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
     },
   });
   const replayed = await replay(replica, store, manifest.replaySeq);
   return { replica, manifest, replayed };
-}
-
-async function readPersisted(
-  store: Store,
-  number: number,
-): Promise<PersistedReplica<PointId> & { readonly hasTombstones: boolean }> {
-  const bytes = store.getSync(keys.state(number));
-  if (bytes === undefined) return { ...blankReplica, hasTombstones: false };
-  const history: HistoryEntry[] = [];
-  for await (const [keyBytes, value] of store.scan(keys.histories(number)))
-    history.push(decodeHistory(keyBytes, value));
-  const state = decodeJson(bytes) as StoredState;
-  return { state, history, operations: [], hasTombstones: state.hasTombstones !== false };
 }
 
 /** From this many changes on, reading all records in key order is cheaper than looking each up. */
@@ -187,9 +151,10 @@ function compareIdsAtEnd(a: Uint8Array, b: Uint8Array): number {
 }
 
 function apply(replica: Replica, id: PointId, { point, vectors }: Found, baseGroup: number): void {
-  const change: PointChange = point.isTombstone
-    ? { kind: 'delete', id }
-    : { kind: 'put', id, payload: point.payload, vectors, changed: new Set() };
+  const { payload, contentCrc } = point;
+  const change: OrderedChange = point.isTombstone
+    ? { kind: 'delete', id, removed: [] }
+    : { kind: 'put', id, payload, vectors, kept: [], removed: [], contentCrc };
   replica.applyChange(change, point.seq, baseGroup);
 }
 

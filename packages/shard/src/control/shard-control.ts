@@ -1,6 +1,7 @@
 /**
  * The control thread's side of a shard node: its replicas follow the catalogue, writes come from serve threads, builds go
- * to build threads. Always: the only writer of the data volume and of shared memory that readers see.
+ * to build threads, and messages of replicas from and to other nodes. Always: the only writer of the data volume and of
+ * shared memory that readers see.
  */
 import { ArenaBudgetError, ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import {
@@ -11,35 +12,30 @@ import {
   type CollectionRecord,
   type NodeId,
   type ResolvedOperation,
+  type ShardRecord,
 } from '@quiver/model';
-import { regionsOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
-import { describeReplica } from './describe.ts';
-import { createOptimizer, type Optimizer } from './optimizer.ts';
-import { blobsOf } from './manifest.ts';
-import { openReplica } from './recovery.ts';
+import { HostedReplica, type HostedContext } from './hosted-replica.ts';
+import { blobsOf, emptyManifest } from './manifest.ts';
 import { keys } from './records.ts';
+import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
-import type { Replica } from './replica.ts';
 
 /** Touched memory that waits for reuse beyond this is given back to the system. */
 const pooledBytesMax = 256 << 20;
 const controlThread = 0;
-
-interface Hosted {
-  readonly replica: Replica;
-  readonly optimizer: Optimizer;
-}
+/** Deadlines, resending and eviction of replicas hang on it. */
+const tickEveryMs = 50;
 
 /** A replica that the catalogue places here. */
 interface Wanted {
   readonly record: CollectionRecord;
-  readonly shardId: number;
+  readonly shard: ShardRecord;
   readonly number: number;
 }
 
@@ -48,13 +44,13 @@ function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
   for (const record of catalogue.collections.values())
     for (const shard of record.shards) {
       const number = replicaOn(shard, nodeId)?.replica;
-      if (number !== undefined) wanted.set(number, { record, shardId: shard.shardId, number });
+      if (number !== undefined) wanted.set(number, { record, shard, number });
     }
   return wanted;
 }
 
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
-  const { nodeId, store, blobs, shared, threads, env, log } = options;
+  const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
   const broadcast = createBroadcast(shared);
   const directory = new ArenaDirectory(controlThread);
   const pool = new ArenaPool({
@@ -67,8 +63,9 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   });
   const retired = createRetiredRegions(pool, shared, env, () => void giveBack());
   const build = createBuildQueue(broadcast.build);
-  const hosted = new Map<number, Hosted>();
+  const hosted = new Map<number, HostedReplica>();
   let isClosing = false;
+  let isDraining = false;
   let isGivingBack = false;
   const listed = await blobs.list();
   // Ids are never reused: they go on from the clock, which is beyond all that was ever given out.
@@ -85,65 +82,44 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     isGivingBack = false;
   }
 
-  async function open({ record, shardId, number }: Wanted): Promise<void> {
-    const startedMs = env.now();
-    const opened = await openReplica({
-      record,
-      shardId,
-      number,
-      store,
-      blobs,
-      pool,
-      directory,
-      threads,
-      allocId: env.uuid(),
-      onSegments: (replica) => broadcast.segments(replica),
-      now: () => env.now(),
-    });
-    const { replica } = opened;
-    const optimizer = createOptimizer({
-      replica,
-      manifest: opened.manifest,
-      store,
-      blobs,
-      pool,
-      directory,
-      threads,
-      build,
-      retired,
-      publish: (changed) => broadcast.segments(changed),
-      takeBlobId: () => nextBlobId++,
-      env,
-      log,
-    });
-    hosted.set(number, { replica, optimizer });
-    broadcast.segments(replica);
-    optimizer.poke();
-    if (replica.points > 0)
-      log.info('collection loaded', {
-        collection: record.name,
-        shard: shardId,
-        points: replica.points,
-        replayed: opened.replayed,
-        took_ms: Math.round(env.now() - startedMs),
-      });
+  const context: HostedContext = {
+    store,
+    blobs,
+    pool,
+    directory,
+    threads,
+    build,
+    retired,
+    broadcast,
+    takeBlobId: () => nextBlobId++,
+    env,
+    log,
+    meta,
+    send(shard, from, to, message) {
+      const target = shard.replicas.find(({ replica }) => replica === to)?.nodeId ?? lastSeenAt.get(to);
+      if (target !== undefined) links.send(target, encodeReplicaFrame(from, to, message));
+    },
+  };
+  /** Where a replica's last message came from: it may be placed by a catalogue that is not here yet. */
+  const lastSeenAt = new Map<number, NodeId>();
+  let cancelTick = env.after(tickEveryMs, tick);
+
+  function tick(): void {
+    cancelTick = env.after(tickEveryMs, tick);
+    for (const replica of hosted.values()) replica.tick();
+  }
+
+  async function open({ record, shard, number }: Wanted): Promise<void> {
+    const replica = new HostedReplica(context, record, shard, number);
+    hosted.set(number, replica);
+    await replica.open();
   }
 
   async function drop(number: number): Promise<void> {
-    const { replica, optimizer } = hosted.get(number)!;
+    const replica = hosted.get(number)!;
     hosted.delete(number);
-    replica.isDropped = true;
-    const epoch = broadcast.dropReplica(number);
-    await optimizer.stop();
-    const regions = replica.allSegments().flatMap(({ descriptor }) => regionsOf(descriptor));
-    retired.retire(regions, epoch);
-    const unneeded = blobsOf(optimizer.manifest());
-    // In the background: the collection is gone for everybody already.
-    void removeRecords(number)
-      .then(() => (unneeded.length > 0 ? blobs.delete(unneeded) : undefined))
-      .catch((error: unknown) =>
-        log.warn('removing a dropped collection failed; the next start goes on', { error }),
-      );
+    lastSeenAt.delete(number);
+    await replica.drop();
   }
 
   async function removeRecords(number: number): Promise<void> {
@@ -166,31 +142,43 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       if (!known.has(found)) await removeRecords(found);
       next = found + 1;
     }
-    const needed = new Set([...hosted.values()].flatMap(({ optimizer }) => blobsOf(optimizer.manifest())));
+    const needed = new Set(
+      [...hosted.values()].flatMap(({ search }) => blobsOf(search.manifest() ?? emptyManifest)),
+    );
     const unneeded = listed.map(({ blobId }) => blobId).filter((blobId) => !needed.has(blobId));
     if (unneeded.length > 0) await blobs.delete(unneeded);
   }
 
-  function hostedOf(number: number, uuid: string): Hosted {
+  function hostedOf(number: number, uuid: string): HostedReplica {
     const found = hosted.get(number);
-    if (found?.replica.record.uuid !== uuid) throw new ClusterError('not_found', "Collection doesn't exist!");
+    if (found?.record.uuid !== uuid)
+      throw new ClusterError('stale_route', `replica ${number} is not on this node (any more, or yet)`);
     return found;
   }
 
   async function answer(port: ServePort, message: Extract<ToControl, { call: number }>): Promise<void> {
+    const { call } = message;
     try {
       if (isClosing) throw new ClusterError('unavailable', 'the server is stopping');
-      const { replica, optimizer } = hostedOf(message.replica, message.collectionUuid);
-      if (message.kind === 'write') {
-        const operationId = await replica.write(withPayload(message.operation, message.payload));
-        optimizer.noteWrite();
-        port.post({ kind: 'written', call: message.call, operationId });
-      } else {
-        const state = describeReplica(replica, optimizer, directory);
-        port.post({ kind: 'described', call: message.call, state });
+      const replica = hostedOf(message.replica, message.collectionUuid);
+      switch (message.kind) {
+        case 'write': {
+          if (isDraining && replica.isPrimary)
+            throw new ClusterError('stale_route', 'the node is being drained; another one takes its writes');
+          const operation = withPayload(message.operation, message.payload);
+          const operationId = await replica.write(operation, message.operationKey, message.timeoutMs);
+          port.post({ kind: 'written', call, operationId });
+          break;
+        }
+        case 'confirm_read':
+          await replica.confirmRead(message.seq, message.inSyncMin, message.timeoutMs);
+          port.post({ kind: 'read_confirmed', call });
+          break;
+        case 'describe':
+          port.post({ kind: 'described', call, state: replica.describe() });
       }
     } catch (error) {
-      port.post({ kind: 'failed', call: message.call, failure: failureOf(error) });
+      port.post({ kind: 'failed', call, failure: failureOf(error) });
       if (!(error instanceof ClusterError)) log.error('a request failed for a reason of our own', { error });
     }
   }
@@ -199,15 +187,10 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   return {
     async applyCatalogue(next: Catalogue) {
       const wanted = replicasOn(next, nodeId);
+      // Those that run first: opening others may take long, and a new primary must not wait for it.
+      for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
       for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number);
-      for (const [number, one] of wanted) {
-        const known = hosted.get(number);
-        if (known === undefined) await open(one);
-        else if (known.replica.record !== one.record) {
-          known.replica.record = one.record;
-          known.optimizer.poke();
-        }
-      }
+      for (const [number, one] of wanted) if (!hosted.has(number)) await open(one);
       if (isFirst) {
         isFirst = false;
         await removeOrphans(new Set(wanted.keys()));
@@ -216,8 +199,9 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     attachServe(port) {
       broadcast.serve.add(port);
       for (const arena of pool.arenas()) port.post({ kind: 'arena', arena });
-      for (const { replica } of hosted.values())
-        port.post({ kind: 'segments', epoch: shared.epoch(), set: setOf(replica) });
+      for (const { search } of hosted.values())
+        if (search.replica !== null)
+          port.post({ kind: 'segments', epoch: shared.epoch(), set: setOf(search.replica) });
       port.onMessage((message) => {
         if (message.kind === 'arenas_dropped') broadcast.arenasDropped(port, message.arenas);
         else void answer(port, message);
@@ -236,12 +220,34 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       broadcast.forget(port);
       shared.pin(thread, 0);
     },
+    receive(fromNode, bytes) {
+      try {
+        const frame = openReplicaFrame(bytes);
+        const replica = hosted.get(frame.to);
+        if (replica === undefined) return;
+        lastSeenAt.set(frame.from, fromNode);
+        replica.receive(frame.from, frame.message());
+      } catch (error) {
+        if (!(error instanceof ClusterError)) throw error;
+        log.warn('a message of a replica is not readable', { from: fromNode, error });
+      }
+    },
+    onBroken(node) {
+      for (const replica of hosted.values()) replica.disconnected(node);
+    },
+    reports: () => [...hosted.values()].map((replica) => replica.report()),
+    async drain(deadlineMs) {
+      const timeoutMs = Math.max(0, deadlineMs - env.now());
+      await Promise.all([...hosted.values()].map((replica) => replica.handOver(timeoutMs)));
+      isDraining = true;
+    },
     arenas: () => pool.arenas(),
     memory: () => pool.stats(),
     async close() {
       isClosing = true;
       retired.stop();
-      await Promise.all([...hosted.values()].map(({ optimizer }) => optimizer.stop()));
+      cancelTick();
+      await Promise.all([...hosted.values()].map((replica) => replica.close()));
     },
   };
 }

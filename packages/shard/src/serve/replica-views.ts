@@ -42,7 +42,7 @@ export interface ReplicaViews {
   take(message: ToServe): boolean;
   /**
    * Runs `read` under a pin, over the newest set of this node's replica of the shard.
-   * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet
+   * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet, or not in sync
    */
   reading<T>(
     collection: CollectionRecord,
@@ -149,6 +149,11 @@ export function createReplicaViews(options: {
           group = replica?.applied.load() ?? 0;
         } while (shared.epoch() !== epoch);
         if (replica === undefined || replica.uuid !== collection.uuid) throw notHere(collection, shardId);
+        if (!replica.applied.isServing())
+          throw new ClusterError(
+            'stale_route',
+            `this node's replica of shard ${shardId} of collection ${collection.name} is catching up`,
+          );
         const { segments } = replica;
         return await read({
           segments,

@@ -10,6 +10,7 @@ import {
   shardOf,
   type CollectionRecord,
   type FacetHit,
+  type NodeId,
   type Filter,
   type OrderBy,
   type PointId,
@@ -19,7 +20,7 @@ import {
   type ScrollPage,
   type ScrollRequest,
 } from '@quiver/model';
-import type { ShardReads, ShardTarget } from '@quiver/rpc';
+import type { ReadOptions, ShardReads, ShardTarget } from '@quiver/rpc';
 import {
   Bitset,
   canonicalKey,
@@ -32,9 +33,10 @@ import {
   type SegmentReader,
   type Steps,
 } from '@quiver/segment';
+import type { ControlCalls } from './control-calls.ts';
 import { findRow, searchNearest } from './nearest.ts';
 import { recordMaker } from './records.ts';
-import type { OpenSegment, ReplicaView, ReplicaViews } from './replica-views.ts';
+import { replicaNumber, type OpenSegment, type ReplicaView, type ReplicaViews } from './replica-views.ts';
 import type { Scheduler } from './scheduler.ts';
 import { scrollById } from './scroll.ts';
 
@@ -49,6 +51,8 @@ export interface ShardReadsEnd extends ShardReads {
 }
 
 export function createShardReads(options: {
+  readonly nodeId: NodeId;
+  readonly calls: ControlCalls;
   readonly views: ReplicaViews;
   readonly directory: ArenaDirectory;
   readonly scheduler: Scheduler;
@@ -88,23 +92,37 @@ export function createShardReads(options: {
     return shardKey === null ? points : points.map((point) => ({ ...point, shardKey }));
   }
 
-  /** One answer per shard. */
+  /** One answer per shard. A linearizable one was evaluated first and is confirmed after. */
   function each<T>(
     { collection, shardIds }: ShardTarget,
+    { consistency, deadlineMs }: ReadOptions,
     read: (view: ReplicaView, collection: CollectionRecord, shardId: number) => Promise<T>,
   ): Promise<T[]> {
     return Promise.all(
-      shardIds.map((shardId) =>
-        views.reading(collection, shardId, (view) => read(view, collection, shardId)),
-      ),
+      shardIds.map(async (shardId) => {
+        let seq = 0;
+        const answer = await views.reading(collection, shardId, (view) => {
+          seq = view.group;
+          return read(view, collection, shardId);
+        });
+        if (consistency.kind === 'any') return answer;
+        const { inSyncMin } = consistency;
+        const replica = replicaNumber(collection, shardId, options.nodeId);
+        await options.calls.ask(
+          { kind: 'confirm_read', replica, collectionUuid: collection.uuid, seq, inSyncMin },
+          deadlineMs,
+        );
+        return answer;
+      }),
     );
   }
 
   return {
-    async query(target, requests, { deadlineMs }) {
+    async query(target, requests, reading) {
+      const { deadlineMs } = reading;
       const { collection, shardIds } = target;
       const asked = requests.map((request) => partOf(request, shardIds.length));
-      const lists = await each(target, async (view, _, shardId) => {
+      const lists = await each(target, reading, async (view, _, shardId) => {
         const answers: ScoredPoint[][] = [];
         for (const request of asked) {
           const points = await scheduler.run(answer(view, collection, request), deadlineMs);
@@ -121,17 +139,17 @@ export function createShardReads(options: {
         ),
       );
     },
-    async scroll(target, request, { deadlineMs }) {
+    async scroll(target, request, reading) {
       const filter = compile(target.collection, request.filter);
-      const pages = await each(target, async (view, collection, shardId) => {
-        const page = await scheduler.run(scrollPage(view, collection, request, filter), deadlineMs);
+      const pages = await each(target, reading, async (view, collection, shardId) => {
+        const page = await scheduler.run(scrollPage(view, collection, request, filter), reading.deadlineMs);
         return { ...page, points: keyed(collection, shardId, [...page.points]) };
       });
       return pages.length === 1 ? pages[0]! : mergeScroll(request, pages);
     },
-    async retrieve(target, request) {
+    async retrieve(target, request, reading) {
       const recordOf = recordMaker(request.withPayload, request.withVector);
-      const lists = await each(target, (view, collection, shardId) => {
+      const lists = await each(target, reading, (view, collection, shardId) => {
         const found: PointRecord[] = [];
         for (const id of request.ids) {
           const at = findRow(view, id);
@@ -141,15 +159,17 @@ export function createShardReads(options: {
       });
       return lists.length === 1 ? lists[0]! : mergeRetrieve(request, lists);
     },
-    async count(target, request, { deadlineMs }) {
+    async count(target, request, reading) {
       const filter = compile(target.collection, request.filter);
-      const counts = await each(target, (view) => scheduler.run(count(view, filter), deadlineMs));
+      const counts = await each(target, reading, (view) =>
+        scheduler.run(count(view, filter), reading.deadlineMs),
+      );
       return counts.reduce((sum, one) => sum + one, 0);
     },
-    async facet(target, request, { deadlineMs }) {
+    async facet(target, request, reading) {
       const filter = compile(target.collection, request.filter);
-      const lists = await each(target, (view, collection) =>
-        scheduler.run(facet(view, collection, request.key, request.limit, filter), deadlineMs),
+      const lists = await each(target, reading, (view, collection) =>
+        scheduler.run(facet(view, collection, request.key, request.limit, filter), reading.deadlineMs),
       );
       return lists.length === 1 ? lists[0]! : mergeFacet(request, lists);
     },

@@ -1,6 +1,7 @@
 /** A serve thread's end of the shard: reads over shared memory, writes by message, both on one port. */
 import type { ShardServe, ShardServeOptions } from '../node.ts';
 import type { ToServe } from '../protocol.ts';
+import { createControlCalls } from './control-calls.ts';
 import { createReplicaViews } from './replica-views.ts';
 import { createScheduler } from './scheduler.ts';
 import { createShardReads } from './shard-reads.ts';
@@ -17,15 +18,18 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
     },
     onArenasDropped: (arenas) => port.post({ kind: 'arenas_dropped', arenas }),
   });
+  const calls = createControlCalls(port, env);
   const reads = createShardReads({
+    nodeId,
+    calls,
     views,
     directory,
     scheduler: createScheduler(env),
     random: () => env.random(),
   });
-  const writes = createShardWrites({ nodeId, port, env, resolve: reads.resolve });
+  const writes = createShardWrites({ nodeId, calls, resolve: reads.resolve });
   function take(message: ToServe): void {
-    if (!views.take(message)) writes.take(message);
+    if (!views.take(message)) calls.take(message);
   }
   port.onMessage(take);
   return { reads, writes };

@@ -3,10 +3,8 @@
  * moved to the control thread, the answer awaited.
  * Always: a buffer that is only part of a larger allocation is copied first, because moving takes the whole.
  */
-import type { Env } from '@quiver/env';
 import {
   ClusterError,
-  clusterErrorFrom,
   stringifyJson,
   type CollectionRecord,
   type NodeId,
@@ -14,68 +12,20 @@ import {
   type ResolvedOperation,
   type VectorColumn,
 } from '@quiver/model';
-import {
-  plainError,
-  type ShardState,
-  type ShardWrite,
-  type ShardWriteOutcome,
-  type ShardWrites,
-} from '@quiver/rpc';
+import { plainError, type ShardWrite, type ShardWriteOutcome, type ShardWrites } from '@quiver/rpc';
 import { prepareOwnRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
-import type { ShardPort, ToControl, ToServe } from '../protocol.ts';
+import type { ControlCalls } from './control-calls.ts';
 import { replicaNumber } from './replica-views.ts';
 import type { ShardReadsEnd } from './shard-reads.ts';
 
-interface Waiting {
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: Error) => void;
-  readonly cancelTimer: () => void;
-}
-
-export interface ShardWritesEnd extends ShardWrites {
-  /** Takes an answer of the control thread; false when the message is about something else. */
-  take(message: ToServe): boolean;
-}
-
 export interface ShardWritesOptions {
   readonly nodeId: NodeId;
-  readonly port: ShardPort<ToServe, ToControl>;
-  readonly env: Env;
+  readonly calls: ControlCalls;
   readonly resolve: ShardReadsEnd['resolve'];
 }
 
-export function createShardWrites(options: ShardWritesOptions): ShardWritesEnd {
-  const { nodeId, port, env } = options;
-  const waiting = new Map<number, Waiting>();
-  let calls = 0;
-
-  function call<T>(deadlineMs: number, post: (call: number) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      calls += 1;
-      const id = calls;
-      const cancelTimer = env.after(Math.max(0, deadlineMs - env.now()), () => {
-        if (waiting.delete(id))
-          reject(
-            new ClusterError(
-              'deadline_exceeded',
-              'the change was not confirmed within the timeout; it may still be applied',
-            ),
-          );
-      });
-      waiting.set(id, { resolve: resolve, reject, cancelTimer });
-      post(id);
-    });
-  }
-
-  function settle(id: number, use: (waiter: Waiting) => void): true {
-    const waiter = waiting.get(id);
-    if (waiter !== undefined) {
-      waiting.delete(id);
-      waiter.cancelTimer();
-      use(waiter);
-    }
-    return true;
-  }
+export function createShardWrites(options: ShardWritesOptions): ShardWrites {
+  const { nodeId, calls } = options;
 
   async function resolved(
     collection: CollectionRecord,
@@ -99,15 +49,14 @@ export function createShardWrites(options: ShardWritesOptions): ShardWritesEnd {
       const replica = replicaNumber(collection, write.shardId, nodeId);
       const operation = await resolved(collection, write, deadlineMs);
       const prepared = prepareOperation(collection, operation);
-      const operationId = await call<number>(deadlineMs, (id) => {
-        const { operation: ready, payload } = prepared;
-        const { uuid: collectionUuid } = collection;
-        const { operationKey } = write;
-        port.post(
-          { kind: 'write', call: id, replica, collectionUuid, operation: ready, payload, operationKey },
-          prepared.transfer,
-        );
-      });
+      const { uuid: collectionUuid } = collection;
+      const { operation: ready, payload, transfer } = prepared;
+      const { operationKey } = write;
+      const operationId = await calls.ask(
+        { kind: 'write', replica, collectionUuid, operation: ready, payload, operationKey },
+        deadlineMs,
+        transfer,
+      );
       return { ok: true, operationId };
     } catch (error) {
       return { ok: false, failure: plainError(error) };
@@ -121,23 +70,9 @@ export function createShardWrites(options: ShardWritesOptions): ShardWritesEnd {
       Promise.all(
         shardIds.map((shardId) => {
           const replica = replicaNumber(collection, shardId, nodeId);
-          return call<ShardState>(deadlineMs, (id) => {
-            port.post({ kind: 'describe', call: id, replica, collectionUuid: collection.uuid });
-          });
+          return calls.ask({ kind: 'describe', replica, collectionUuid: collection.uuid }, deadlineMs);
         }),
       ),
-    take(message) {
-      switch (message.kind) {
-        case 'written':
-          return settle(message.call, ({ resolve }) => resolve(message.operationId as never));
-        case 'described':
-          return settle(message.call, ({ resolve }) => resolve(message.state as never));
-        case 'failed':
-          return settle(message.call, ({ reject }) => reject(clusterErrorFrom(message.failure)));
-        default:
-          return false;
-      }
-    },
   };
 }
 

@@ -1,0 +1,153 @@
+/**
+ * Digests of a replica's points for comparing copies: 1,024 buckets, each the XOR of a hash of (id, seq, ordinal, content
+ * crc) over its live points, and one sum over the whole by-seq index, tombstones too, that is stored beside the records.
+ * Always: buckets change when a change is applied, the sum when it is written; the base of the buckets is read in the
+ * background, XOR being indifferent to order.
+ */
+import { crc32 } from 'node:zlib';
+import type { Env } from '@quiver/env';
+import { encodePointId, pointIdBytes, slotCount, slotOf, type PointId } from '@quiver/model';
+import type { StoreSnapshot } from '@quiver/storage';
+import { decodeBySeq, keys } from './records.ts';
+
+export const bucketCount = 1_024;
+const slotsPerBucket = slotCount / bucketCount;
+
+/** What is summed of an entry of the by-seq index. */
+export interface DigestEntry {
+  readonly id: PointId;
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly contentCrc: number;
+  readonly isTombstone: boolean;
+}
+
+export interface IndexSum {
+  /** Entries of the by-seq index. */
+  count: number;
+  tombstones: number;
+  low: number;
+  high: number;
+}
+
+export function bucketOf(id: PointId): number {
+  return Math.floor(slotOf(id) / slotsPerBucket);
+}
+
+const scratch = Buffer.alloc(pointIdBytes + 16);
+
+/** Two halves of a 64-bit hash. */
+function hashEntry({ id, seq, ordinal, contentCrc }: DigestEntry): readonly [low: number, high: number] {
+  encodePointId(id, scratch, 0);
+  scratch.writeUInt32LE(seq % 2 ** 32, pointIdBytes);
+  scratch.writeUInt32LE(Math.floor(seq / 2 ** 32), pointIdBytes + 4);
+  scratch.writeUInt32LE(ordinal, pointIdBytes + 8);
+  scratch.writeUInt32LE(contentCrc, pointIdBytes + 12);
+  const low = mix(crc32(scratch));
+  return [low, mix(crc32(scratch, low))];
+}
+
+/** Murmur3's finaliser: a CRC is linear, and XORs of CRCs cancel where they must not. */
+function mix(word: number): number {
+  let mixed = word;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** What a write does to the digests: kept until the write is applied. */
+export class DigestChange {
+  readonly #sum: IndexSum;
+  /** Bucket, low, high, over and over. */
+  readonly words: number[] = [];
+
+  constructor(sum: IndexSum) {
+    this.#sum = sum;
+  }
+
+  add(entry: DigestEntry): void {
+    this.#toggle(entry);
+    this.#sum.count += 1;
+    if (entry.isTombstone) this.#sum.tombstones += 1;
+  }
+
+  remove(entry: DigestEntry): void {
+    this.#toggle(entry);
+    this.#sum.count -= 1;
+    if (entry.isTombstone) this.#sum.tombstones -= 1;
+  }
+
+  #toggle(entry: DigestEntry): void {
+    const [low, high] = hashEntry(entry);
+    this.#sum.low = (this.#sum.low ^ low) >>> 0;
+    this.#sum.high = (this.#sum.high ^ high) >>> 0;
+    if (!entry.isTombstone) this.words.push(bucketOf(entry.id), low, high);
+  }
+}
+
+export class BucketDigests {
+  /** Without the base until `isComplete`. */
+  readonly #words = new Uint32Array(2 * bucketCount);
+  #base: Uint32Array | null = null;
+  #waiting: ((base: Uint32Array) => void)[] = [];
+
+  apply(change: DigestChange): void {
+    const { words } = change;
+    for (let i = 0; i < words.length; i += 3) {
+      this.#words[2 * words[i]!]! ^= words[i + 1]!;
+      this.#words[2 * words[i]! + 1]! ^= words[i + 2]!;
+    }
+  }
+
+  /** As of now; `use` may be called later, when the base is there. */
+  take(use: (buckets: Uint32Array) => void): void {
+    const taken = this.#words.slice();
+    const finish = (base: Uint32Array): void => {
+      for (let i = 0; i < taken.length; i += 1) taken[i]! ^= base[i]!;
+      use(taken);
+    };
+    if (this.#base !== null) finish(this.#base);
+    else this.#waiting.push(finish);
+  }
+
+  setBase(base: Uint32Array): void {
+    this.#base = base;
+    for (const finish of this.#waiting.splice(0)) finish(base);
+  }
+}
+
+const startAfterMs = 1_000;
+const pauseMs = 10;
+
+/**
+ * Sums the by-seq index as the snapshot shows it, paced.
+ * @returns null when `isWanted` said no meanwhile
+ */
+export async function sumIndex(
+  snapshot: StoreSnapshot,
+  replica: number,
+  env: Env,
+  isWanted: () => boolean,
+): Promise<{ base: Uint32Array; sum: IndexSum } | null> {
+  const pause = (delayMs: number): Promise<void> => new Promise((resolve) => env.after(delayMs, resolve));
+  const sum: IndexSum = { count: 0, tombstones: 0, low: 0, high: 0 };
+  const buckets = new BucketDigests();
+  try {
+    await pause(startAfterMs);
+    const range = { from: keys.bySeq(replica, 0, 0), to: keys.bySeqEnd(replica) };
+    if (!isWanted()) return null;
+    for await (const page of snapshot.scanPages(range)) {
+      const change = new DigestChange(sum);
+      for (const [keyBytes, value] of page) change.add(decodeBySeq(keyBytes, value));
+      buckets.apply(change);
+      await pause(pauseMs);
+      if (!isWanted()) return null;
+    }
+  } finally {
+    await snapshot.close();
+  }
+  let base = new Uint32Array(0);
+  buckets.setBase(new Uint32Array(2 * bucketCount));
+  buckets.take((words) => (base = words as Uint32Array<ArrayBuffer>));
+  return { base, sum };
+}

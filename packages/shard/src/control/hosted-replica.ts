@@ -1,0 +1,356 @@
+/**
+ * One replica that the catalogue places on this node: its order (replica-host.ts), its memory (search-state.ts), and what
+ * serve threads ask of it. Always: readers are answered only while the replica is whole and in the in-sync set as it
+ * knows it; after a failure everything is opened anew from the disk, as a restart would.
+ */
+import { ClusterError, type CollectionRecord, type ResolvedOperation, type ShardRecord } from '@quiver/model';
+import type { ShardView } from '@quiver/replication';
+import type { MetaCommand, ShardState } from '@quiver/rpc';
+import { segmentSchemaOf } from '@quiver/segment';
+import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
+import type { ShardMeta } from '../shard-cluster.ts';
+import { describeReplica } from './describe.ts';
+import { blobsOf } from './manifest.ts';
+import { ReplicaCalls } from './replica-calls.ts';
+import { ReplicaHost, type MetaEffect } from './replica-host.ts';
+import { loadReplicaState } from './replica-state.ts';
+import { writeOperation } from './replica-writes.ts';
+import type { ReplicaMessage } from './replication-codec.ts';
+import { encodeJson, keys } from './records.ts';
+import { SearchState, type SearchContext } from './search-state.ts';
+
+const format = 2;
+/** After a failure, before the replica is opened anew. */
+const reopenAfterMs = 2_000;
+/** How long a call waits for this replica to become the primary that the catalogue says it is. */
+const becomePrimaryMs = 2_000;
+/** Proposals to meta that may be on their way for one replica. */
+const proposalsMax = 8;
+
+export interface HostedContext extends SearchContext {
+  readonly meta: ShardMeta;
+  readonly send: (shard: ShardRecord, from: number, to: number, message: ReplicaMessage) => void;
+}
+
+/** A line of a node's report to the metadata leader. */
+export interface ReplicaReport {
+  readonly replica: number;
+  readonly role: 'primary' | 'follower' | 'catching_up' | 'idle' | 'removed';
+  readonly term: number;
+  readonly durableSeq: number;
+  readonly committedSeq: number;
+  readonly points: number;
+  readonly bytes: number;
+}
+
+export class HostedReplica {
+  readonly number: number;
+  readonly #context: HostedContext;
+  record: CollectionRecord;
+  #shard: ShardRecord;
+  readonly #search: SearchState;
+  readonly #calls = new ReplicaCalls();
+  #host: ReplicaHost | null = null;
+  #isClosed = false;
+  #proposals = 0;
+  #waitingForRole: (() => void)[] = [];
+
+  constructor(context: HostedContext, record: CollectionRecord, shard: ShardRecord, number: number) {
+    this.#context = context;
+    this.record = record;
+    this.#shard = shard;
+    this.number = number;
+    this.#search = new SearchState(context, record, shard.shardId, number);
+  }
+
+  get shard(): ShardRecord {
+    return this.#shard;
+  }
+  get search(): SearchState {
+    return this.#search;
+  }
+
+  /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
+  async open(): Promise<void> {
+    const { store, env } = this.#context;
+    if (store.getSync(keys.ident(this.number)) === undefined) {
+      const ident = { collectionUuid: this.record.uuid, shardId: this.#shard.shardId, format };
+      await store.commit([{ kind: 'put', key: keys.ident(this.number), value: encodeJson(ident) }], {
+        essential: true,
+      });
+    }
+    const loaded = await loadReplicaState(store, this.number);
+    const { state } = loaded.persisted;
+    // A half-done copy shows nobody anything: it is opened when it is whole.
+    if (state.mode === 'clean') await this.#search.open(state.lastSeq);
+    if (this.#isClosed) return;
+    this.#host = new ReplicaHost({
+      number: this.number,
+      context: this.#context,
+      search: this.#search,
+      loaded,
+      vectorNames: segmentSchemaOf(this.record.config.params).vectors.map(({ name }) => name),
+      calls: this.#calls,
+      send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
+      onMeta: (effect) => this.#onMeta(effect),
+      onChange: () => env.soon(() => this.#noteChange()),
+      onFailure: (error) => this.#failed(error),
+    });
+    this.#host.takeView(this.#view());
+    this.#noteChange();
+  }
+
+  setRecord(record: CollectionRecord, shard: ShardRecord): void {
+    if (this.record === record) return;
+    this.record = record;
+    this.#search.setRecord(record);
+    this.#shard = shard;
+    this.#host?.takeView(this.#view());
+    this.#noteChange();
+  }
+
+  tick(): void {
+    this.#host?.step({ kind: 'tick' });
+    this.#noteChange();
+  }
+
+  receive(from: number, message: ReplicaMessage): void {
+    this.#host?.step({ kind: 'receive', from: String(from), message });
+    this.#noteServing();
+  }
+
+  /** The connection to a node broke. */
+  disconnected(nodeId: number): void {
+    for (const { replica, nodeId: at } of this.#shard.replicas)
+      if (at === nodeId && replica !== this.number)
+        this.#host?.step({ kind: 'disconnected', from: String(replica) });
+  }
+
+  /** @returns seq of the operation. @throws ClusterError */
+  async write(operation: ResolvedOperation, operationKey: string | null, timeoutMs: number): Promise<number> {
+    const deadlineMs = this.#context.env.now() + timeoutMs;
+    await this.#asPrimary(timeoutMs);
+    return writeOperation({
+      host: this.#host!,
+      replica: this.#search.replica!,
+      store: this.#context.store,
+      env: this.#context.env,
+      calls: this.#calls,
+      payloadSchema: this.record.payloadSchema,
+      operation,
+      operationKey,
+      deadlineMs,
+    });
+  }
+
+  /** Resolves when a read that saw `seq` is known to have been linearizable. @throws ClusterError */
+  async confirmRead(seq: number, inSyncMin: number, timeoutMs: number): Promise<void> {
+    const deadlineMs = this.#context.env.now() + timeoutMs;
+    await this.#asPrimary(timeoutMs);
+    const host = this.#host!;
+    const inSync = host.status.effectiveIsr.length;
+    if (inSync < inSyncMin)
+      throw new ClusterError(
+        'not_enough_replicas',
+        `${inSync} replicas are in sync, the read asks for ${inSyncMin}`,
+      );
+    await this.#calls.begin((call) => host.step({ kind: 'confirm_read', call, seq, deadlineMs }));
+  }
+
+  describe(): ShardState {
+    const { replica, optimizer } = this.#search;
+    if (replica === null || optimizer === null)
+      throw new ClusterError('stale_route', `replica ${this.number} is being copied`);
+    return describeReplica(replica, optimizer, this.#context.directory, this.#calls.pendingCount);
+  }
+
+  report(): ReplicaReport {
+    const status = this.#host?.status;
+    const { replica } = this.#search;
+    const segments = replica?.allSegments() ?? [];
+    return {
+      replica: this.number,
+      role: status?.role ?? 'idle',
+      term: status?.term ?? 0,
+      durableSeq: status?.durableSeq ?? 0,
+      committedSeq: status?.committedSeq ?? 0,
+      points: replica?.points ?? 0,
+      bytes: segments.reduce(
+        (sum, { descriptor }) => sum + descriptor.core.bytes + (descriptor.blob?.bytes ?? 0),
+        0,
+      ),
+    };
+  }
+
+  get isPrimary(): boolean {
+    return this.#host?.status.role === 'primary';
+  }
+
+  /** Moves the primary's role to another replica that is in sync. @returns whether it is there now, or never was here */
+  async handOver(timeoutMs: number): Promise<boolean> {
+    const host = this.#host;
+    if (host === null || host.status.role !== 'primary') return true;
+    const { effectiveIsr, followers } = host.status;
+    const best = followers
+      .filter(({ allocId, isInSync }) => isInSync && effectiveIsr.includes(allocId))
+      .sort((a, b) => b.durableSeq - a.durableSeq)[0];
+    if (best === undefined) return false;
+    const deadlineMs = this.#context.env.now() + timeoutMs;
+    return this.#calls.handOver(() => host.step({ kind: 'hand_over', to: best.allocId, deadlineMs }));
+  }
+
+  /** Nothing is written any more; resolves when nothing of it is on its way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
+    this.#wakeWaiting();
+    await this.#host?.stop();
+    await this.#search.optimizer?.stop();
+  }
+
+  /** The catalogue places nothing here any more: readers are refused at once, records go in the background. */
+  async drop(): Promise<void> {
+    this.#isClosed = true;
+    const manifest = this.#search.manifest();
+    this.#search.discard();
+    this.#calls.failAll(new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`));
+    this.#wakeWaiting();
+    await this.#host?.stop();
+    await this.#search.closed();
+    const { store, blobs, log } = this.#context;
+    const unneeded = manifest === null ? [] : blobsOf(manifest);
+    const from = keys.replica(this.number);
+    void store
+      .deleteRange(from, afterPrefix(from))
+      .then(() => (unneeded.length > 0 ? blobs.delete(unneeded) : undefined))
+      .catch((error: unknown) =>
+        log.warn('removing a dropped replica failed; the next start goes on', { error }),
+      );
+  }
+
+  /** Waits, within limits, for this replica to be the primary that the catalogue says it is. @throws ClusterError */
+  async #asPrimary(timeoutMs: number): Promise<void> {
+    const { env } = this.#context;
+    const untilMs = env.now() + Math.min(timeoutMs, becomePrimaryMs);
+    for (;;) {
+      if (this.#isClosed) throw new ClusterError('unavailable', 'the replica is closing');
+      if (this.isPrimary && this.#host!.isSearchable) return;
+      if (this.#shard.primary !== this.number || env.now() >= untilMs)
+        throw new ClusterError('stale_route', `replica ${this.number} is not the primary of its shard`);
+      await new Promise<void>((resolve) => {
+        const cancel = env.after(Math.max(0, untilMs - env.now()), resolve);
+        this.#waitingForRole.push(() => {
+          cancel();
+          resolve();
+        });
+      });
+    }
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of this.#waitingForRole.splice(0)) wake();
+  }
+
+  #noteChange(): void {
+    this.#noteServing();
+    if (this.#waitingForRole.length > 0 && this.isPrimary && this.#host!.isSearchable) this.#wakeWaiting();
+  }
+
+  #noteServing(): void {
+    const { replica } = this.#search;
+    const host = this.#host;
+    if (replica === null || host === null || replica.isDropped) return;
+    replica.applied.setServing(host.isClean && host.isSearchable && this.#shard.inSync.includes(this.number));
+  }
+
+  #view(): ShardView {
+    return viewOf(this.record, this.#shard);
+  }
+
+  #onMeta(effect: MetaEffect): void {
+    const { uuid } = this.record;
+    const shard = { uuid, shardId: this.#shard.shardId };
+    switch (effect.kind) {
+      case 'alter_isr': {
+        const { term, cfgVersion: expectCfg } = effect;
+        this.#propose({ kind: 'alter_in_sync', ...shard, term, expectCfg, inSync: effect.isr.map(Number) });
+        break;
+      }
+      case 'bump_term':
+        this.#propose({ kind: 'bump_term', ...shard, expectTerm: effect.term, replica: this.number });
+        break;
+      case 'propose_hand_over': {
+        const [from, to] = [this.number, Number(effect.to)];
+        this.#propose({ kind: 'hand_over', ...shard, expectTerm: effect.term, from, to });
+        break;
+      }
+      case 'replace_allocation':
+        this.#search.discard();
+        this.#propose({ kind: 'replica_lost', ...shard, replica: this.number });
+        break;
+      case 'refresh_view':
+        this.#readMeta((view) => this.#host?.takeView(view));
+        break;
+      case 'confirm_with_meta':
+        this.#readMeta((view) => this.#host?.step({ kind: 'meta_confirmed', round: effect.round, view }));
+    }
+  }
+
+  /** Lost proposals are repeated by the machine: there is no harm in dropping one here. */
+  #propose(command: MetaCommand): void {
+    this.#limited(() => this.#context.meta.propose(command));
+  }
+
+  #readMeta(use: (view: ShardView) => void): void {
+    const { uuid } = this.record;
+    this.#limited(async () => {
+      const shard = await this.#context.meta.linearizableShard(uuid, this.#shard.shardId);
+      if (shard !== null && !this.#isClosed) use(viewOf(this.record, shard));
+    });
+  }
+
+  #limited(start: () => Promise<unknown>): void {
+    if (this.#proposals >= proposalsMax || this.#isClosed) return;
+    this.#proposals += 1;
+    start()
+      .catch((error: unknown) =>
+        this.#context.log.debug('a proposal to meta failed', { replica: this.number, error }),
+      )
+      .finally(() => {
+        this.#proposals -= 1;
+      });
+  }
+
+  #failed(error: unknown): void {
+    if (this.#isClosed) return;
+    const { log, env } = this.#context;
+    log.error('a replica failed and is opened anew', { replica: this.number, error });
+    this.#search.freeze();
+    this.#search.discard();
+    const host = this.#host;
+    this.#host = null;
+    const cause = error instanceof StorageError ? asClusterError(error) : null;
+    this.#calls.failAll(
+      cause ?? new ClusterError('unavailable', 'the replica failed; the change may still be applied'),
+    );
+    const reopen = async (): Promise<void> => {
+      await host?.stop();
+      if (this.#isClosed || this.#context.store.poisoned) return;
+      await this.open();
+    };
+    env.after(reopenAfterMs, () => {
+      reopen().catch((again: unknown) => this.#failed(again));
+    });
+  }
+}
+
+function viewOf(record: CollectionRecord, shard: ShardRecord): ShardView {
+  return {
+    term: shard.term,
+    cfgVersion: shard.cfgVersion,
+    primary: shard.primary === null ? null : String(shard.primary),
+    isr: shard.inSync.map(String),
+    replicas: shard.replicas.map(({ replica }) => String(replica)),
+    minInSync: record.config.params.write_consistency_factor,
+  };
+}

@@ -1,0 +1,315 @@
+/**
+ * Runs the replication machine of one replica: inputs in, effects done in their order. Always: one input at a time; a
+ * batch is submitted before anything that depends on it; a failure of the disk or of memory stops the machine, and
+ * whoever waits is told that the outcome is unknown.
+ */
+import {
+  createReplica,
+  type Effect,
+  type Input,
+  type Replica as Machine,
+  type ReplicaStatus,
+  type ShardView,
+} from '@quiver/replication';
+import type { PointId } from '@quiver/model';
+import type { Change } from '@quiver/storage';
+import { changeTraits, type OrderedChange } from './change.ts';
+import { ApplyQueue } from './apply-queue.ts';
+import { BucketDigests, sumIndex } from './digests.ts';
+import { PersistQueue } from './persist-queue.ts';
+import type { ReplicaCalls } from './replica-calls.ts';
+import { ReplicaPages } from './replica-pages.ts';
+import { ReplicaRecords, type Persist } from './replica-records.ts';
+import type { LoadedReplica } from './replica-state.ts';
+import type { ReplicaMessage } from './replication-codec.ts';
+import type { SearchContext, SearchState } from './search-state.ts';
+import { TombstoneCollector } from './tombstone-collector.ts';
+
+export type HostInput = Input<OrderedChange, PointId>;
+export type HostEffect = Effect<OrderedChange, PointId>;
+type WithoutNow<T> = T extends unknown ? Omit<T, 'nowMs'> : never;
+
+export type MetaEffect = Extract<
+  HostEffect,
+  {
+    kind:
+      | 'alter_isr'
+      | 'bump_term'
+      | 'propose_hand_over'
+      | 'refresh_view'
+      | 'confirm_with_meta'
+      | 'replace_allocation';
+  }
+>;
+
+export interface ReplicaHostOptions {
+  readonly number: number;
+  readonly context: SearchContext;
+  readonly search: SearchState;
+  readonly loaded: LoadedReplica;
+  readonly vectorNames: readonly string[];
+  readonly calls: ReplicaCalls;
+  readonly send: (to: number, message: ReplicaMessage) => void;
+  readonly onMeta: (effect: MetaEffect) => void;
+  /** Role, mode or term may be another now. */
+  readonly onChange: () => void;
+  /** The machine stands still; the replica must be opened anew. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class ReplicaHost {
+  readonly #options: ReplicaHostOptions;
+  readonly #machine: Machine<OrderedChange, PointId>;
+  readonly #records: ReplicaRecords;
+  readonly #pages: ReplicaPages;
+  readonly #persists: PersistQueue;
+  readonly #applies: ApplyQueue;
+  readonly #tombstones: TombstoneCollector;
+  #inputs: WithoutNow<HostInput>[] = [];
+  #isStepping = false;
+  #isStopped = false;
+  /** Plans (persist ids) after whose durability memory is given up. */
+  #discards: number[] = [];
+
+  constructor(options: ReplicaHostOptions) {
+    this.#options = options;
+    const { number, context, search, loaded, vectorNames } = options;
+    const { store, env } = context;
+    const { state, history } = loaded.persisted;
+    const onFailure = (error: unknown): void => this.#fail(error);
+    this.#records = new ReplicaRecords(store, number, {
+      vectorNames,
+      sum: loaded.sum,
+      history,
+      state,
+      isSurelyDead: (id) => this.#applies.isIdle && search.replica?.isAlive(id) === false,
+    });
+    this.#pages = new ReplicaPages(store, number, vectorNames);
+    const digests = new BucketDigests();
+    this.#applies = new ApplyQueue({
+      search,
+      records: this.#records,
+      digests,
+      onPublished: (publish) => this.step({ kind: 'applied', publish }),
+      onDigests: (barrier, buckets) => this.step({ kind: 'digests_taken', barrier, buckets }),
+      onFailure,
+    });
+    this.#persists = new PersistQueue({
+      store,
+      records: this.#records,
+      withBatch: (effect) => this.#beside(effect),
+      onDurable: (persist) => this.#durable(persist),
+      onFailure,
+    });
+    this.#tombstones = new TombstoneCollector({
+      env,
+      pages: this.#pages,
+      records: this.#records,
+      persists: this.#persists,
+      // A saved segment may hold the point alive: its tombstone must be there to be replayed.
+      limitSeq: () => {
+        const manifest = search.manifest();
+        return manifest === null || manifest.segments.length === 0 ? Infinity : manifest.replaySeq;
+      },
+      onFailure,
+    });
+    this.#sumIndex(digests, loaded);
+    this.#machine = createReplica<OrderedChange, PointId>(
+      { allocId: String(number), startId: env.uuid(), traits: changeTraits },
+      loaded.persisted,
+    );
+  }
+
+  get status(): ReplicaStatus {
+    return this.#machine.status;
+  }
+  /** Every operation up to here is here, and nothing else; as of the newest batch. */
+  get isClean(): boolean {
+    return this.#records.state.mode === 'clean';
+  }
+  /** Memory shows what the machine says is applied. */
+  get isSearchable(): boolean {
+    return this.#applies.isIdle && this.#options.search.replica !== null && !this.#isStopped;
+  }
+
+  takeView(view: ShardView): void {
+    this.step({ kind: 'view', view });
+  }
+
+  step(input: WithoutNow<HostInput>): void {
+    if (this.#isStopped) return;
+    this.#inputs.push(input);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const nowMs = this.#options.context.env.now();
+        for (const effect of this.#machine.step({ ...next, nowMs })) this.#perform(effect);
+        if (next.kind === 'persisted') this.#discardUpTo(next.persist);
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** Nothing is done any more; resolves when no write is on its way. Memory stays as it is. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#inputs = [];
+    this.#applies.stop();
+    this.#tombstones.stop();
+    return this.#persists.stop();
+  }
+
+  #perform(effect: HostEffect): void {
+    const { calls, send, onMeta, onChange, context } = this.#options;
+    if (this.#isStopped) return;
+    switch (effect.kind) {
+      case 'persist':
+        this.#persist(effect);
+        break;
+      case 'apply':
+      case 'install':
+      case 'publish':
+      case 'take_digests':
+        this.#applies.push(effect);
+        break;
+      case 'reply':
+      case 'refuse':
+      case 'read_confirmed':
+      case 'hand_over_ended':
+      case 'fence_drained':
+        calls.answer(effect);
+        break;
+      case 'send':
+        send(Number(effect.to), effect.message);
+        break;
+      case 'role':
+        context.log.info('replica changed its role', {
+          replica: this.#options.number,
+          role: effect.role,
+          term: effect.term,
+        });
+        onChange();
+        break;
+      case 'alter_isr':
+      case 'bump_term':
+      case 'propose_hand_over':
+      case 'refresh_view':
+      case 'confirm_with_meta':
+      case 'replace_allocation':
+        onMeta(effect);
+        break;
+      case 'read_keys':
+        this.#answer(this.#pages.readKeys(effect));
+        break;
+      case 'read_by_seq':
+        this.#answer(this.#pages.readBySeq(effect));
+        break;
+      case 'read_range':
+        this.#answer(this.#pages.readRange(effect));
+        break;
+      case 'list_dirty':
+        this.#answer(this.#pages.listDirty(effect));
+        break;
+      case 'list_bucket':
+        this.#answer(this.#pages.listBucket(effect));
+        break;
+      case 'plan_repair':
+        this.#answer(this.#pages.planRepair(effect));
+        break;
+      case 'collect_tombstones':
+        this.#tombstones.collect(effect.upToSeq);
+        break;
+      case 'alarm':
+        context.log.error(`replication alarm: ${effect.alarm}`, {
+          replica: this.#options.number,
+          detail: effect.detail,
+        });
+        break;
+      case 'removed':
+        onChange();
+        break;
+    }
+  }
+
+  #answer(reading: Promise<WithoutNow<HostInput>>): void {
+    reading.then(
+      (input) => this.step(input),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #persist(effect: Persist): void {
+    const { search } = this.#options;
+    const before = this.#records.state;
+    if (isPlan(effect)) {
+      const isBlank = before.lastSeq === 0;
+      const isFork = effect.state.copiedSeq < before.lastSeq;
+      // Records above the fork are replaced by older ones: what was made of them must be made anew.
+      if (isFork || (effect.state.rangeCopy !== null && !isBlank)) {
+        search.freeze();
+        this.#discards.push(effect.persist);
+      }
+    }
+    const { write } = effect;
+    if (write?.kind === 'operation' && this.#machine.status.role === 'primary')
+      search.replica?.notePending(write.operation.changes, write.operation.seq);
+    this.#persists.push(effect);
+    if (before.mode !== effect.state.mode) this.#options.onChange();
+  }
+
+  /** Saved segments that the batch makes untrue go with it. */
+  #beside(effect: Persist): { changes: Change[]; onDurable(): void } | null {
+    const { search } = this.#options;
+    const { write, state } = effect;
+    const isUntrue =
+      write === null
+        ? isPlan(effect) && (state.rangeCopy !== null || (search.manifest()?.asOf ?? 0) > state.copiedSeq)
+        : write.kind !== 'operation' && this.#records.removes(write);
+    if (!isUntrue) return null;
+    const { change, onDurable } = search.forgetManifest();
+    return { changes: [change], onDurable };
+  }
+
+  #durable(persist: number): void {
+    this.step({ kind: 'persisted', persist });
+    this.#records.durableUpTo(persist);
+  }
+
+  #discardUpTo(persist: number): void {
+    while (this.#discards.length > 0 && this.#discards[0]! <= persist) {
+      this.#discards.shift();
+      this.#applies.push({ kind: 'discard' });
+    }
+  }
+
+  #sumIndex(digests: BucketDigests, { sum: expected }: LoadedReplica): void {
+    const { context, number } = this.#options;
+    sumIndex(context.store.snapshot(), number, context.env, () => !this.#isStopped).then(
+      (found) => {
+        if (found === null || this.#isStopped) return;
+        const { sum, base } = found;
+        if (sum.count !== expected.count || sum.low !== expected.low || sum.high !== expected.high)
+          this.#fail(
+            new Error(
+              `the index of replica ${number} has ${sum.count} entries, its state says ${expected.count}`,
+            ),
+          );
+        else digests.setBase(base);
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isStopped) return;
+    void this.stop();
+    this.#options.onFailure(error);
+  }
+}
+
+/** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
+function isPlan(effect: Persist): boolean {
+  return effect.write === null && effect.state.mode === 'catch_up';
+}

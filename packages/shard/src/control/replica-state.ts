@@ -1,0 +1,146 @@
+/**
+ * What the order of a replica keeps beside the records: state, history of terms, operation keys. Always: written in the
+ * batch of the records it speaks of (replica-records.ts), read once when the replica is opened.
+ */
+import {
+  blankReplica,
+  type HistoryEntry,
+  type OperationEntry,
+  type PersistedReplica,
+  type ReplicaState,
+} from '@quiver/replication';
+import { decodePointId, encodePointId, pointIdBytes, type PointId } from '@quiver/model';
+import { readKey, type Store } from '@quiver/storage';
+import type { IndexSum } from './digests.ts';
+import { decodeJson, encodeJson, keys } from './records.ts';
+
+/** The state record: the machine's state, and the sum of the by-seq index as of this batch. */
+export interface StateRecord {
+  readonly state: ReplicaState<PointId>;
+  readonly sum: IndexSum;
+}
+
+interface StateJson {
+  readonly term: number;
+  readonly mode: 'clean' | 'catch_up';
+  readonly last: number;
+  readonly clean: number;
+  readonly copied: number;
+  readonly source: number;
+  /** base seq, id after which to go on (hex; null: from the start) */
+  readonly range: readonly [baseSeq: number, afterKey: string | null] | null;
+  readonly committed: number;
+  readonly horizon: number;
+  /** count, tombstones, low, high */
+  readonly index: readonly [number, number, number, number];
+}
+
+export function encodeState({ state, sum }: StateRecord): Uint8Array {
+  const { rangeCopy } = state;
+  const json: StateJson = {
+    term: state.term,
+    mode: state.mode,
+    last: state.lastSeq,
+    clean: state.cleanSeq,
+    copied: state.copiedSeq,
+    source: state.sourceSeq,
+    range:
+      rangeCopy === null
+        ? null
+        : [rangeCopy.baseSeq, rangeCopy.afterKey === null ? null : idToHex(rangeCopy.afterKey)],
+    committed: state.committedSeq,
+    horizon: state.tombstoneHorizon,
+    index: [sum.count, sum.tombstones, sum.low, sum.high],
+  };
+  return encodeJson(json);
+}
+
+export function decodeState(value: Uint8Array): StateRecord {
+  const json = decodeJson(value) as StateJson;
+  const [count, tombstones, low, high] = json.index;
+  return {
+    state: {
+      term: json.term,
+      mode: json.mode,
+      lastSeq: json.last,
+      cleanSeq: json.clean,
+      copiedSeq: json.copied,
+      sourceSeq: json.source,
+      rangeCopy:
+        json.range === null
+          ? null
+          : { baseSeq: json.range[0], afterKey: json.range[1] === null ? null : idFromHex(json.range[1]) },
+      committedSeq: json.committed,
+      tombstoneHorizon: json.horizon,
+    },
+    sum: { count, tombstones, low, high },
+  };
+}
+
+function idToHex(id: PointId): string {
+  const bytes = Buffer.alloc(pointIdBytes);
+  encodePointId(id, bytes, 0);
+  return bytes.toString('hex');
+}
+
+function idFromHex(hex: string): PointId {
+  return decodePointId(Buffer.from(hex, 'hex'), 0);
+}
+
+const operationHeadBytes = 21;
+
+export function encodeOperationEntry(entry: OperationEntry): Uint8Array {
+  const receipt = Buffer.from(entry.receipt);
+  const bytes = Buffer.allocUnsafe(operationHeadBytes + receipt.length);
+  bytes.writeBigUInt64BE(BigInt(entry.seq), 0);
+  bytes.writeUInt32BE(entry.term, 8);
+  bytes.writeBigUInt64BE(BigInt(entry.wallMs), 12);
+  bytes.writeUInt8(entry.isTorn ? 1 : 0, 20);
+  bytes.set(receipt, operationHeadBytes);
+  return bytes;
+}
+
+export function decodeOperationEntry(operationKey: string, value: Uint8Array): OperationEntry {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return {
+    operationKey,
+    seq: Number(bytes.readBigUInt64BE(0)),
+    term: bytes.readUInt32BE(8),
+    wallMs: Number(bytes.readBigUInt64BE(12)),
+    receipt: bytes.toString('utf8', operationHeadBytes),
+    isTorn: bytes[20] === 1,
+  };
+}
+
+export interface LoadedReplica {
+  readonly persisted: PersistedReplica<PointId>;
+  readonly sum: IndexSum;
+}
+
+/** REQUIRES: nothing of the replica is being written. @throws StorageError 'corruption' */
+export async function loadReplicaState(store: Store, replica: number): Promise<LoadedReplica> {
+  const stateBytes = store.getSync(keys.state(replica));
+  if (stateBytes === undefined)
+    return { persisted: blankReplica, sum: { count: 0, tombstones: 0, low: 0, high: 0 } };
+  const { state, sum } = decodeState(stateBytes);
+  const history: HistoryEntry[] = [];
+  for await (const [keyBytes, value] of store.scan(keys.histories(replica))) {
+    const start = Buffer.from(value.buffer, value.byteOffset, value.length);
+    history.push({ term: readKeyTail(keyBytes).u32(), startSeq: Number(start.readBigUInt64BE(0)) });
+  }
+  const operations: OperationEntry[] = [];
+  for await (const page of store.scanPages(keys.operations(replica)))
+    for (const [keyBytes, value] of page) {
+      const operationKey = Buffer.from(readKeyTail(keyBytes).rest()).toString();
+      operations.push(decodeOperationEntry(operationKey, value));
+    }
+  return { persisted: { state, history, operations }, sum };
+}
+
+/** Behind replica number and kind. */
+function readKeyTail(keyBytes: Uint8Array): ReturnType<typeof readKey> {
+  const reader = readKey(keyBytes);
+  reader.u32();
+  reader.u8();
+  return reader;
+}

@@ -1,0 +1,168 @@
+/**
+ * The life of a replica's searchable state: opened from the store, given up when a catch-up replaces what it was made
+ * of, opened again. Always: readers see it only between open and discard; segment ids are never used twice, so that a
+ * reader's cache of one life means nothing in the next; a manifest is used only while all it holds is still true.
+ */
+import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import type { CollectionRecord } from '@quiver/model';
+import { regionsOf } from '@quiver/segment';
+import type { BlobStore, Change, Store } from '@quiver/storage';
+import type { Env } from '@quiver/env';
+import type { Log } from '@quiver/telemetry';
+import type { Broadcast } from './broadcast.ts';
+import type { BuildQueue } from './build-queue.ts';
+import { blobsOf, emptyManifest, type Manifest } from './manifest.ts';
+import { createOptimizer, type Optimizer } from './optimizer.ts';
+import { openReplica } from './recovery.ts';
+import { decodeJson, keys } from './records.ts';
+import type { Replica } from './replica.ts';
+import type { RetiredRegions } from './retired-regions.ts';
+
+/** What all replicas of the node share. */
+export interface SearchContext {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly pool: ArenaPool;
+  readonly directory: ArenaDirectory;
+  readonly threads: number;
+  readonly build: BuildQueue;
+  readonly retired: RetiredRegions;
+  readonly broadcast: Broadcast;
+  readonly takeBlobId: () => number;
+  readonly env: Env;
+  readonly log: Log;
+}
+
+interface Open {
+  readonly replica: Replica;
+  readonly optimizer: Optimizer;
+}
+
+export class SearchState {
+  readonly #context: SearchContext;
+  readonly #number: number;
+  readonly #shardId: number;
+  #record: CollectionRecord;
+  #open: Open | null = null;
+  #nextSegmentId = 1;
+  #isFrozen = false;
+  /** The last one closed: its work ends before the next one opens. */
+  #closing: Promise<void> = Promise.resolve();
+
+  constructor(context: SearchContext, record: CollectionRecord, shardId: number, number: number) {
+    this.#context = context;
+    this.#record = record;
+    this.#shardId = shardId;
+    this.#number = number;
+  }
+
+  get replica(): Replica | null {
+    return this.#open?.replica ?? null;
+  }
+  get optimizer(): Optimizer | null {
+    return this.#open?.optimizer ?? null;
+  }
+
+  setRecord(record: CollectionRecord): void {
+    this.#record = record;
+    if (this.#open === null) return;
+    this.#open.replica.record = record;
+    this.#open.optimizer.poke();
+  }
+
+  /** REQUIRES: not open. @param visibleSeq - readers see it up to here at once, and what is newer when it is published */
+  async open(visibleSeq: number): Promise<Replica> {
+    await this.#closing;
+    const { broadcast, log, env, ...context } = this.#context;
+    const startedMs = env.now();
+    const opened = await openReplica({
+      ...context,
+      record: this.#record,
+      shardId: this.#shardId,
+      number: this.#number,
+      visibleSeq,
+      nextSegmentId: this.#nextSegmentId,
+      onSegments: (changed) => broadcast.segments(changed),
+    });
+    const { replica } = opened;
+    replica.record = this.#record;
+    replica.isDropped = this.#isFrozen;
+    const optimizer = createOptimizer({
+      ...this.#context,
+      replica,
+      manifest: opened.manifest,
+      publish: (changed) => broadcast.segments(changed),
+    });
+    this.#open = { replica, optimizer };
+    broadcast.segments(replica);
+    optimizer.poke();
+    if (replica.points > 0)
+      log.info('collection loaded', {
+        collection: this.#record.name,
+        shard: this.#shardId,
+        points: replica.points,
+        replayed: opened.replayed,
+        took_ms: Math.round(env.now() - startedMs),
+      });
+    return replica;
+  }
+
+  /** Readers are refused from now on; memory goes when nobody reads it any more. */
+  discard(): void {
+    this.#isFrozen = false;
+    if (this.#open === null) return;
+    const { replica, optimizer } = this.#open;
+    this.#open = null;
+    replica.isDropped = true;
+    replica.applied.setServing(false);
+    this.#nextSegmentId = replica.takeSegmentId();
+    const epoch = this.#context.broadcast.dropReplica(this.#number);
+    this.#closing = optimizer.stop().then(() => {
+      this.#context.retired.retire(
+        replica.allSegments().flatMap(({ descriptor }) => regionsOf(descriptor)),
+        epoch,
+      );
+    });
+  }
+
+  /** Resolves when the last one that was closed has ended its work. */
+  closed(): Promise<void> {
+    return this.#closing;
+  }
+
+  /** The saved segments, whether open or not. */
+  manifest(): Manifest | null {
+    const open = this.#open?.optimizer.manifest();
+    if (open !== undefined) return open;
+    const stored = this.#context.store.getSync(keys.manifest(this.#number));
+    return stored === undefined ? null : (decodeJson(stored) as Manifest);
+  }
+
+  /**
+   * Saved segments are untrue once the batch under way is written: nothing is saved any more until memory was opened
+   * anew from what is true (`isStale`), or all is saved again.
+   * @returns what must be in that batch, and what to do once it is durable
+   */
+  forgetManifest(): { change: Change; onDurable: () => void } {
+    const unneeded = blobsOf(this.manifest() ?? emptyManifest);
+    this.#open?.optimizer.forgetSaved();
+    return {
+      change: { kind: 'delete', key: keys.manifest(this.#number) },
+      onDurable: () => {
+        if (unneeded.length === 0) return;
+        // What a failure leaves behind is deleted at the next start.
+        void this.#closing
+          .then(() => this.#context.blobs.delete(unneeded))
+          .catch((error: unknown) => this.#context.log.warn('deleting old segments failed', { error }));
+      },
+    };
+  }
+
+  /** Memory will be discarded: from now on nothing of it is saved or read. */
+  freeze(): void {
+    this.#isFrozen = true;
+    if (this.#open === null) return;
+    this.#open.replica.isDropped = true;
+    this.#open.replica.applied.setServing(false);
+  }
+}

@@ -1,0 +1,185 @@
+// Several shard nodes in one process: what one acknowledges, all in-sync ones have.
+import { afterEach, expect, test } from 'vitest';
+import { collectionOn, deletionOf, NodeCluster, upsertOf } from './testing/node-cluster.ts';
+
+let cluster: NodeCluster;
+
+afterEach(() => cluster.close());
+
+async function clusterOf(nodes: readonly number[], options: { seed?: number; minInSync?: number } = {}) {
+  cluster = new NodeCluster(options.seed ?? 1);
+  for (const id of nodes) await cluster.addNode(id);
+  cluster.meta.setCollection(collectionOn('c', nodes, options));
+  await cluster.env.settle();
+  return cluster;
+}
+
+const ids = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+function isAllInSync(): boolean {
+  const { inSync, replicas, primary } = cluster.shard('c');
+  return primary !== null && inSync.length === replicas.length;
+}
+
+async function expectEqualCopies(nodes: readonly number[]): Promise<void> {
+  const first = await cluster.contents(nodes[0]!, 'c');
+  for (const node of nodes.slice(1)) expect(await cluster.contents(node, 'c'), `node ${node}`).toEqual(first);
+}
+
+test('one node: a write is answered when it is durable and searchable', async () => {
+  await clusterOf([1]);
+  expect(await cluster.write('c', upsertOf(ids(0, 50), 4, 1))).toBe(1);
+  await cluster.write('c', deletionOf([3, 4]));
+  expect(await cluster.contents(1, 'c')).toHaveLength(48);
+});
+
+test('a restarted single node takes a new term and has everything', async () => {
+  await clusterOf([1]);
+  await cluster.write('c', upsertOf(ids(0, 50), 4, 1));
+  const before = await cluster.contents(1, 'c');
+  await cluster.kill(1);
+  await cluster.start(1);
+  await cluster.write('c', upsertOf([100], 4, 2));
+  expect(cluster.shard('c').term).toBe(2);
+  expect((await cluster.contents(1, 'c')).slice(0, 50)).toEqual(before);
+});
+
+test('an acknowledged write is searchable on every replica', async () => {
+  await clusterOf([1, 2, 3]);
+  await cluster.write('c', upsertOf(ids(0, 200), 4, 1));
+  await cluster.write('c', upsertOf(ids(50, 70), 4, 2));
+  await cluster.write('c', deletionOf(ids(10, 20)));
+  const payload = { kind: 'set_payload' as const, key: null, payload: { seen: true } };
+  await cluster.write('c', { ...payload, target: { kind: 'ids', ids: [1, 2, 60] } });
+  const shown = await cluster.contents(1, 'c');
+  expect(shown).toHaveLength(190);
+  expect(shown[1]).toContain('"seen":true');
+  await expectEqualCopies([1, 2, 3]);
+});
+
+test('a follower refuses writes, and linearizable reads, as a stale route', async () => {
+  await clusterOf([1, 2]);
+  await expect(cluster.write('c', upsertOf([1], 4, 1), { node: 2, timeoutMs: 500 })).rejects.toThrow(
+    'stale_route',
+  );
+  await expect(
+    cluster.contents(2, 'c', { consistency: { kind: 'linearizable', inSyncMin: 1 } }),
+  ).rejects.toThrow('not the primary');
+});
+
+test('a follower that was away catches up by the delta and is in sync again', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 1_000), 4, 1));
+  await cluster.kill(2);
+  await cluster.write('c', upsertOf(ids(100, 140), 4, 2));
+  await cluster.write('c', deletionOf(ids(0, 10)));
+  expect(cluster.shard('c').inSync).toEqual([1]);
+  const sentBefore = cluster.sentBytes.get('1>2') ?? 0;
+  await cluster.start(2);
+  await cluster.until('back in sync', isAllInSync);
+  await expectEqualCopies([1, 2]);
+  const changedBytes = 40 * (16 + 20 + 21) + 10 * 21;
+  expect((cluster.sentBytes.get('1>2') ?? 0) - sentBefore).toBeLessThan(6 * changedBytes);
+});
+
+test('a new primary leads without what the old one had not replicated, and the old one rewinds', async () => {
+  await clusterOf([1, 2, 3]);
+  await cluster.write('c', upsertOf(ids(0, 100), 4, 1));
+  // Cut off with operations of its own that nobody else will have.
+  cluster.cut(1, 2);
+  cluster.cut(1, 3);
+  cluster.meta.away.add(1);
+  const lost = cluster.write('c', upsertOf(ids(90, 120), 4, 7), { node: 1, timeoutMs: 3_000 });
+  await expect(lost).rejects.toThrow('may still be applied');
+  const { uuid } = cluster.collection('c');
+  expect(cluster.meta.promote(uuid, 0, 2)).toBe(true);
+  await cluster.write('c', upsertOf(ids(95, 110), 4, 3));
+  await cluster.write('c', deletionOf([0]));
+  cluster.heal();
+  await cluster.until('back in sync', isAllInSync);
+  const shown = await cluster.contents(2, 'c');
+  expect(shown).toHaveLength(109);
+  expect(shown.some((point) => point.includes('"round":7'))).toBe(false);
+  await expectEqualCopies([1, 2, 3]);
+  // The rewound copy holds after a restart, too.
+  await cluster.kill(1);
+  await cluster.start(1);
+  await cluster.until('back in sync', isAllInSync);
+  await expectEqualCopies([1, 2, 3]);
+});
+
+test('a blank replica copies everything, and everything again after a kill in the middle', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 3_000), 4, 1));
+  await cluster.write('c', deletionOf(ids(100, 200)));
+  await cluster.addNode(3);
+  const { uuid } = cluster.collection('c');
+  cluster.meta.changeShard(uuid, 0, (shard) => ({
+    ...shard,
+    replicas: [...shard.replicas, { replica: 9, nodeId: 3 }],
+  }));
+  await cluster.env.advance(20);
+  await cluster.kill(3);
+  await cluster.start(3);
+  await cluster.until('in sync', isAllInSync);
+  await expectEqualCopies([1, 2, 3]);
+});
+
+test('the primary dies: a follower is promoted and has every acknowledged write', async () => {
+  await clusterOf([1, 2, 3]);
+  for (let round = 0; round < 5; round += 1) await cluster.write('c', upsertOf(ids(0, 100), 4, round));
+  const before = await cluster.contents(1, 'c');
+  await cluster.kill(1);
+  cluster.meta.promote(cluster.collection('c').uuid, 0, 3);
+  await cluster.write('c', upsertOf([500], 4, 9));
+  expect((await cluster.contents(3, 'c')).slice(0, 100)).toEqual(before);
+  await cluster.start(1);
+  await cluster.until('back in sync', isAllInSync);
+  await expectEqualCopies([1, 2, 3]);
+});
+
+test('too few replicas in sync refuse a write before anything of it is applied', async () => {
+  await clusterOf([1, 2], { minInSync: 2 });
+  await cluster.write('c', upsertOf([1], 4, 1));
+  await cluster.kill(2);
+  await cluster.until('evicted', () => cluster.shard('c').inSync.length === 1);
+  await expect(cluster.write('c', upsertOf([2], 4, 1))).rejects.toThrow('not_enough_replicas');
+  expect(await cluster.contents(1, 'c')).toHaveLength(1);
+  await expect(
+    cluster.contents(1, 'c', { consistency: { kind: 'linearizable', inSyncMin: 2 } }),
+  ).rejects.toThrow('in sync');
+});
+
+test('a repeated operation is answered as the first time, also by another primary', async () => {
+  await clusterOf([1, 2]);
+  const operationKey = 'a'.repeat(32);
+  const seq = await cluster.write('c', upsertOf([1, 2], 4, 1), { operationKey });
+  await cluster.write('c', deletionOf([1]));
+  expect(await cluster.write('c', upsertOf([1, 2], 4, 1), { operationKey })).toBe(seq);
+  await cluster.kill(1);
+  cluster.meta.promote(cluster.collection('c').uuid, 0, 2);
+  expect(await cluster.write('c', upsertOf([1, 2], 4, 1), { operationKey })).toBe(seq);
+  expect(await cluster.contents(2, 'c')).toHaveLength(1);
+});
+
+test('a linearizable read of a primary that was replaced without its knowledge is not answered', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf([1], 4, 1));
+  const linearizable = { consistency: { kind: 'linearizable', inSyncMin: 1 } as const };
+  expect(await cluster.contents(1, 'c', linearizable)).toHaveLength(1);
+  cluster.cut(1, 2);
+  cluster.meta.away.add(1);
+  cluster.meta.promote(cluster.collection('c').uuid, 0, 2);
+  await cluster.write('c', upsertOf([2], 4, 1));
+  await expect(cluster.contents(1, 'c', linearizable)).rejects.toThrow();
+});
+
+test('a drained node hands its primaries over, and writes go on', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 10), 4, 1));
+  await cluster.run(cluster.control(1).drain(cluster.env.now() + 5_000));
+  expect(cluster.shard('c').primary).toBe(2);
+  await cluster.write('c', upsertOf(ids(5, 15), 4, 2));
+  await expectEqualCopies([1, 2]);
+  expect(cluster.control(2).reports()).toMatchObject([{ replica: 2, role: 'primary', points: 15 }]);
+});
