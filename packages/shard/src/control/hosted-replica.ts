@@ -94,6 +94,7 @@ export class HostedReplica {
       send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
       onChange: () => env.soon(() => this.#noteChange()),
+      isLastCopy: () => !this.#hasOtherInSync(),
       onFailure: (error) => this.#failed(error),
     });
     this.#host.takeView(this.#view());
@@ -286,7 +287,7 @@ export class HostedReplica {
       }
       case 'replace_allocation':
         this.#search.discard();
-        this.#propose({ kind: 'replica_lost', ...shard, replica: this.number });
+        this.#giveUp();
         break;
       case 'refresh_view':
         this.#readMeta((view) => this.#host?.takeView(view));
@@ -321,10 +322,29 @@ export class HostedReplica {
       });
   }
 
+  #hasOtherInSync(): boolean {
+    return this.#shard.inSync.some((replica) => replica !== this.number);
+  }
+
+  /** Asks for another allocation in the place of this one until the catalogue has none of it here. */
+  #giveUp(): void {
+    if (this.#isClosed) return;
+    const { uuid } = this.record;
+    this.#propose({ kind: 'replica_lost', uuid, shardId: this.#shard.shardId, replica: this.number });
+    this.#context.env.after(reopenAfterMs, () => this.#giveUp());
+  }
+
   #failed(error: unknown): void {
     if (this.#isClosed) return;
     const { log, env } = this.#context;
-    log.error('a replica failed and is opened anew', { replica: this.number, error });
+    const isDamaged = error instanceof StorageError && error.code === 'corruption';
+    const hasOther = this.#hasOtherInSync();
+    log.error(
+      isDamaged && hasOther
+        ? 'a replica is damaged and is given up: another one is in sync'
+        : 'a replica failed and is opened anew',
+      { replica: this.number, error },
+    );
     this.#search.freeze();
     this.#search.discard();
     const host = this.#host;
@@ -333,6 +353,11 @@ export class HostedReplica {
     this.#calls.failAll(
       cause ?? new ClusterError('unavailable', 'the replica failed; the change may still be applied'),
     );
+    if (isDamaged && hasOther) {
+      void host?.stop();
+      this.#giveUp();
+      return;
+    }
     const reopen = async (): Promise<void> => {
       await host?.stop();
       if (this.#isClosed || this.#context.store.poisoned) return;

@@ -12,7 +12,7 @@ import {
   type ShardView,
 } from '@quiver/replication';
 import type { PointId } from '@quiver/model';
-import type { Change } from '@quiver/storage';
+import { StorageError, type Change } from '@quiver/storage';
 import { changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
 import { BucketDigests, sumIndex } from './digests.ts';
@@ -53,6 +53,8 @@ export interface ReplicaHostOptions {
   readonly onMeta: (effect: MetaEffect) => void;
   /** Role, mode or term may be another now. */
   readonly onChange: () => void;
+  /** No other copy is in sync: a damaged one is still the best there is. */
+  readonly isLastCopy: () => boolean;
   /** The machine stands still; the replica must be opened anew. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -290,13 +292,16 @@ export class ReplicaHost {
       (found) => {
         if (found === null || this.#isStopped) return;
         const { sum, base } = found;
-        if (sum.count !== expected.count || sum.low !== expected.low || sum.high !== expected.high)
-          this.#fail(
-            new Error(
-              `the index of replica ${number} has ${sum.count} entries, its state says ${expected.count}`,
-            ),
-          );
-        else digests.setBase(base);
+        const isWhole =
+          sum.count === expected.count && sum.low === expected.low && sum.high === expected.high;
+        if (isWhole || this.#options.isLastCopy()) digests.setBase(base);
+        if (isWhole) return;
+        const error = new StorageError(
+          'corruption',
+          `the index of replica ${number} has ${sum.count} entries, its state says ${expected.count}`,
+        );
+        if (this.#options.isLastCopy()) context.log.error('the last copy of a shard lost records', { error });
+        else this.#fail(error);
       },
       (error: unknown) => this.#fail(error),
     );
