@@ -75,6 +75,28 @@ test('SIGTERM while the server starts ends it with 0, too', async () => {
   rmSync(folder, { recursive: true });
 });
 
+test('a server that is told to stop says so before it refuses anything', async () => {
+  const server = await started({ env: { QUIVER__QUIVER__DRAIN_NOTICE_MS: '3000' } });
+  await createWithPoints(server.url);
+  const exited = new Promise((resolve) => server.process.once('exit', resolve));
+  server.process.kill('SIGTERM');
+  let ready = await fetch(`${server.url}/readyz`);
+  for (let i = 0; i < 1_000 && ready.status === 200; i += 1) {
+    await ready.text();
+    ready = await fetch(`${server.url}/readyz`);
+  }
+  expect(ready.status).toBe(503);
+  expect(ready.headers.get('connection')).toBe('close');
+  const search = await fetch(`${server.url}/collections/c/points/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"query":[1,0]}',
+  });
+  expect(search.status).toBe(200);
+  expect(search.headers.get('connection')).toBe('close');
+  expect(await exited).toBe(0);
+});
+
 test('kill -9 loses nothing that was acknowledged', async () => {
   const first = await started();
   await createWithPoints(first.url);

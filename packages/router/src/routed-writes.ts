@@ -16,6 +16,7 @@ import {
 } from '@quiver/model';
 import {
   asClusterError,
+  PeerUnreachable,
   plainError,
   type CallOptions,
   type ShardWrite,
@@ -115,7 +116,8 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
     } catch (thrown) {
       const failure = plainError(thrown);
       // A connection that broke may have carried the request before.
-      const isUnsure = progress.isSent && failure.code === 'unavailable';
+      const isUnsure =
+        progress.isSent && failure.code === 'unavailable' && !(thrown instanceof PeerUnreachable);
       return parts.map(() => ({ ok: false, failure, isUnsure }));
     }
   }

@@ -16,6 +16,8 @@ export interface RpcListenOptions {
 
 export interface RpcServer {
   readonly port: number;
+  /** Tells clients to go elsewhere (GOAWAY) while new connections are still taken; calls under way end. */
+  drain(graceMs: number): void;
   /** Takes no new calls, lets those under way end for `graceMs`, then cuts. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -61,6 +63,9 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   };
   return {
     port,
+    drain(graceMs) {
+      injector.drain(graceMs);
+    },
     stop: (graceMs = graceMsDefault) => (stopping ??= stop(graceMs)),
   };
 }

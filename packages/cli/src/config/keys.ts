@@ -93,6 +93,11 @@ export const configSchema = {
       'Writes answer 507 below this share of free disk (or 256 MiB), deletes below half of it.',
       { max: 50 },
     ),
+    drain_notice_ms: integer(
+      0,
+      'Time between not being ready and accepting no more, for balancers to notice, when told to stop.',
+      { max: 600_000 },
+    ),
     shutdown_timeout_sec: integer(30, 'Time given to running requests when the process is told to stop.', {
       max: 3_600,
     }),

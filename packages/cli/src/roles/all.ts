@@ -105,7 +105,10 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
 
   stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
-    await threads.stop(config.quiver.shutdown_timeout_sec * 1000);
+    const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
+    threads.drain(graceMs);
+    await new Promise<void>((resolve) => void env.after(config.quiver.drain_notice_ms, resolve));
+    await threads.stop(graceMs);
     await meta.close();
     await Promise.all([metaStore.close(), dataStore.close(), blobs.close()]);
     log.info('stopped');

@@ -52,6 +52,8 @@ const reports = createReports({
     }),
 });
 
+const state = { isDraining: false };
+
 await meta.ready;
 const rest = createServer(
   createRestHandler(api, {
@@ -65,7 +67,8 @@ const rest = createServer(
     service: {
       telemetry: (query) => reports.telemetry(query),
       metricsText: () => reports.metrics(),
-      ready: () => true,
+      ready: () => !state.isDraining,
+      isDraining: () => state.isDraining,
       version: apiVersion,
     },
   }),
@@ -88,12 +91,21 @@ const grpc =
           messageBytesMax: data.access.bodyBytesMax,
           env,
           log,
-          service: { ready: () => true, version: apiVersion },
+          service: { ready: () => !state.isDraining, version: apiVersion },
           metrics: {
             observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
           },
         },
       });
+
+/**
+ * Balancers and clients learn that they should go elsewhere, before anything is refused. Idle connections stay: closing
+ * one just as its client sends a request on it would fail that request.
+ */
+function drain(graceMs: number): void {
+  state.isDraining = true;
+  grpc?.drain(graceMs);
+}
 
 /** Running requests get `graceMs`; then whatever is left is cut. */
 async function stop(graceMs: number): Promise<void> {
@@ -107,7 +119,11 @@ async function stop(graceMs: number): Promise<void> {
 
 parent.onMessage((message) => {
   switch (message.kind) {
+    case 'drain':
+      drain(message.graceMs);
+      break;
     case 'stop':
+      state.isDraining = true;
       void stop(message.graceMs);
       break;
     case 'snapshot':

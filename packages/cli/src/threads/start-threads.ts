@@ -39,6 +39,8 @@ export interface ThreadsOptions {
 }
 
 export interface RunningThreads {
+  /** Readiness goes off and clients are sent away; requests that come all the same are served. */
+  drain(graceMs: number): void;
   /** Serve threads stop accepting, running requests get `graceMs`, then the shard writes what it must. */
   stop(graceMs: number): Promise<void>;
 }
@@ -172,6 +174,9 @@ export async function startThreads(options: ThreadsOptions): Promise<RunningThre
   });
   await Promise.all(Array.from({ length: options.serveThreads }, (_, index) => startServe(index, isLoaded)));
   return {
+    drain(graceMs) {
+      for (const thread of serving) thread.post({ kind: 'drain', graceMs });
+    },
     async stop(graceMs) {
       isStopping = true;
       await Promise.all(

@@ -43,6 +43,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     outgoing: Outgoing,
   ): void {
     const cors = options.corsEnabled ? corsHeaders(request) : undefined;
+    if (service.isDraining?.() === true) response.setHeader('connection', 'close');
     send(
       request,
       response,

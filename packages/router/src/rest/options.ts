@@ -29,6 +29,8 @@ export interface ServiceReports {
   /** Prometheus text format. */
   metricsText(): Promise<string>;
   ready(): boolean;
+  /** The process is about to stop: every answer asks its client to connect anew, elsewhere. */
+  isDraining?(): boolean;
   readonly version: string;
   /** 40 hex characters; left out when absent */
   readonly commit?: string;

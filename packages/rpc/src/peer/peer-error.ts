@@ -9,6 +9,8 @@ import { errorText, grpcStatus, plainError } from '../status.ts';
 import { decodePlain, encodePlain } from './plain-data.ts';
 
 const errorKey = 'quiver-error-bin';
+/** What grpc-js begins its text with when there was no connection to send the call on. */
+const notConnected = 'No connection established';
 
 /** Marks an error that never reached a handler: the call did not begin, so it may be repeated elsewhere at once. */
 export class PeerUnreachable extends ClusterError {}
@@ -25,7 +27,8 @@ export function errorFrom(error: ServiceError, address: string): ClusterError {
   if (bytes instanceof Buffer) return clusterErrorFrom(decodePlain(bytes) as PlainError);
   if (error.code === status.DEADLINE_EXCEEDED)
     return new ClusterError('deadline_exceeded', `node ${address} did not answer in time`, { cause: error });
-  if (error.code === status.UNAVAILABLE)
+  // gRPC says UNAVAILABLE as well of a connection that was lost while the call was under way.
+  if (error.code === status.UNAVAILABLE && error.details.startsWith(notConnected))
     return new PeerUnreachable('unavailable', `node ${address} cannot be reached: ${error.details}`, {
       cause: error,
       retryAfterSeconds: 1,

@@ -1,5 +1,6 @@
 // Calls, watches and links between two ends of this process, over real sockets.
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { createRealEnv } from '@quiver/env';
 import { ClusterError } from '@quiver/model';
@@ -81,6 +82,36 @@ test('an error of the handler reaches the caller with its code, text and retry t
   await expect(caller().call(server.address, '/t/Bug', bytes(''), soon())).rejects.toMatchObject({
     code: 'internal',
   });
+});
+
+test('a call whose connection breaks after it began may have been done: it is not PeerUnreachable', async () => {
+  const began = Promise.withResolvers<undefined>();
+  const never = new Promise<never>(() => undefined);
+  const server = await serve({
+    calls: {
+      '/t/Hang': () => {
+        began.resolve(undefined);
+        return never;
+      },
+    },
+  });
+  // As when the process dies: the connection goes, without a word of HTTP/2.
+  const cables: net.Socket[] = [];
+  const between = net.createServer((near) => {
+    const far = net.connect(server.port, '127.0.0.1');
+    cables.push(near, far);
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  opened.push({ close: () => between.close() });
+  const { port } = between.address() as net.AddressInfo;
+  const answer = caller().call(`127.0.0.1:${port}`, '/t/Hang', bytes('x'), soon());
+  await began.promise;
+  for (const socket of cables) socket.destroy();
+  const failure = await answer.catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'unavailable' });
+  expect(failure).not.toBeInstanceOf(PeerUnreachable);
 });
 
 test('a node that is not there is PeerUnreachable, and is reached as soon as it is there', async () => {
