@@ -23,6 +23,8 @@ export interface Mutant {
   readonly ignoresSessions?: boolean;
   readonly adoptsNoKeys?: boolean;
   readonly promotionDropsOldPrimary?: boolean;
+  /** Takes hundreds of seeds: only `npm run sim:mutants` waits for it. */
+  readonly isRare?: boolean;
   /** Why it can not be noticed. */
   readonly isEquivalent?: string;
 }

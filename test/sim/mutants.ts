@@ -56,7 +56,7 @@ export const mutants: readonly Mutant[] = [
     name: 'operation-key-not-copied',
     effect: onSend((message) => (message.kind === 'chunk' ? { ...message, operations: [] } : message)),
   },
-  { name: 'tombstones-ignore-laggards', rules: { tombstonesWaitForAll: false } },
+  { name: 'tombstones-ignore-laggards', isRare: true, rules: { tombstonesWaitForAll: false } },
   {
     name: 'range-copy-without-by-seq',
     // The pass that follows the copy of all keys ends at once.
@@ -67,6 +67,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'resume-in-any-order',
+    isRare: true,
     // The source's seq is not on record: a broken copy goes on wherever its position is known.
     effect: onSend((message) =>
       message.kind === 'join' ? { ...message, sourceSeq: message.positionSeq } : message,
@@ -74,10 +75,10 @@ export const mutants: readonly Mutant[] = [
   },
   { name: 'hand-over-without-drain', rules: { drainsBeforeHandOver: false } },
   { name: 'slot-move-without-fence', movesSlotsWithoutFence: true },
-  { name: 'slot-move-without-keys', adoptsNoKeys: true },
+  { name: 'slot-move-without-keys', isRare: true, adoptsNoKeys: true },
   { name: 'retry-under-new-key', retriesUnderNewKey: true },
   { name: 'shrink-on-exit', shrinksOnExit: true },
-  { name: 'promotion-drops-old-primary', promotionDropsOldPrimary: true },
+  { name: 'promotion-drops-old-primary', isRare: true, promotionDropsOldPrimary: true },
   { name: 'serve-damaged-disk', servesDamagedDisk: true },
   { name: 'reuse-allocation', reusesAllocation: true },
   {
@@ -114,6 +115,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'fork-at-newest-of-mine',
+    isRare: true,
     rules: { forkSeq: (mine, mySeq, theirs, theirSeq) => forkAtStart(mine, mySeq, theirs, theirSeq) },
   },
 ];

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { runCluster } from './cluster.ts';
 import { coverageGaps } from './coverage.ts';
+import { mutants } from './mutants.ts';
 
 const firstSeed = Number(process.env['QUIVER_SEED'] ?? 1);
 const seeds = Number(process.env['QUIVER_SIM_SEEDS'] ?? 1_000);
@@ -26,3 +27,14 @@ test('a seed replays exactly', () => {
   const [first, second] = [runCluster({ seed: 7 }), runCluster({ seed: 7 })];
   expect(second).toEqual(first);
 });
+
+test.each(mutants.filter(({ isRare, isEquivalent }) => isRare !== true && isEquivalent === undefined))(
+  'the mutant $name is noticed',
+  { timeout: 120_000 },
+  (mutant) => {
+    const budget = 60;
+    let seed = 1;
+    while (seed <= budget && runCluster({ seed, mutant }).violation === null) seed += 1;
+    expect(seed).toBeLessThanOrEqual(budget);
+  },
+);

@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import { durable, kindsOf, primaryOf, propose, replicaOf, viewOf } from './testing/pair.ts';
+
+const tick = (nowMs: number) => ({ kind: 'tick', nowMs }) as const;
+
+test('a promotion is durable before it serves', () => {
+  const replica = replicaOf('a');
+  const effects = replica.step({ kind: 'view', view: viewOf(), nowMs: 0 });
+  expect(kindsOf(effects)).toEqual(['persist']);
+  expect(replica.step(propose(1, ['x']))).toMatchObject([{ kind: 'refuse', reason: 'stale_route' }]);
+  expect(durable(replica, effects)).toMatchObject([{ kind: 'role', role: 'primary', term: 1 }]);
+  expect(replica.status).toMatchObject({ role: 'primary', effectiveIsr: ['a'] });
+});
+
+test('nothing is applied, shown or answered before it is durable, and then in that order', () => {
+  const replica = primaryOf(viewOf());
+  const effects = replica.step(propose(1, ['x', 'y']));
+  expect(effects).toMatchObject([{ kind: 'persist', write: { operation: { seq: 1, term: 1 } } }]);
+  expect(kindsOf(durable(replica, effects))).toEqual(['apply', 'publish', 'reply']);
+});
+
+test('an operation waits for the other in-sync copy, and its message goes out before it is durable here', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  const join = {
+    kind: 'join',
+    term: 1,
+    nonce: 'b.1/1',
+    startId: 'b.1',
+    attempt: 1,
+    history: [],
+    positionSeq: 0,
+    sourceSeq: 0,
+    cleanSeq: 0,
+    rangeCopy: null,
+    tombstoneHorizon: 0,
+  } as const;
+  const from = { kind: 'receive', from: 'b', nowMs: 0 } as const;
+  const session = { term: 1, nonce: 'b.1/1' };
+  expect(replica.step({ ...from, message: join })).toMatchObject([{ message: { kind: 'plan', forkSeq: 0 } }]);
+  const [read] = replica.step({
+    ...from,
+    message: { kind: 'need', ...session, dirty: null, isTooMany: false },
+  });
+  expect(read).toMatchObject({ kind: 'read_range' });
+  const page = { kind: 'page', records: [], absent: [], answeredCount: 0, toKey: null, nowMs: 0 } as const;
+  replica.step({ ...page, ask: 1, isEnd: false });
+  replica.step({ ...page, ask: 2, isEnd: true });
+  replica.step({ ...from, message: { kind: 'chunk_ack', ...session, index: 1 } });
+  expect(replica.status.followers).toMatchObject([{ allocId: 'b', phase: 'streaming' }]);
+
+  const effects = replica.step(propose(1, ['x']));
+  expect(kindsOf(effects)).toEqual(['persist', 'send']);
+  expect(kindsOf(durable(replica, effects))).toEqual(['apply', 'publish']);
+  const ack = { kind: 'ack', ...session, receivedSeq: 1, durableSeq: 1, appliedSeq: 0 } as const;
+  expect(replica.step({ ...from, message: ack })).toMatchObject([{ kind: 'reply', call: 1, seq: 1 }]);
+
+  // The copy comes back with less than it had acknowledged in this term.
+  const again = replica.step({ ...from, message: { ...join, attempt: 2, nonce: 'b.1/2' } });
+  expect(again).toMatchObject([{ alarm: 'lost_data' }, { message: { kind: 'reject', reason: 'lost_data' } }]);
+});
+
+test('a repeated key is answered with the first receipt and orders nothing', () => {
+  const replica = primaryOf(viewOf());
+  durable(replica, replica.step(propose(1, ['x'], 'key')));
+  expect(replica.step(propose(2, ['x'], 'key'))).toEqual([
+    { kind: 'reply', call: 2, seq: 1, receipt: 'r1', isRepeated: true },
+  ]);
+  expect(replica.status.lastSeq).toBe(1);
+});
+
+test('too few in sync refuse a write and leave nothing of it', () => {
+  const replica = primaryOf(viewOf({ minInSync: 2 }));
+  const [refused] = replica.step(propose(1, ['x']));
+  expect(refused).toMatchObject({ reason: 'not_enough_replicas', isIndeterminate: false });
+  expect(replica.status.lastSeq).toBe(0);
+});
+
+test('what is over the admission budget is refused while other operations are under way', () => {
+  const replica = primaryOf(viewOf(), { admittedBytesMax: 100 });
+  replica.step(propose(1, ['x'.repeat(90)]));
+  expect(replica.step(propose(2, ['y']))).toMatchObject([{ reason: 'resource_exhausted' }]);
+});
+
+test('a silent copy is proposed for removal and counts until a newer view shows the end of it', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  const effects = replica.step(propose(1, ['x']));
+  durable(replica, effects);
+  expect(replica.step(tick(1_000)).filter(({ kind }) => kind === 'alter_isr')).toEqual([]);
+  const proposed = replica.step(tick(1_600)).find(({ kind }) => kind === 'alter_isr');
+  expect(proposed).toMatchObject({ isr: ['a'], cfgVersion: 1 });
+  expect(replica.status.effectiveIsr).toEqual(['a', 'b']);
+  const view = viewOf({ cfgVersion: 2 });
+  expect(replica.step({ kind: 'view', view, nowMs: 1_700 })).toMatchObject([{ kind: 'reply', call: 1 }]);
+});
+
+test('a primary that starts again asks for a new term before anything else', () => {
+  const first = replicaOf('a');
+  const [persist] = first.step({ kind: 'view', view: viewOf(), nowMs: 0 });
+  if (persist?.kind !== 'persist') throw new Error('expected a persist effect');
+  const persisted = { state: persist.state, history: persist.history!, operations: [] };
+  const again = replicaOf('a', { persisted, startId: 'a.2' });
+  expect(again.step({ kind: 'view', view: viewOf(), nowMs: 0 })).toEqual([{ kind: 'bump_term', term: 1 }]);
+  const view = viewOf({ term: 2, cfgVersion: 2 });
+  expect(again.step({ kind: 'view', view, nowMs: 0 })).toMatchObject([
+    { kind: 'persist', state: { term: 2 } },
+  ]);
+});
+
+test('a deposed primary refuses its calls as indeterminate', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  replica.step(propose(1, ['x']));
+  const view = viewOf({ term: 2, cfgVersion: 2, primary: 'b', isr: ['a', 'b'] });
+  const effects = replica.step({ kind: 'view', view, nowMs: 0 });
+  expect(effects.find(({ kind }) => kind === 'refuse')).toMatchObject({ call: 1, isIndeterminate: true });
+  expect(effects.at(-1)).toMatchObject({ to: 'b', message: { kind: 'join', positionSeq: 1 } });
+});
+
+test('a copy that is promoted in the middle of a catch-up owns everything above its clean seq', () => {
+  const state = {
+    term: 3,
+    mode: 'catch_up',
+    lastSeq: 20,
+    cleanSeq: 12,
+    copiedSeq: 15,
+    sourceSeq: 18,
+  } as const;
+  const entry = { seq: 14, term: 3, wallMs: 0, receipt: '', isTorn: false };
+  const persisted = {
+    state: { ...state, rangeCopy: null, committedSeq: 10, tombstoneHorizon: 0 },
+    history: [
+      { term: 1, startSeq: 1 },
+      { term: 3, startSeq: 13 },
+    ],
+    operations: [{ ...entry, operationKey: 'half' }],
+  };
+  const replica = replicaOf('a', { persisted });
+  const effects = replica.step({ kind: 'view', view: viewOf({ term: 4 }), nowMs: 0 });
+  expect(effects.find(({ kind }) => kind === 'persist')).toMatchObject({
+    history: [
+      { term: 1, startSeq: 1 },
+      { term: 4, startSeq: 13 },
+    ],
+    entries: [{ operationKey: 'half', isTorn: true }],
+  });
+  durable(replica, effects);
+  expect(replica.step(propose(1, ['x'], 'half'))).toMatchObject([{ reason: 'torn', isIndeterminate: true }]);
+});
+
+test('fenced slots are refused, and the fence reports when all before it is committed', () => {
+  const replica = primaryOf(viewOf());
+  const effects = replica.step(propose(1, ['abc']));
+  expect(replica.step({ kind: 'fence', fence: 7, slots: [3], nowMs: 0 })).toEqual([]);
+  expect(replica.step(propose(2, ['xyz']))).toMatchObject([{ reason: 'fenced' }]);
+  expect(durable(replica, effects)).toContainEqual({ kind: 'fence_drained', fence: 7, seq: 1 });
+});
+
+test('alone, a linearizable read asks meta and waits for what it saw', () => {
+  const replica = primaryOf(viewOf());
+  const read = { kind: 'confirm_read', call: 9, seq: 0, deadlineMs: 1_000, nowMs: 0 } as const;
+  expect(replica.step(read)).toEqual([{ kind: 'confirm_with_meta', round: 1 }]);
+  expect(replica.step({ kind: 'meta_confirmed', round: 1, view: viewOf(), nowMs: 0 })).toEqual([
+    { kind: 'read_confirmed', call: 9 },
+  ]);
+});
+
+test('a copy that meta no longer places is done', () => {
+  const replica = primaryOf(viewOf());
+  const view = viewOf({ cfgVersion: 2, primary: 'b', isr: ['b'], replicas: ['b'], term: 2 });
+  expect(kindsOf(replica.step({ kind: 'view', view, nowMs: 0 }))).toEqual(['removed', 'role']);
+  expect(replica.step(propose(1, ['x']))).toMatchObject([{ kind: 'refuse' }]);
+});

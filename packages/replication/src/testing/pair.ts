@@ -1,0 +1,59 @@
+/** Two copies of a shard in one test, with every effect at hand: no network, no disk, no clock but the given one. */
+import type { Effect } from '../effect.ts';
+import type { Input } from '../input.ts';
+import type { Limits } from '../limits.ts';
+import { createReplica, type Replica } from '../replica.ts';
+import { blankReplica, type PersistedReplica, type ShardView } from '../state.ts';
+
+/** A change is a point's name; its slot is the length of it. */
+export type TestEffect = Effect<string, string>;
+export type TestReplica = Replica<string, string>;
+
+export function replicaOf(
+  allocId: string,
+  options: { persisted?: PersistedReplica<string>; limits?: Partial<Limits>; startId?: string } = {},
+): TestReplica {
+  const { persisted = blankReplica, limits = {}, startId = `${allocId}.1` } = options;
+  const traits = { bytesOf: (change: string) => change.length, slotOf: (change: string) => change.length };
+  return createReplica<string, string>({ allocId, startId, traits, limits }, persisted);
+}
+
+export function viewOf(part: Partial<ShardView> = {}): ShardView {
+  return { term: 1, cfgVersion: 1, primary: 'a', isr: ['a'], replicas: ['a', 'b'], minInSync: 1, ...part };
+}
+
+export function propose(
+  call: number,
+  changes: string[],
+  operationKey: string | null = null,
+): Input<string, string> {
+  return {
+    kind: 'propose',
+    call,
+    operationKey,
+    changes,
+    receipt: `r${call}`,
+    waitFor: 'durable',
+    wallMs: 0,
+    deadlineMs: 10_000,
+    nowMs: 0,
+  };
+}
+
+/** Reports every persist effect as durable. @returns what follows */
+export function durable(replica: TestReplica, effects: readonly TestEffect[], nowMs = 0): TestEffect[] {
+  const newest = effects.findLast((effect) => effect.kind === 'persist');
+  if (newest?.kind !== 'persist') return [];
+  return replica.step({ kind: 'persisted', persist: newest.persist, nowMs });
+}
+
+/** A primary of `view` that serves. */
+export function primaryOf(view: ShardView, limits: Partial<Limits> = {}): TestReplica {
+  const replica = replicaOf('a', { limits });
+  durable(replica, replica.step({ kind: 'view', view, nowMs: 0 }));
+  return replica;
+}
+
+export function kindsOf(effects: readonly TestEffect[]): string[] {
+  return effects.map(({ kind }) => kind);
+}
