@@ -124,6 +124,21 @@ export class Checks {
       throw new Violation(`${host.alloc} differs from another copy at shard/term/seq ${place}`);
   }
 
+  /** In-sync sets on their way to meta, by shard. */
+  readonly #proposals: { shard: number; ms: number; isr: readonly AllocId[] }[] = [];
+
+  isrProposed(shard: number, ms: number, isr: readonly AllocId[]): void {
+    this.#proposals.push({ shard, ms, isr });
+  }
+
+  /** Whether every set that may still come to meta holds the copy; no message is longer on its way than 400 ms. */
+  staysInSync(shard: number, alloc: AllocId, nowMs: number): boolean {
+    const recent = this.#proposals.filter(
+      (proposal) => proposal.shard === shard && nowMs - proposal.ms <= 400,
+    );
+    return recent.every(({ isr }) => isr.includes(alloc));
+  }
+
   handOverProposed(host: Host, to: AllocId): void {
     const [mine, theirs] = [host.machine.status.lastSeq, this.#copies.contentOf(host.shard, to)];
     const theirSeq = theirs?.state.mode === 'clean' ? theirs.state.lastSeq : -1;

@@ -90,7 +90,9 @@ export class Faults {
       const disk = disks.get(shard);
       return disk !== undefined && !disk.isDamaged && isr.includes(disk.alloc) ? [disk.alloc] : [];
     });
-    return intact.some((other) => other !== alloc);
+    // A removal that its primary has sent may come to meta after the primary's end, and make its lost disk the last one.
+    const { checks, loop } = this.#world;
+    return intact.some((other) => other !== alloc && checks.staysInSync(shard, other, loop.nowMs));
   }
 
   #pause(node: Node): void {

@@ -230,6 +230,7 @@ export class Host {
       case 'alter_isr': {
         const { shard, alloc: by } = this;
         const { term, cfgVersion, isr } = effect;
+        checks.isrProposed(shard, this.nowMs, isr);
         tellMeta(this.#world, this, { kind: 'alter_isr', shard, by, term, cfgVersion, isr });
         break;
       }
