@@ -4,6 +4,7 @@ import { completeConfig, silentLogger, type Config } from './config.ts';
 import { applyThread } from './message.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { RawNode } from './raft-node.ts';
+import { at } from './testing/entries.ts';
 
 const least: Config = {
   id: 1,
@@ -56,4 +57,23 @@ test('a hard state beyond the log stops the process: entries it speaks of are lo
   const storage = new MemoryStorage();
   storage.setHardState({ term: 1, vote: 0, commit: 5 });
   expect(() => new RawNode({ ...least, storage })).toThrow(/state.commit 5 is out of range/);
+});
+
+test('what was applied or compacted counts as committed, though the commit index was not stored', () => {
+  const storage = new MemoryStorage();
+  storage.append(at(1, 1, 1, 1));
+  storage.setHardState({ term: 1, vote: 0, commit: 1 });
+  expect(new RawNode({ ...least, storage, applied: 2 }).status()).toMatchObject({
+    applied: 2,
+    hardState: { commit: 2 },
+  });
+  storage.compact(3);
+  expect(new RawNode({ ...least, storage }).status()).toMatchObject({ applied: 3, hardState: { commit: 3 } });
+});
+
+test('a hard state older than the entries stops the process: a vote may be lost with it', () => {
+  const storage = new MemoryStorage();
+  storage.append(at(1, 1, 2));
+  storage.setHardState({ term: 1, vote: 0, commit: 1 });
+  expect(() => new RawNode({ ...least, storage })).toThrow(/not the last one stored/);
 });

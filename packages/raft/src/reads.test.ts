@@ -6,11 +6,13 @@ import type { Message } from './message.ts';
 import { startCore } from './start.ts';
 import {
   blankStorage,
+  deliver,
   msg,
   nextEntries,
   normal,
   proposal,
   readMessages,
+  takeAfterAppend,
   testConfig,
   testCore,
   testLeader,
@@ -170,4 +172,16 @@ test('reads beyond the limit are dropped', () => {
   expect([core.pendingReads.length, core.readOnly.length]).toEqual([0, 2]);
   step(core, readIndex(1, 1, 'd'));
   expect(core.readOnly).toHaveLength(2);
+});
+
+test('a lone voter answers no read before it has committed in its term: its stored commit index may be old', () => {
+  const core = testCore(1, [1], { entries: at(1, 1, 1) });
+  core.loadHardState({ term: 1, vote: 1, commit: 1 });
+  step(core, msg('MsgHup', 1, 1));
+  deliver(core, takeAfterAppend(core));
+  expect(core.role).toBe('StateLeader');
+  step(core, readIndex(1, 1, 'ctx'));
+  expect(core.readStates).toEqual([]);
+  nextEntries(core);
+  expect(answersOf(core)).toEqual([[3, 'ctx']]);
 });

@@ -7,14 +7,16 @@ import { noNode, type Message } from './message.ts';
 import { broadcastHeartbeat } from './replication.ts';
 
 export function readAsLeader(core: RaftCore, message: Message): void {
-  if (core.tracker.isSingleton()) {
+  const isCommitted = core.hasCommittedInTerm();
+  if (isCommitted && core.tracker.isSingleton()) {
     answerRead(core, message, core.log.committed);
   } else if (core.pendingReads.length + core.readOnly.length >= core.config.pendingReadsMax) {
     core.logger.warn(
       `${core.id.toString(16)} has ${core.config.pendingReadsMax} reads waiting for confirmation; dropping index reading msg`,
     );
-  } else if (!core.hasCommittedInTerm()) {
-    // Until then its commit index may lie behind what an earlier leader has answered from.
+  } else if (!isCommitted) {
+    // Until then its commit index may lie behind what an earlier leader has answered from. So may that of a lone voter
+    // (etcd answers at once there): the commit index it had before a crash need not have been stored.
     core.pendingReads.push(message);
   } else {
     startRead(core, message);
@@ -22,7 +24,7 @@ export function readAsLeader(core: RaftCore, message: Message): void {
 }
 
 function startRead(core: RaftCore, message: Message): void {
-  if (core.config.readOnly === 'lease_based') {
+  if (core.config.readOnly === 'lease_based' || core.tracker.isSingleton()) {
     answerRead(core, message, core.log.committed);
     return;
   }

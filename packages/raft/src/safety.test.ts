@@ -28,7 +28,8 @@ function act(cluster: Cluster): void {
   else if (chance < 100) member.node.transferLeader(1 + random(members.length));
   else if (chance < 104) member.node.forgetLeader();
   else if (chance < 300) cluster.tick(member);
-  else if (chance < 650) cluster.work(member);
+  else if (chance < 550) cluster.work(member);
+  else if (chance < 700) cluster.storageWork(member);
   else cluster.deliverOne();
 }
 
@@ -38,9 +39,10 @@ function run(seed: number): Cluster {
     voters: [1, 3, 3, 5][seed % 4]!,
     spares: 2,
     lostPercent: [0, 5, 20][seed % 3]!,
-    doubledPercent: [0, 5][seed % 2]!,
+    doubledPercent: [0, 5, 0, 0, 5][seed % 5]!,
     config: {
       electionTicks: 5,
+      asyncStorageWrites: seed % 2 === 0,
       messageBytesMax: [0, 64, 4096][seed % 3]!,
       inflightBytesMax: 8192,
       inflightCountMax: 1 + (seed % 5),

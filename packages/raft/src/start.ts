@@ -1,6 +1,7 @@
 /** A node out of its storage: log, hard state and membership as they were left; always as a follower. */
 import type { Config } from './config.ts';
 import { RaftCore } from './core.ts';
+import { assert } from './invariants.ts';
 import { restoreMembership } from './membership-restore.ts';
 import { switchMembership } from './membership.ts';
 import { isEmptyHardState, noNode } from './message.ts';
@@ -13,8 +14,17 @@ export function startCore(config: Config): RaftCore {
   const { hardState, confState } = core.config.storage.initialState();
   const last = log.lastEntryId();
   switchMembership(core, restoreMembership(core.tracker, last.index, confState), confState);
-  if (!isEmptyHardState(hardState)) core.loadHardState(hardState);
-  if (core.config.applied > 0) log.appliedTo(core.config.applied, 0);
+  const { applied } = core.config;
+  if (!isEmptyHardState(hardState)) {
+    assert(
+      hardState.term >= last.term,
+      `hard state of term ${hardState.term}, entries of term ${last.term}: the hard state is not the last one stored`,
+    );
+    // A commit index that moved alone need not have been stored; what was applied or compacted was committed.
+    const commit = Math.max(hardState.commit, log.committed, applied);
+    core.loadHardState({ ...hardState, commit });
+  }
+  if (applied > 0) log.appliedTo(applied, 0);
   becomeFollower(core, core.term, noNode);
   const peers = core.tracker.voterIds().map((id) => id.toString(16));
   core.logger.info(

@@ -40,7 +40,10 @@ export class ClusterInvariants {
   }
 
   /** Log matching: an index and a term name one entry. Hard state: terms and commits never go back. */
-  stored(id: NodeId, { hardState, entries, snapshot }: Ready): void {
+  stored(
+    id: NodeId,
+    { hardState, entries, snapshot }: Pick<Ready, 'hardState' | 'entries' | 'snapshot'>,
+  ): void {
     if (snapshot !== null) this.counts.snapshots += 1;
     for (const entry of entries) {
       const key = `${entry.term}/${entry.index}`;

@@ -9,7 +9,10 @@ import type { Config } from '../config.ts';
 import { RaftError } from '../error.ts';
 import { MemoryStorage } from '../memory-storage.ts';
 import {
+  appendThread,
+  applyThread,
   emptyConfState,
+  isEmptyHardState,
   noBytes,
   type ConfState,
   type Entry,
@@ -41,6 +44,9 @@ export interface ClusterMember {
   readonly storage: MemberStorage;
   /** Null while crashed. */
   node: RawNode | null;
+  /** With async storage writes: what its storage threads have still to do; lost in a crash. */
+  appendWork: Message[];
+  applyWork: Message[];
   isPaused: boolean;
   appliedIndex: number;
   /** Fold of everything applied: equal states have equal folds. */
@@ -80,7 +86,17 @@ export class Cluster {
       const isFounder = id <= options.voters;
       const confState = isFounder ? { ...emptyConfState, voters } : emptyConfState;
       if (isFounder) storage.applySnapshot({ meta: { index: 1, term: 0, confState }, data: bytesOf('0') });
-      const member = { id, storage, node: null, isPaused: false, appliedIndex: 0, fold: 0, confState };
+      const member: ClusterMember = {
+        id,
+        storage,
+        node: null,
+        appendWork: [],
+        applyWork: [],
+        isPaused: false,
+        appliedIndex: 0,
+        fold: 0,
+        confState,
+      };
       storage.current = () => currentState(member);
       return member;
     });
@@ -108,6 +124,8 @@ export class Cluster {
   /** What was not durable is gone, and so are the messages it had not sent. */
   crash(member: ClusterMember): void {
     member.node = null;
+    member.appendWork = [];
+    member.applyWork = [];
   }
 
   propose(member: ClusterMember, text = `p${this.#proposals}`): boolean {
@@ -150,24 +168,57 @@ export class Cluster {
       this.crash(member);
       return;
     }
-    this.#store(member, ready);
-    this.invariants.stored(member.id, ready);
-    if (crash === 'after') {
-      this.crash(member);
-      return;
+    const isAsync = node.core.config.asyncStorageWrites;
+    if (!isAsync) {
+      this.#store(member, ready);
+      this.invariants.stored(member.id, ready);
+      if (crash === 'after') {
+        this.crash(member);
+        return;
+      }
     }
     for (const message of ready.messages) {
-      this.invariants.sent(message);
-      this.#mail.push(message);
+      if (message.to === appendThread) member.appendWork.push(message);
+      else if (message.to === applyThread) member.applyWork.push(message);
+      else this.#post(message);
     }
-    this.#apply(member, ready.committedEntries);
     for (const { index, context } of ready.readStates)
       this.invariants.require(
         index >= Number(textOf(context)),
         `node ${member.id} read at ${index}, committed was ${textOf(context)}`,
       );
-    node.advance();
+    if (!isAsync) {
+      this.#apply(member, ready.committedEntries);
+      node.advance();
+    }
     this.invariants.check(this.members);
+  }
+
+  /** One piece of work of a storage thread: of either, by chance. @returns false when there is none */
+  storageWork(member: ClusterMember): boolean {
+    const isAppend = member.applyWork.length === 0 || (member.appendWork.length > 0 && this.random(2) === 0);
+    const message = (isAppend ? member.appendWork : member.applyWork).shift();
+    if (message === undefined) return false;
+    if (isAppend) {
+      const { term, vote, commit, entries, snapshot } = message;
+      const state = { term, vote, commit };
+      const ready = { hardState: isEmptyHardState(state) ? null : state, entries, snapshot };
+      this.#store(member, ready);
+      this.invariants.stored(member.id, ready);
+    } else {
+      this.#apply(member, message.entries);
+    }
+    for (const response of message.responses) {
+      if (response.to === member.id) member.node?.step(response);
+      else this.#post(response);
+    }
+    this.invariants.check(this.members);
+    return true;
+  }
+
+  #post(message: Message): void {
+    this.invariants.sent(message);
+    this.#mail.push(message);
   }
 
   /** Delivers one message, by chance not the oldest. @returns false when there is none */
@@ -203,11 +254,12 @@ export class Cluster {
     for (let steps = 0; steps < 2_000; steps += 1) {
       const busy = this.members.filter(({ node, isPaused }) => !isPaused && node?.hasReady() === true);
       for (const member of busy) this.work(member);
-      if (!this.deliverOne(true) && busy.length === 0) return;
+      const writing = this.members.filter((member) => !member.isPaused && this.storageWork(member));
+      if (!this.deliverOne(true) && busy.length === 0 && writing.length === 0) return;
     }
   }
 
-  #store(member: ClusterMember, ready: Ready): void {
+  #store(member: ClusterMember, ready: Pick<Ready, 'hardState' | 'entries' | 'snapshot'>): void {
     if (ready.hardState !== null) member.storage.setHardState(ready.hardState);
     if (ready.snapshot !== null) {
       member.storage.applySnapshot(ready.snapshot);
