@@ -192,7 +192,7 @@ test('a drained node hands its primaries over, and writes go on', async () => {
 test('a copy that lost a record is given up, and the one placed instead copies everything', async () => {
   await clusterOf([1, 2]);
   for (const id of ids(0, 20)) await cluster.write('c', upsertOf([id], 4, 1));
-  await cluster.node(2).running!.store.commit([{ kind: 'delete', key: keys.bySeq(2, 7, 0) }]);
+  await cluster.node(2).running!.store.commit([{ kind: 'delete', key: keys.bySeq(2, 7, 0, 1) }]);
   await cluster.kill(2);
   await cluster.start(2);
   await cluster.until('given up', () => cluster.shard('c').replicas.length === 1);

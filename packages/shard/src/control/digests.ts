@@ -134,7 +134,7 @@ export async function sumIndex(
   const buckets = new BucketDigests();
   try {
     await pause(startAfterMs);
-    const range = { from: keys.bySeq(replica, 0, 0), to: keys.bySeqEnd(replica) };
+    const range = { from: keys.bySeq(replica, 0, 0, 0), to: keys.bySeqEnd(replica) };
     if (!isWanted()) return null;
     for await (const page of snapshot.scanPages(range)) {
       const change = new DigestChange(sum);

@@ -10,7 +10,7 @@
  * | `h` term u32 | first seq of the term, u64 |
  * | `p` id | point: seq u64, ordinal u32, term u32, flags u8 (1 tombstone), content crc u32, payload |
  * | `v` name, id | vector: kind u8, count u32, then indices u32 (sparse) and values f32 |
- * | `s` seq u64, ordinal u32 | flags u8, id, content crc u32 |
+ * | `s` seq u64, ordinal u32, term u32 | flags u8, id, content crc u32 |
  * | `o` operation key | seq u64, term u32, wall clock ms u64, flags u8 (1 torn), receipt |
  * | `g` | manifest, JSON |
  */
@@ -71,13 +71,18 @@ export const keys = {
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
     range(ofKind(replica, kinds.vector).bytes(text.encode(name)).done()),
-  bySeq(replica: number, seq: number, ordinal: number): Uint8Array {
-    const bytes = Buffer.allocUnsafe(17);
+  /**
+   * The term keeps orders apart that a rewind has side by side for a while: both may have an operation of this seq.
+   * @param term - 0 for the bound of a range
+   */
+  bySeq(replica: number, seq: number, ordinal: number, term: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(21);
     bytes.writeUInt32BE(replica, 0);
     bytes[4] = kinds.bySeq;
     bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), 5);
     bytes.writeUInt32BE(seq % 2 ** 32, 9);
     bytes.writeUInt32BE(ordinal, 13);
+    bytes.writeUInt32BE(term, 17);
     return bytes;
   },
   bySeqEnd: (replica: number) => ofKind(replica, kinds.bySeq + 1).done(),

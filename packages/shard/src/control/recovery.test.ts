@@ -136,7 +136,7 @@ async function checkBySeq(store: Store): Promise<void> {
   }
   const entries = new Map<PointId, string>();
   let count = 0;
-  for await (const [at, value] of store.scan({ from: keys.bySeq(7, 0, 0), to: keys.bySeqEnd(7) })) {
+  for await (const [at, value] of store.scan({ from: keys.bySeq(7, 0, 0, 0), to: keys.bySeqEnd(7) })) {
     const { seq, ordinal, id } = decodeBySeq(at, value);
     entries.set(id, `${seq}.${ordinal}`);
     count += 1;

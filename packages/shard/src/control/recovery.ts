@@ -62,7 +62,7 @@ const lookUpsMax = 2_000;
 
 async function replay(replica: Replica, store: Store, replaySeq: number): Promise<number> {
   const { number } = replica;
-  const range = { from: keys.bySeq(number, replaySeq + 1, 0), to: keys.bySeqEnd(number) };
+  const range = { from: keys.bySeq(number, replaySeq + 1, 0, 0), to: keys.bySeqEnd(number) };
   const entries: { seq: number; ordinal: number; id: PointId }[] = [];
   for await (const page of store.scanPages({ ...range, limit: lookUpsMax + 1 }))
     for (const [keyBytes, value] of page) entries.push(decodeBySeq(keyBytes, value));

@@ -175,8 +175,8 @@ export class ReplicaPages {
     return this.#reading(async (snapshot) => {
       const found: BySeqEntry[] = [];
       const range = {
-        from: keys.bySeq(this.#number, 0, 0),
-        to: keys.bySeq(this.#number, upToSeq + 1, 0),
+        from: keys.bySeq(this.#number, 0, 0, 0),
+        to: keys.bySeq(this.#number, upToSeq + 1, 0, 0),
       };
       for await (const page of snapshot.scanPages(range))
         for (const [keyBytes, value] of page) {
@@ -198,7 +198,7 @@ export class ReplicaPages {
   }
 
   #above(seq: number): { from: Uint8Array; to: Uint8Array } {
-    return { from: keys.bySeq(this.#number, seq + 1, 0), to: keys.bySeqEnd(this.#number) };
+    return { from: keys.bySeq(this.#number, seq + 1, 0, 0), to: keys.bySeqEnd(this.#number) };
   }
 
   async #bucket(snapshot: StoreSnapshot, bucket: number): Promise<BySeqEntry[]> {

@@ -239,7 +239,11 @@ export class ReplicaRecords {
     const head = { seq, ordinal, term, isTombstone, contentCrc: isTombstone ? 0 : change.contentCrc };
     const payload = isTombstone ? noPayload : change.payload;
     batch.out.push(putPoint(keyOfId(this.#pointPrefix, id), { ...head, payload }));
-    batch.out.push({ kind: 'put', key: keys.bySeq(number, seq, ordinal), value: encodeBySeq(id, head) });
+    batch.out.push({
+      kind: 'put',
+      key: keys.bySeq(number, seq, ordinal, term),
+      value: encodeBySeq(id, head),
+    });
     if (change.kind === 'put')
       for (const [name, vector] of change.vectors)
         batch.out.push({ kind: 'put', key: this.#vectorKey(name, id), ...vectorParts(vector) });
@@ -258,7 +262,10 @@ export class ReplicaRecords {
   #dropIndexEntry(batch: Batch, id: PointId): PointRecordHead | null {
     const before = this.#headOf(id);
     if (before === null) return null;
-    batch.out.push({ kind: 'delete', key: keys.bySeq(this.#number, before.seq, before.ordinal) });
+    batch.out.push({
+      kind: 'delete',
+      key: keys.bySeq(this.#number, before.seq, before.ordinal, before.term),
+    });
     batch.digests.remove({ id, ...before });
     return before;
   }
