@@ -76,6 +76,8 @@ test.each(seeds)('seed %i', async (seed) => {
 
   cluster.heal();
   for (const id of nodes) if (cluster.node(id).running === null) await cluster.start(id);
+  // Members that were away a moment ago may still be evicted.
+  await env.advance(5_000);
   await cluster.until('all in sync', () => cluster.shard('c').inSync.length === 3, 60_000);
   await cluster.write('c', upsertOf([999], 4, 1));
   const shown = await cluster.contents(1, 'c');

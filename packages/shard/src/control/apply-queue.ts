@@ -19,6 +19,8 @@ export interface ApplyQueueOptions {
   readonly records: ReplicaRecords;
   readonly digests: BucketDigests;
   readonly onPublished: (publish: number) => void;
+  /** Memory was made anew. */
+  readonly onOpened: () => void;
   readonly onDigests: (barrier: number, buckets: Uint32Array) => void;
   /** Memory could not take what is durable: the replica can not go on. */
   readonly onFailure: (error: unknown) => void;
@@ -115,6 +117,7 @@ export class ApplyQueue {
         }
         onPublished(publish);
         this.#go();
+        this.#options.onOpened();
       },
       (error: unknown) => {
         this.#isOpening = false;

@@ -72,7 +72,7 @@ export class HostedReplica {
 
   /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
   async open(): Promise<void> {
-    const { store, env } = this.#context;
+    const { store } = this.#context;
     if (store.getSync(keys.ident(this.number)) === undefined) {
       const ident = { collectionUuid: this.record.uuid, shardId: this.#shard.shardId, format };
       await store.commit([{ kind: 'put', key: keys.ident(this.number), value: encodeJson(ident) }], {
@@ -93,7 +93,7 @@ export class HostedReplica {
       calls: this.#calls,
       send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
-      onChange: () => env.soon(() => this.#noteChange()),
+      onChange: () => this.#noteChange(),
       isLastCopy: () => !this.#hasOtherInSync(),
       onFailure: (error) => this.#failed(error),
     });

@@ -68,6 +68,8 @@ export class ReplicaHost {
   readonly #applies: ApplyQueue;
   readonly #tombstones: TombstoneCollector;
   #inputs: WithoutNow<HostInput>[] = [];
+  /** Persist effect that ends the copy under way; 0 = none is under way. */
+  #cleanAfter: number;
   #isStepping = false;
   #isStopped = false;
   /** Plans (persist ids) after whose durability memory is given up. */
@@ -78,6 +80,7 @@ export class ReplicaHost {
     const { number, context, search, loaded, vectorNames } = options;
     const { store, env } = context;
     const { state, history } = loaded.persisted;
+    this.#cleanAfter = state.mode === 'clean' ? 0 : Infinity;
     const onFailure = (error: unknown): void => this.#fail(error);
     this.#records = new ReplicaRecords(store, number, {
       vectorNames,
@@ -93,6 +96,7 @@ export class ReplicaHost {
       records: this.#records,
       digests,
       onPublished: (publish) => this.step({ kind: 'applied', publish }),
+      onOpened: () => options.onChange(),
       onDigests: (barrier, buckets) => this.step({ kind: 'digests_taken', barrier, buckets }),
       onFailure,
     });
@@ -125,9 +129,9 @@ export class ReplicaHost {
   get status(): ReplicaStatus {
     return this.#machine.status;
   }
-  /** Every operation up to here is here, and nothing else; as of the newest batch. */
+  /** Every operation up to here is here, and nothing else. A copy that begins shows at once, its end when it is durable. */
   get isClean(): boolean {
-    return this.#records.state.mode === 'clean';
+    return this.#cleanAfter === 0;
   }
   /** Memory shows what the machine says is applied. */
   get isSearchable(): boolean {
@@ -258,7 +262,9 @@ export class ReplicaHost {
     if (write?.kind === 'operation' && this.#machine.status.role === 'primary')
       search.replica?.notePending(write.operation.changes, write.operation.seq);
     this.#persists.push(effect);
-    if (before.mode !== effect.state.mode) this.#options.onChange();
+    if (before.mode === effect.state.mode) return;
+    this.#cleanAfter = effect.state.mode === 'clean' ? effect.persist : Infinity;
+    this.#options.onChange();
   }
 
   /** Saved segments that the batch makes untrue go with it. */
@@ -277,6 +283,9 @@ export class ReplicaHost {
   #durable(persist: number): void {
     this.step({ kind: 'persisted', persist });
     this.#records.durableUpTo(persist);
+    if (this.#cleanAfter === 0 || persist < this.#cleanAfter) return;
+    this.#cleanAfter = 0;
+    this.#options.onChange();
   }
 
   #discardUpTo(persist: number): void {
