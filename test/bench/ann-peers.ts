@@ -1,11 +1,12 @@
 /**
- * The graph index beside PyPI hnswlib (compiled on this machine, its default -march=native) in one run, one thread each:
- * build time, and searches a second at recall@10 >= 0.95, 0.97 and 0.99, rounds interleaved. Each side takes the lowest ef that
- * reaches the recall on one half of the queries; its figures come from the other half, where the recall may fall a little
- * to either side of the target: it is printed.
+ * The graph index beside native engines from PyPI in one run, one thread each: hnswlib, faiss (HNSW over 8-bit codes, refined),
+ * usearch (i8) and qdrant-edge (int8, rescored). Build time, and searches a second at recall@10 >= 0.95 and 0.99, rounds
+ * interleaved. Each side takes the lowest effort that reaches the recall on one half of the queries; its figures come from the
+ * other half, where the recall may fall a little to either side of the target: it is printed. Rates are by CPU time as well as by the
+ * clock: where other work shares the cores only the former compare.
  *
  *   node test/bench/ann-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 7] [--m 16] [--ef-construct 200]
- *     [--targets 0.95,0.99] [--no-peer]
+ *     [--targets 0.95,0.99] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always]
  */
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,14 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { createHnsw, hnswBytes, openHnsw, type VectorIndex } from '../../packages/ann/src/index.ts';
+import {
+  createHnsw,
+  hnswBytes,
+  openHnsw,
+  viewGraph,
+  type NeighbourCodesWish,
+  type VectorIndex,
+} from '../../packages/ann/src/index.ts';
 import {
   createArena,
   createSimdKernel,
@@ -33,7 +41,9 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '7' },
     m: { type: 'string', default: '16' },
     'ef-construct': { type: 'string', default: '200' },
-    targets: { type: 'string', default: '0.95,0.97,0.99' },
+    targets: { type: 'string', default: '0.95,0.99' },
+    peers: { type: 'string', default: 'hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8' },
+    codes: { type: 'string', default: 'measured' },
     'no-peer': { type: 'boolean', default: false },
   },
 });
@@ -41,13 +51,27 @@ const k = 10;
 const seed = 1;
 const m = Number(flags.m);
 const efConstruct = Number(flags['ef-construct']);
-const efs = Array.from({ length: 200 }, (_, i) => 10 + 2 * i);
+/** Beam widths to try: steps of a tenth. */
+const efs = [...new Set(Array.from({ length: 48 }, (_, i) => Math.round(10 * 1.1 ** i)))];
+const shape = {
+  m,
+  element: 'f32',
+  threads: 1,
+  neighbourCodes: flags.codes as NeighbourCodesWish,
+} as const;
 
+interface Run {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly rows: number[][];
+}
 /** One side: `run` searches queries from..to-1 once and says what it found and how long it took. */
 interface Contender {
   readonly name: string;
-  readonly buildSeconds: number;
-  readonly run: (ef: number, from: number, to: number) => Promise<{ seconds: number; rows: number[][] }>;
+  /** Of one thread, for all it takes to search. */
+  readonly buildCpuSeconds: number;
+  readonly facts?: object;
+  readonly run: (ef: number, from: number, to: number) => Promise<Run>;
   readonly close: () => void;
 }
 
@@ -69,7 +93,7 @@ function normalised(data: DataSet): DataSet {
 
 function stageRows(): { kernel: SimdKernel; rows: Rows } {
   const stride = strideOf('f32', set.dim);
-  const { bytes } = hnswBytes({ count: rowCount, dim: set.dim, element: 'f32', m, threads: 1 });
+  const { bytes } = hnswBytes({ ...shape, count: rowCount, dim: set.dim });
   const arena = createArena(1, stride * rowCount + bytes, scratchBytesPerThread);
   const target = new Float32Array(arena.memory.buffer, arena.scratchBytes, (stride / 4) * rowCount);
   for (let row = 0; row < rowCount; row += 1)
@@ -82,46 +106,64 @@ function stageRows(): { kernel: SimdKernel; rows: Rows } {
 const queryOf = (i: number): Float32Array => set.queries.subarray(i * set.dim, (i + 1) * set.dim);
 
 function buildOurs(kernel: SimdKernel, rows: Rows): Contender {
-  const { bytes } = hnswBytes({ count: rowCount, dim: set.dim, element: 'f32', m, threads: 1 });
+  const { bytes } = hnswBytes({ ...shape, count: rowCount, dim: set.dim });
   const region = { arena: 1, offset: rows.address + rows.stride * rowCount, bytes };
-  const startedMs = performance.now();
+  const started = process.cpuUsage();
   const builder = createHnsw(kernel, region, {
+    ...shape,
     rows,
     count: rowCount,
-    m,
-    threads: 1,
     efConstruct,
     seed,
     present: 0,
   });
   while (!builder.step(1024));
-  const buildSeconds = (performance.now() - startedMs) / 1000;
+  const buildCpuSeconds = cpuSecondsSince(started);
+  const { neighbourCodes, persistedBytes } = viewGraph(kernel.arena.memory.buffer, region);
+  const facts = { neighbourCodes, bytesPerVector: Math.round(persistedBytes / rowCount) + rows.stride };
   const index: VectorIndex = openHnsw(kernel, region, rows);
   const run: Contender['run'] = (ef, from, to) => {
     const found: Uint32Array[] = [];
     const beginMs = performance.now();
+    const begin = process.cpuUsage();
     for (let i = from; i < to; i += 1)
       found.push(index.search({ query: queryOf(i), k, ef, visibility: null, filter: 0, walk: 'plain' }).rows);
+    const cpuSeconds = cpuSecondsSince(begin);
     const seconds = (performance.now() - beginMs) / 1000;
-    return Promise.resolve({ seconds, rows: found.map((list) => [...list]) });
+    return Promise.resolve({ seconds, cpuSeconds, rows: found.map((list) => [...list]) });
   };
-  return { name: 'quiver', buildSeconds, run, close: () => undefined };
+  return { name: 'quiver', buildCpuSeconds, facts, run, close: () => undefined };
 }
 
-/** hnswlib in a virtual environment under the user's cache; made when missing. */
+function cpuSecondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+}
+
+const peersFolder = join(homedir(), '.cache', 'quiver-peers');
+const peerPackages = [
+  'numpy',
+  'hnswlib==0.8.0',
+  'faiss-cpu==1.15.1',
+  'usearch==2.26.6',
+  'qdrant-edge-py==0.9.0',
+];
+
+/** The engines in a virtual environment under the user's cache; made when missing. */
 function peerPython(): string {
-  const folder = join(homedir(), '.cache', 'quiver-peers', 'ann-venv');
+  const folder = join(peersFolder, 'ann-venv');
   const python = join(folder, 'bin', 'python');
   const works = (): boolean =>
-    existsSync(python) && spawnSync(python, ['-c', 'import hnswlib, numpy']).status === 0;
+    existsSync(python) &&
+    spawnSync(python, ['-c', 'import hnswlib, faiss, usearch, qdrant_edge, numpy']).status === 0;
   if (works()) return python;
   spawnSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-  spawnSync(python, ['-m', 'pip', 'install', '-q', 'numpy', 'hnswlib==0.8.0'], { stdio: 'inherit' });
-  if (!works()) throw new Error(`hnswlib does not install into ${folder}; run with --no-peer to go without`);
+  spawnSync(python, ['-m', 'pip', 'install', '-q', ...peerPackages], { stdio: 'inherit' });
+  if (!works()) throw new Error(`the peers do not install into ${folder}; run with --no-peer to go without`);
   return python;
 }
 
-async function buildPeer(): Promise<Contender> {
+async function buildPeer(engine: string): Promise<Contender> {
   const folder = mkdtempSync(join(tmpdir(), 'quiver-ann-'));
   const file = join(folder, 'vectors.f32');
   const all = new Float32Array(rowCount * set.dim + set.queries.length);
@@ -136,19 +178,27 @@ async function buildPeer(): Promise<Contender> {
   const ask = async (message: object): Promise<unknown> => {
     child.stdin.write(`${JSON.stringify(message)}\n`);
     const line = await lines.next();
-    if (line.done === true) throw new Error('the hnswlib process ended');
+    if (line.done === true) throw new Error(`the process of ${engine} ended`);
     return JSON.parse(line.value);
   };
-  const space = isCosine ? 'cosine' : 'l2';
-  const built = (await ask({ file, dim: set.dim, rows: rowCount, space, m, efConstruct, seed })) as {
-    buildSeconds: number;
-  };
+  const built = (await ask({
+    engine,
+    file,
+    dim: set.dim,
+    rows: rowCount,
+    cosine: isCosine,
+    m,
+    efConstruct,
+    seed,
+    set: flags.set,
+    cache: join(peersFolder, 'ann-index'),
+  })) as { buildCpuSeconds: number; version: string; cached: boolean };
   rmSync(folder, { recursive: true });
   return {
-    name: 'hnswlib',
-    buildSeconds: built.buildSeconds,
-    run: (ef, from, to) =>
-      ask({ ef: Math.max(ef, k), k, from, to, repeat: 1 }) as ReturnType<Contender['run']>,
+    name: engine,
+    buildCpuSeconds: built.buildCpuSeconds,
+    facts: { version: built.version, cached: built.cached },
+    run: (ef, from, to) => ask({ ef: Math.max(ef, k), k, from, to }) as ReturnType<Contender['run']>,
     close: () => child.stdin.end(),
   };
 }
@@ -170,9 +220,9 @@ function median(values: readonly number[]): number {
 
 const { kernel, rows } = stageRows();
 const contenders: Contender[] = [buildOurs(kernel, rows)];
-if (!flags['no-peer']) contenders.push(await buildPeer());
-for (const { name, buildSeconds } of contenders)
-  report({ what: 'build', name, set: flags.set, rows: rowCount, m, efConstruct, seconds: buildSeconds });
+if (!flags['no-peer']) for (const engine of flags.peers.split(',')) contenders.push(await buildPeer(engine));
+for (const { name, buildCpuSeconds, facts } of contenders)
+  report({ what: 'build', name, set: flags.set, rows: rowCount, m, efConstruct, buildCpuSeconds, ...facts });
 
 const truth = truthOf(kernel, rows);
 const half = set.queryCount >> 1;
@@ -181,33 +231,44 @@ const recallOf = (found: number[][], from: number): number =>
   (found.length * k);
 
 for (const target of flags.targets.split(',').map(Number)) {
-  const picked = new Map<string, number>();
-  for (const contender of contenders)
-    for (const ef of efs) {
-      picked.set(contender.name, ef);
-      if (recallOf((await contender.run(ef, 0, half)).rows, 0) >= target) break;
-    }
-  const seconds = new Map<string, number[]>();
-  const recalls = new Map<string, number>();
+  const efOf = new Map<Contender, number>();
+  for (const contender of contenders) {
+    const ef = await lowestEf(contender, target);
+    if (ef === null) report({ what: 'search', name: contender.name, target, reached: false });
+    else efOf.set(contender, ef);
+  }
+  const runs = new Map<Contender, Run[]>([...efOf.keys()].map((contender) => [contender, []]));
+  // The first round warms up.
   for (let round = 0; round <= Number(flags.rounds); round += 1)
-    for (const { name, run } of contenders) {
-      const done = await run(picked.get(name)!, half, set.queryCount);
-      recalls.set(name, recallOf(done.rows, half));
-      // The first round warms up.
-      if (round > 0) seconds.set(name, [...(seconds.get(name) ?? []), done.seconds]);
+    for (const [contender, ef] of efOf) {
+      const run = await contender.run(ef, half, set.queryCount);
+      if (round > 0) runs.get(contender)!.push(run);
     }
-  const qps = new Map([...seconds].map(([name, list]) => [name, (set.queryCount - half) / median(list)]));
-  for (const { name } of contenders)
+  const rate = (list: readonly Run[], seconds: (run: Run) => number): number =>
+    (set.queryCount - half) / median(list.map(seconds));
+  const peers = [...runs].filter(([contender]) => contender !== contenders[0]);
+  const bestPeer = Math.max(...peers.map(([, list]) => rate(list, (run) => run.cpuSeconds)));
+  for (const [contender, list] of runs) {
+    const cpuRate = rate(list, (run) => run.cpuSeconds);
     report({
       what: 'search',
-      name,
+      set: flags.set,
+      name: contender.name,
       target,
-      ef: picked.get(name)!,
-      recall: recalls.get(name)!,
-      qps: Math.round(qps.get(name)!),
-      ratio: Number((qps.get(name)! / qps.get(contenders.at(-1)!.name)!).toFixed(2)),
+      ef: efOf.get(contender)!,
+      recall: recallOf(list[0]!.rows, half),
+      qps: Math.round(rate(list, (run) => run.seconds)),
+      qps_cpu: Math.round(cpuRate),
+      ...(peers.length > 0 ? { to_best_peer: Number((cpuRate / bestPeer).toFixed(2)) } : {}),
     });
+  }
 }
+
+async function lowestEf(contender: Contender, target: number): Promise<number | null> {
+  for (const ef of efs) if (recallOf((await contender.run(ef, 0, half)).rows, 0) >= target) return ef;
+  return null;
+}
+
 for (const contender of contenders) contender.close();
 
 function report(line: object): void {

@@ -1,5 +1,6 @@
 /** A data set of shared/data: vectors as f32, the exact neighbours, payload lines. */
 import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { sharedFolder } from '../harness/server.ts';
@@ -18,10 +19,7 @@ export interface DataSet {
 }
 
 export function readDataSet(name: string): DataSet {
-  const shared = sharedFolder();
-  const folder = shared === null ? null : join(shared, 'data', name);
-  if (folder === null || !existsSync(folder))
-    throw new Error(`data set ${name} is not there: it needs the folder shared beside the project`);
+  const folder = folderOf(name);
   const meta = JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')) as {
     rows: number;
     queries: number;
@@ -41,6 +39,19 @@ export function readDataSet(name: string): DataSet {
       .trimEnd()
       .split('\n'),
   };
+}
+
+/** In the folder shared beside the project, or where its `data/fetch.sh` puts what it downloads. */
+function folderOf(name: string): string {
+  const shared = sharedFolder();
+  const cache = process.env['QUIVER_DATA_CACHE'] ?? join(homedir(), '.cache', 'quiver-data');
+  const folders = [...(shared === null ? [] : [join(shared, 'data', name)]), join(cache, name)];
+  const found = folders.find((folder) => existsSync(join(folder, 'meta.json')));
+  if (found === undefined)
+    throw new Error(
+      `data set ${name} is in none of ${folders.join(', ')}: it needs the folder shared beside the project (data/fetch.sh ${name})`,
+    );
+  return found;
 }
 
 function readVectors(stem: string): Float32Array {

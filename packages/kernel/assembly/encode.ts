@@ -1,11 +1,11 @@
 // Codes of one byte an element for f32 rows, and the two terms of every row. Always: codes are of the row less the
 // mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut).
-import { CODES, CODE_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, TERM_STRIDE } from './graph';
+import { BLOCK_STRIDE, CODES, CODE_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
 
 function encodeFloat(row: u32): void {
   const source = ROWS + <usize>row * ROW_STRIDE,
     codes = CODES + <usize>row * CODE_STRIDE,
-    terms = TERMS + <usize>row * TERM_STRIDE;
+    terms = TERMS + <usize>row * BLOCK_STRIDE;
   const metric = MODE & 3;
   let largest: f32 = 0,
     squares: f64 = 0,
@@ -32,7 +32,7 @@ function encodeFloat(row: u32): void {
 /** Byte rows are their own codes; only the terms are needed. */
 function encodeByte(row: u32): void {
   const source = ROWS + <usize>row * ROW_STRIDE,
-    terms = TERMS + <usize>row * TERM_STRIDE;
+    terms = TERMS + <usize>row * BLOCK_STRIDE;
   let squares: f64 = 0;
   for (let i: usize = 0; i < DIM; i++) {
     const value = MODE < 8 ? <f64>load<u8>(source + i) : <f64>load<i8>(source + i);
@@ -43,9 +43,11 @@ function encodeByte(row: u32): void {
   store<f32>(terms, metric == 3 ? (squares > 0 ? <f32>(1 / sqrt(squares)) : 0) : 1, 4);
 }
 
-/** Encodes rows from..to-1 of the open graph. */
+/** Encodes rows from..to-1 of the open graph; their blocks get no links and are zero elsewhere. */
 export function encodeRows(from: u32, to: u32): void {
   for (let row = from; row < to; row++) {
+    memory.fill(TERMS + <usize>row * BLOCK_STRIDE, 0, BLOCK_STRIDE);
+    memory.fill(linksOf(0, row), 0xff, <usize>M0 << 2);
     if (MODE < 4) encodeFloat(row);
     else encodeByte(row);
   }

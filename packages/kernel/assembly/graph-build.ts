@@ -21,7 +21,7 @@ import {
   rowOf,
   touchCodes,
 } from './graph';
-import { beamKey, descend, keyAt, nearestOfTable, nodeOf, size, walk } from './graph-walk';
+import { beamKey, descend, keyAt, nearestOfTable, nodeOf, size, tableCount, walk } from './graph-walk';
 
 /** WORK holds the chosen nodes (u32[2048]) and then keys to choose from (u64[2049]). */
 const KEYS_AT: usize = 16_384;
@@ -125,7 +125,7 @@ function insertBottom(row: u32, entry: u32, ef: i32): void {
 /** Inserts a row that is only in layer 0. REQUIRES: the upper list is inserted. */
 export function insertRow(row: u32, ef: i32): void {
   queryFromRow(row);
-  let node = nearestOfTable(NONE);
+  let node = nearestOfTable(tableCount());
   for (let layer = LAYERS - 1; layer >= 1; layer--) node = descend(layer, node);
   insertBottom(row, rowOf(1, node), ef);
 }
@@ -135,7 +135,7 @@ export function insertUpper(node: u32, ef: i32): void {
   if (node == 0) return;
   const row = rowOf(1, node);
   queryFromRow(row);
-  let entry = nearestOfTable(node);
+  let entry = nearestOfTable(min(node, tableCount()));
   for (let layer = LAYERS - 1; layer >= 1; layer--) {
     if (node >= layerCount(layer)) {
       entry = descend(layer, entry);
@@ -154,7 +154,7 @@ export function insertUpper(node: u32, ef: i32): void {
  */
 export function adopt(row: u32, ef: i32): u32 {
   queryFromRow(row);
-  let node = nearestOfTable(NONE);
+  let node = nearestOfTable(tableCount());
   for (let layer = LAYERS - 1; layer >= 1; layer--) node = descend(layer, node);
   walk(0, rowOf(1, node), ef);
   for (let i = 0; i < size; i++) {

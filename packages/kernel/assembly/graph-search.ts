@@ -1,12 +1,14 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, errorOf, queryFromVector, seen, touchCodes } from './graph';
+import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, errorOf, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
 import {
   beamKey,
   clearBeam,
+  codesRead,
   collect,
   entryRow,
   keyAt,
+  nearestOfTable,
   nodeOf,
   offer,
   size,
@@ -15,37 +17,21 @@ import {
 } from './graph-walk';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
 import { LIST, OPEN, SCORES, TOP } from './scratch';
-import { visible } from './scan';
+import { expansions, walkNeighbours } from './neighbour-walk';
+import { chainPasses, FILTER, passes, setPassing } from './passing';
 import { distance } from './score';
 
 /** Most unseen neighbours of one expansion over two hops. */
 const EXPANSION_MAX = 8192;
 /** Passing rows spread over the set that a filtered walk starts from, besides the entry. */
 const SEEDS: u32 = 32;
+/** Results kept beyond k by a walk over neighbour codes. */
+const RESULTS_SPARE: i32 = 16;
 const OPEN_MAX = 131_072;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
 const ERRORS: f32 = 3;
 
-let FILTER: usize = 0;
-let BORN: usize = 0;
-let DEATH: usize = 0;
-let GROUP: u32 = 0;
 let sink: u32 = 0;
-
-// @ts-ignore: decorator
-@inline
-function passes(row: u32): bool {
-  if (FILTER != 0 && !((load<u8>(FILTER + <usize>(row >> 3)) >> <u8>(row & 7)) & 1)) return false;
-  return BORN == 0 || visible(BORN, DEATH, GROUP, row);
-}
-/** Whether a row or one that equals it passes. */
-// @ts-ignore: decorator
-@inline
-function chainPasses(row: u32): bool {
-  if (passes(row)) return true;
-  for (let r = nextOf(row); r != NONE; r = nextOf(r)) if (passes(r)) return true;
-  return false;
-}
 
 /**
  * Where candidates stop to be worth an exact distance: the estimate of the k-th and a few standard errors. A set whose
@@ -273,7 +259,7 @@ function walkFiltered(entry: u32, ef: i32): void {
 
 /**
  * Searches the open graph for the query at QUERY (prepared). kind 0: plain walk, everything is an answer; 1: plain walk
- * with a check of visibility and filter; 2: filtered walk. Returns the count of keys at TOP (a heap, farthest first).
+ * with a check of visibility and filter; 2: filtered walk; 3, 4: 0 and 1 by neighbour codes. Returns the count of keys at TOP (a heap, farthest first).
  */
 export function searchGraph(
   kind: i32,
@@ -285,11 +271,17 @@ export function searchGraph(
   death: usize,
   group: u32,
 ): u32 {
-  FILTER = filter;
-  BORN = born;
-  DEATH = death;
-  GROUP = group;
+  setPassing(filter, born, death, group);
   queryFromVector();
+  if (kind >= 3) {
+    const isChecked = kind == 4;
+    const width = max<i32>(<i32>(<f32>ef * BEAM_SCALE), <i32>k);
+    const start = ENTRY_TABLE == 0 ? entryRow() : rowOf(1, nearestOfTable(ENTRY_TABLE));
+    walkNeighbours(start, width, max<i32>(width, <i32>k + RESULTS_SPARE), isChecked);
+    if (size >= <i32>k) return rescore(listBeam(k, rescoreCount, isChecked), k);
+    // Nodes that wait in the beam more than once left too few results: a walk that has each once finds them.
+    kind -= 3;
+  }
   const entry = entryRow();
   if (kind == 0) {
     walk(0, entry, ef);
@@ -301,6 +293,11 @@ export function searchGraph(
   }
   walkFiltered(entry, ef);
   return rescore(listBeam(k, rescoreCount, true), k);
+}
+
+/** Bytes of codes and blocks that the last walk read. */
+export function walkedBytes(): f64 {
+  return <f64>codesRead * <f64>walkBytes() + <f64>expansions * <f64>BLOCK_STRIDE;
 }
 
 /**

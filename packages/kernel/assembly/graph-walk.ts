@@ -7,6 +7,7 @@ import {
   M,
   M0,
   NONE,
+  UPPER,
   estimate,
   layerCount,
   linksOf,
@@ -17,6 +18,8 @@ import {
 } from './graph';
 
 export let size: i32 = 0;
+/** Codes read since the beam was cleared. */
+export let codesRead: u32 = 0;
 let cursor: i32 = 0;
 /** Keeps the touching loads alive. */
 let sink: u32 = 0;
@@ -41,6 +44,14 @@ export function clearBeam(): void {
   newEpoch();
   size = 0;
   cursor = 0;
+  codesRead = 0;
+}
+
+/** Takes `count` ascending keys of expanded nodes as the beam. */
+export function setBeam(keys: usize, count: i32): void {
+  memory.copy(OPEN, keys, <usize>count << 3);
+  size = count;
+  cursor = count;
 }
 
 /** Adds a key to the beam of at most `ef`; the farthest falls out. */
@@ -104,6 +115,7 @@ export function collect(layer: i32, node: u32): i32 {
     sum += load<u32>(next) + load<u32>(next, 64);
   }
   sink += sum;
+  codesRead += count;
   return count;
 }
 
@@ -125,11 +137,19 @@ export function walk(layer: i32, entry: u32, ef: i32): void {
   }
 }
 
-/** Nearest node of the top table among its first `limit`: the upper list's first nodes, all compared. */
+/** Nodes of the top table. */
+export function tableCount(): u32 {
+  return layerCount(LAYERS);
+}
+
+/** Nearest of the upper list's first `limit` nodes, all compared. */
 export function nearestOfTable(limit: u32): u32 {
-  const count = min<u32>(limit, layerCount(LAYERS));
+  const count = min<u32>(limit, UPPER);
   let best: f32 = Infinity,
-    node: u32 = 0;
+    node: u32 = 0,
+    sum: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) sum += touchCodes(rowOf(1, i));
+  sink += sum;
   for (let i: u32 = 0; i < count; i++) {
     const d = estimate(rowOf(1, i));
     if (d < best) {
@@ -171,7 +191,7 @@ export function descend(layer: i32, from: u32): u32 {
 
 /** The row of layer 0 where a search starts. */
 export function entryRow(): u32 {
-  let node = nearestOfTable(NONE);
+  let node = nearestOfTable(tableCount());
   for (let layer = LAYERS - 1; layer >= 1; layer--) node = descend(layer, node);
   return rowOf(1, node);
 }

@@ -16,8 +16,19 @@ export let LAYERS: i32 = 0;
 export let CODES: usize = 0;
 export let CODE_STRIDE: usize = 0;
 export let TERMS: usize = 0;
-export let TERM_STRIDE: usize = 0;
 export let LINKS: usize = 0;
+/** Bytes from one row's block (terms, codes, links, neighbour codes) to the next. */
+export let BLOCK_STRIDE: usize = 0;
+/** Row 0's neighbour codes, 0 = none. */
+export let NEIGHBOUR_CODES: usize = 0;
+export let LANES: u32 = 0;
+export let CODEBOOK: usize = 0;
+export let SUBSPACES: usize = 0;
+export let SUBSPACE_DIMS: usize = 0;
+/** Beam of a walk by neighbour codes for one by int8 codes. */
+export let BEAM_SCALE: f32 = 0;
+/** Rows of the upper list that such a walk picks its start from; 0 = it descends through the layers. */
+export let ENTRY_TABLE: u32 = 0;
 export let UPPER_ROWS: usize = 0;
 export let NEXT: usize = 0;
 export let MEAN: usize = 0;
@@ -63,11 +74,20 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   isManhattan = metric == 2;
   WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
   isExact = load<u32>(header, 92) != 0;
-  CODES = isByte || isExact ? rows : header + load<u32>(header, 48);
-  CODE_STRIDE = isByte || isExact ? rowStride : <usize>load<u32>(header, 52);
-  TERMS = header + load<u32>(header, 56);
-  TERM_STRIDE = load<u32>(header, 60);
-  LINKS = header + load<u32>(header, 64);
+  const blocks = header + load<u32>(header, 48);
+  BLOCK_STRIDE = load<u32>(header, 52);
+  CODES = isByte || isExact ? rows : blocks + 16;
+  CODE_STRIDE = isByte || isExact ? rowStride : BLOCK_STRIDE;
+  TERMS = blocks;
+  LINKS = blocks + load<u32>(header, 56);
+  const neighbourCodes = load<u32>(header, 60);
+  NEIGHBOUR_CODES = neighbourCodes == 0 ? 0 : blocks + neighbourCodes;
+  LANES = load<u32>(header, 64);
+  CODEBOOK = header + load<u32>(header, 192);
+  SUBSPACES = load<u32>(header, 196);
+  SUBSPACE_DIMS = load<u32>(header, 200);
+  BEAM_SCALE = load<f32>(header, 208);
+  ENTRY_TABLE = load<u32>(header, 220);
   UPPER_ROWS = header + load<u32>(header, 68);
   NEXT = header + load<u32>(header, 72);
   MEAN = header + load<u32>(header, 76);
@@ -87,7 +107,7 @@ export function layerCount(layer: i32): u32 {
 // @ts-ignore: decorator
 @inline
 export function linksOf(layer: i32, node: u32): usize {
-  if (layer == 0) return LINKS + ((<usize>node * <usize>M0) << 2);
+  if (layer == 0) return LINKS + <usize>node * BLOCK_STRIDE;
   return HEADER + <usize>load<u32>(HEADER + (<usize>layer << 2), 160) + ((<usize>node * <usize>M) << 2);
 }
 // @ts-ignore: decorator
@@ -99,6 +119,11 @@ export function rowOf(layer: i32, node: u32): u32 {
 @inline
 export function nextOf(row: u32): u32 {
   return load<u32>(NEXT + (<usize>row << 2));
+}
+
+/** Bytes of cache lines that an estimate reads. */
+export function walkBytes(): usize {
+  return (WALK_BYTES + 63) & ~63;
 }
 
 export function newEpoch(): void {
@@ -119,6 +144,13 @@ export function seen(node: u32): bool {
   return false;
 }
 
+/** Whether a node is marked. */
+// @ts-ignore: decorator
+@inline
+export function isSeen(node: u32): bool {
+  return load<u16>(VISITED + (<usize>node << 1), 64) == <u16>epoch;
+}
+
 // @ts-ignore: decorator
 @inline
 function codesOf(row: u32): usize {
@@ -128,13 +160,13 @@ function codesOf(row: u32): usize {
 // @ts-ignore: decorator
 @inline
 export function termOf(row: u32): f32 {
-  return load<f32>(TERMS + <usize>row * TERM_STRIDE);
+  return load<f32>(TERMS + <usize>row * BLOCK_STRIDE);
 }
 /** What one step of a row's codes is worth. */
 // @ts-ignore: decorator
 @inline
 function stepOf(row: u32): f32 {
-  return load<f32>(TERMS + <usize>row * TERM_STRIDE, 4);
+  return load<f32>(TERMS + <usize>row * BLOCK_STRIDE, 4);
 }
 
 // @ts-ignore: decorator

@@ -5,4 +5,5 @@ export { scanTop, scoreList, scoreRange } from './scan';
 export { openGraph } from './graph';
 export { encodeRows } from './encode';
 export { adopt, insertRow, insertUpper } from './graph-build';
-export { estimateTop, searchGraph } from './graph-search';
+export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
+export { estimateTop, searchGraph, walkedBytes } from './graph-search';

@@ -26,6 +26,14 @@ export interface KernelExports {
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
   searchGraph(...numbers: number[]): number;
+  /** Bytes of blocks and codes that the last walk read. */
+  walkedBytes(): number;
+  /** Neighbour codes, in this order: the free links of a row, a larger block for each, the codes. */
+  fillLinks(row: number): void;
+  spreadBlocks(from: number, to: number, oldStride: number, newStride: number): void;
+  encodeNeighbours(row: number): void;
+  /** Undoes `spreadBlocks`. */
+  gatherBlocks(from: number, to: number, oldStride: number, newStride: number): void;
   estimateTop(k: number, from: number, to: number, present: number, count: number): number;
 }
 

@@ -3,6 +3,7 @@
  * thread with the set of segments it belongs to; also written (without regions) into the manifest.
  * Always: a descriptor never changes; a payload index built later makes a new descriptor with the same regions.
  */
+import type { NeighbourCodesWish } from '@quiver/ann';
 import type { Region } from '@quiver/kernel';
 import type { PayloadFieldSchema } from '@quiver/model';
 import type { SegmentSchema } from './schema.ts';
@@ -18,10 +19,12 @@ export interface GraphDescriptor {
   readonly vector: string;
   readonly m: number;
   readonly efConstruct: number;
+  /** What the builder was told; whether the graph has them is in its own header. */
+  readonly neighbourCodes: NeighbourCodesWish;
   /** Offset from the start of the core region, and size with the threads' visited marks. */
   readonly offset: number;
   readonly bytes: number;
-  /** What is stored of it. */
+  /** Most that is stored of it; a graph that did without neighbour codes is smaller (see stored-segment.ts). */
   readonly persistedBytes: number;
 }
 

@@ -2,10 +2,16 @@
  * Sizing a merge before it runs: on the control thread, in time that does not grow with the rows (but for presence
  * bitsets). The control thread allocates what is planned; the build thread fills it (seal.ts).
  */
-import { hnswBytes } from '@quiver/ann';
-import { segmentRowsMax, type ArenaPool, type Region } from '@quiver/kernel';
-import type { SegmentDescriptor } from './descriptor.ts';
-import { coreLayout, headerWords } from './layout.ts';
+import { canHaveNeighbourCodes, hnswBytes, type NeighbourCodesWish } from '@quiver/ann';
+import {
+  arenaBytesMax,
+  scratchBytesPerThread,
+  segmentRowsMax,
+  type ArenaPool,
+  type Region,
+} from '@quiver/kernel';
+import type { GraphDescriptor, SegmentDescriptor } from './descriptor.ts';
+import { align64, coreLayout, headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
 
@@ -26,6 +32,8 @@ export interface SealOptions {
   readonly schema: SegmentSchema;
   /** By vector name; a missing name gets no graph. */
   readonly graphs: ReadonlyMap<string, GraphParams>;
+  /** What the memory budget has left. Graphs get room for neighbour codes where the segment then takes half of it at most. */
+  readonly freeBytes: number;
   /** KiB of vectors from which a graph is built; 0 = never. */
   readonly indexingThresholdKib: number;
   /** Threads of the process that search (scratch slots). */
@@ -61,7 +69,7 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
     const present = Math.min(rows, presentRows(inputs, vector));
     if (isLargeEnough(present, vector.dim, options.indexingThresholdKib)) wanted.set(vector.name, params);
   }
-  const { graphs, bytes } = placeGraphs(options.schema, rows, wanted, options.threads);
+  const { graphs, bytes } = placeWanted(options, rows, blobBytes, wanted);
   return {
     options,
     inputs: inputs.map(({ descriptor }) => descriptor.id),
@@ -78,43 +86,59 @@ export function isLargeEnough(rows: number, dim: number, thresholdKib: number): 
   return thresholdKib > 0 && rows > 0 && rows * dim * 4 >= thresholdKib * 1024;
 }
 
-/** Where the graphs lie behind the other parts of a core of `rows` rows. */
+/** Graphs with neighbour codes where there is room for them. */
+function placeWanted(
+  { schema, threads, freeBytes }: SealOptions,
+  rows: number,
+  blobBytes: number,
+  wanted: ReadonlyMap<string, GraphParams>,
+): { graphs: SegmentDescriptor['graphs']; bytes: number } {
+  const place = (wish: NeighbourCodesWish): { graphs: SegmentDescriptor['graphs']; bytes: number } =>
+    placeGraphs(schema, rows, (vector) => {
+      const params = wanted.get(vector.name);
+      if (params === undefined) return null;
+      const m = Math.min(graphMMax, Math.max(2, params.m));
+      const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
+      const { metric, element, dim } = vector;
+      const neighbourCodes = canHaveNeighbourCodes(metric, element, dim) ? wish : 'never';
+      return {
+        m,
+        efConstruct,
+        neighbourCodes,
+        ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes }),
+      };
+    });
+  const small = place('never');
+  const large = place('measured');
+  const hasRoom =
+    large.bytes + blobBytes <= freeBytes / 2 &&
+    large.bytes <= arenaBytesMax - threads * scratchBytesPerThread;
+  return hasRoom ? large : small;
+}
+
+/**
+ * Where the graphs lie behind the other parts of a core of `rows` rows.
+ * @param sizeOf - a vector's graph and what its region takes; null = none
+ */
 export function placeGraphs(
   schema: SegmentSchema,
   rows: number,
-  wanted: ReadonlyMap<string, GraphParams>,
-  threads: number,
-): { graphs: SegmentDescriptor['graphs']; bytes: number } {
+  sizeOf: (vector: DenseSchema) => Omit<GraphDescriptor, 'vector' | 'offset'> | null,
+): { graphs: GraphDescriptor[]; bytes: number } {
   const graphs = [];
   let at = coreLayout(schema, rows).bytes;
   for (const vector of schema.vectors) {
-    const params = wanted.get(vector.name);
-    if (vector.kind !== 'dense' || params === undefined) continue;
-    const { bytes, persistedBytes } = graphSize(vector, rows, params.m, threads);
-    graphs.push({ vector: vector.name, ...graphParams(params), offset: at, bytes, persistedBytes });
+    const graph = vector.kind === 'dense' ? sizeOf(vector) : null;
+    if (graph === null) continue;
+    const bytes = align64(graph.bytes);
+    graphs.push({ ...graph, vector: vector.name, offset: at, bytes });
     at += bytes;
   }
   return { graphs, bytes: at };
 }
 
-function graphParams({ m, efConstruct }: GraphParams): GraphParams {
-  return { m: graphM(m), efConstruct: Math.min(4096, Math.max(1, efConstruct)) };
-}
-
-/** The graph's own limits. */
-function graphM(m: number): number {
-  return Math.min(512, Math.max(2, m));
-}
-
-function graphSize(
-  { dim, element }: DenseSchema,
-  count: number,
-  m: number,
-  threads: number,
-): { bytes: number; persistedBytes: number } {
-  const size = hnswBytes({ count, dim, element, m: graphM(m), threads });
-  return { bytes: Math.ceil(size.bytes / 64) * 64, persistedBytes: size.persistedBytes };
-}
+/** The graph's own limit. */
+const graphMMax = 512;
 
 /** Rows with a vector, dead ones included. */
 function presentRows(inputs: readonly SegmentReader[], { name, dim }: DenseSchema): number {

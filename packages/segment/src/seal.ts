@@ -221,6 +221,7 @@ function* buildGraph(
       efConstruct: graph.efConstruct,
       seed,
       present: view.presentAddress,
+      neighbourCodes: graph.neighbourCodes,
     },
   );
   for (;;) {

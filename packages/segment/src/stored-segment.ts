@@ -3,6 +3,7 @@
  * copies and builds nothing. Always: header and deaths are not among the parts; deaths are saved by themselves
  * (`savedDeaths`) with every manifest; the blob store checks the parts' bytes. docs/formats/segment.md.
  */
+import { storedHnswBytes, viewGraph, type NeighbourCodesWish } from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import type { ColumnDescriptor, SegmentDescriptor, SegmentKind } from './descriptor.ts';
@@ -13,7 +14,7 @@ import type { SegmentReader } from './segment.ts';
 import { blobBytesOfRow, openSegment } from './segment-reader.ts';
 
 /** Rises when layout.ts or a part's meaning changes. */
-export const segmentLayoutVersion = 1;
+export const segmentLayoutVersion = 2;
 
 /** Plain JSON for the manifest. */
 export interface StoredSegment {
@@ -29,6 +30,7 @@ export interface StoredSegment {
     readonly vector: string;
     readonly m: number;
     readonly efConstruct: number;
+    readonly neighbourCodes: NeighbourCodesWish;
     readonly persistedBytes: number;
   }[];
   readonly columns:
@@ -53,11 +55,14 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     capacityRows,
     blobUsedBytes: views.header[headerWords.blobUsed]!,
     schema,
-    graphs: graphs.map(({ vector, m, efConstruct, persistedBytes }) => ({
+    graphs: graphs.map(({ vector, m, efConstruct, neighbourCodes, offset, bytes }) => ({
       vector,
       m,
       efConstruct,
-      persistedBytes,
+      neighbourCodes,
+      // A region has room for neighbour codes; the graph may have been better off without.
+      persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
+        .persistedBytes,
     })),
     columns:
       columns === null
@@ -76,8 +81,10 @@ export function segmentParts(
   const layout = coreLayout(schema, capacityRows);
   const coreBytes = directory.bytes(core);
   const parts = [{ name: 'core', bytes: coreBytes.subarray(layout.born, layout.bytes) }];
-  for (const { vector, offset, persistedBytes } of graphs)
+  for (const [index, { vector, offset }] of graphs.entries()) {
+    const { persistedBytes } = stored.graphs[index]!;
     parts.push({ name: `graph/${vector}`, bytes: coreBytes.subarray(offset, offset + persistedBytes) });
+  }
   if (blob !== null && stored.blobUsedBytes > 0)
     parts.push({ name: 'blob', bytes: directory.bytes(blob).subarray(0, stored.blobUsedBytes) });
   for (const column of columns ?? [])
@@ -98,14 +105,12 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       'corruption',
       `segment ${stored.id} has layout ${stored.layoutVersion}, this version reads ${segmentLayoutVersion}`,
     );
-  const wanted = new Map(stored.graphs.map(({ vector, m, efConstruct }) => [vector, { m, efConstruct }]));
-  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, wanted, threads);
-  for (const [index, graph] of graphs.entries())
-    if (graph.persistedBytes !== stored.graphs[index]?.persistedBytes)
-      throw new ClusterError(
-        'corruption',
-        `graph "${graph.vector}" of segment ${stored.id} is of another size`,
-      );
+  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, ({ name }) => {
+    const graph = stored.graphs.find(({ vector }) => vector === name);
+    if (graph === undefined) return null;
+    const shape = { count: stored.capacityRows, threads };
+    return { ...graph, bytes: storedHnswBytes(graph.persistedBytes, shape) };
+  });
   const taken: Region[] = [];
   const allocate = (size: number): Region => {
     const region = pool.allocate(size, { dirty: true });

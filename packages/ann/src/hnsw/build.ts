@@ -4,7 +4,7 @@
  * can be reached from where searches start, or is equal to one that can.
  *
  * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
- * link leads to are adopted).
+ * link leads to are adopted) -> neighbour codes, where asked for (`neighbour-codes.ts`).
  */
 import {
   createRng,
@@ -16,8 +16,21 @@ import {
   type SimdKernel,
 } from '@quiver/kernel';
 import { codesDiscern } from './discernment.ts';
-import { headerBytes, layoutOf, magic, mMax, none, version, type HnswLayout } from './format.ts';
+import {
+  headerBytes,
+  hnswBytes,
+  layoutOf,
+  magic,
+  mMax,
+  none,
+  persistedBytesOf,
+  storedHnswBytes,
+  version,
+  type HnswLayout,
+  type NeighbourCodesWish,
+} from './format.ts';
 import { viewGraph, type GraphView } from './graph-view.ts';
+import { addNeighbourCodes } from './neighbour-codes.ts';
 import { Reach } from './reach.ts';
 import { visitedAddress } from './search.ts';
 
@@ -33,6 +46,8 @@ export interface HnswParams {
   readonly seed: number;
   /** Address of the bitset of rows that have the vector, 0 = all. */
   readonly present: number;
+  /** As given to `hnswBytes`. */
+  readonly neighbourCodes: NeighbourCodesWish;
 }
 
 export interface HnswBuilder {
@@ -85,15 +100,16 @@ function* build(
   let presentCount = 0;
   for (let row = 0; row < count; row += 1) if (isPresent(row)) presentCount += 1;
   const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
-  if (layout.bytes > region.bytes)
-    throw new Error(`invariant broken: graph of ${layout.bytes} bytes in a region of ${region.bytes}`);
+  const { bytes } = hnswBytes({ ...params, dim: rows.dim, element: rows.element });
+  if (bytes > region.bytes)
+    throw new Error(`invariant broken: graph of ${bytes} bytes in a region of ${region.bytes}`);
   const upper = pickUpper(seed, count, presentCount, layout.layerCounts[0]!, isPresent);
   writeHeader(buffer, region, params, layout, presentCount);
   new Uint32Array(buffer, region.offset + layout.upper, upper.length).set(upper);
   writeMean(kernel, region, params, layout, isPresent);
   yield;
 
-  const visited = visitedAddress(region, layout.persistedBytes, count, kernel.thread);
+  const visited = visitedAddress(region, persistedBytesOf(layout, layout.full, count), count, kernel.thread);
   // Other users of this thread's kernel may open other graphs between steps.
   const open = (): void => exports.openGraph(region.offset, rows.address, rows.stride, visited);
   for (let from = 0; from < count; from += encodeShare) {
@@ -120,6 +136,8 @@ function* build(
     open();
     exports.adopt(row, efConstruct);
   });
+  if (params.neighbourCodes !== 'never')
+    yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
 }
 
@@ -192,14 +210,27 @@ function writeHeader(
   const isEmpty = presentCount === 0;
   header.set([magic, version, count, rows.dim, modeOf(rows.metric, rows.element), m, 2 * m, efConstruct]);
   header.set([seed, isEmpty ? 0 : layout.layerCounts[0]!, layout.layerCounts.length, 0], 8);
-  header.set([layout.codes, layout.codeStride, layout.terms, layout.termStride, layout.links], 12);
-  header.set([layout.upper, layout.next, layout.mean, layout.persistedBytes, 0, presentCount], 17);
+  header.set([layout.blocks, layout.plain.stride, layout.plain.links, 0, layout.lanes], 12);
+  const persistedBytes = persistedBytesOf(layout, layout.plain, count);
+  header.set([layout.upper, layout.next, layout.mean, persistedBytes, 0, presentCount], 17);
   header.set(isEmpty ? [0] : layout.layerCounts, 25);
   header.set(layout.upperLinks.slice(0, layout.layerCounts.length - 1), 41);
-  const lists = new Uint32Array(buffer, region.offset + layout.upper, (layout.terms - layout.upper) / 4);
+  const lists = new Uint32Array(buffer, region.offset + layout.upper, (layout.blocks - layout.upper) / 4);
   lists.fill(none);
-  const marks = region.offset + layout.persistedBytes;
-  new Uint8Array(buffer, marks, layout.bytes - layout.persistedBytes).fill(0);
+  const blocksEnd = layout.blocks + layout.plain.stride * count;
+  new Uint8Array(buffer, region.offset + blocksEnd, persistedBytes - blocksEnd).fill(0);
+  clearMarks(buffer, region, persistedBytesOf(layout, layout.full, count), params);
+}
+
+/** The threads' visited marks lie behind what is stored. */
+export function clearMarks(
+  buffer: ArrayBuffer | SharedArrayBuffer,
+  region: Region,
+  persistedBytes: number,
+  shape: { readonly count: number; readonly threads: number },
+): void {
+  const bytes = storedHnswBytes(persistedBytes, shape) - persistedBytes;
+  new Uint8Array(buffer, region.offset + persistedBytes, bytes).fill(0);
 }
 
 /** Mean of a sample, taken off before encoding; for Manhattan also the sample's largest element, the lattice's range. */

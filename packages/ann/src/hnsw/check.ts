@@ -15,9 +15,9 @@ export interface GraphReport {
 
 export function checkHnsw(graph: GraphView): GraphReport {
   const problems: string[] = [];
-  const links = checkLists(graph.links, graph.m0, graph.count, 'layer 0', problems);
+  const links = checkLists(graph.links, graph.m0, graph.linkStride, graph.count, 'layer 0', problems);
   graph.upperLinks.forEach((lists, i) =>
-    checkLists(lists, graph.m, graph.layerCounts[i]!, `layer ${i + 1}`, problems),
+    checkLists(lists, graph.m, graph.m, graph.layerCounts[i]!, `layer ${i + 1}`, problems),
   );
   const reach = new Reach(graph);
   if (graph.upper.length > 0) reach.add(graph.upper[0]!);
@@ -37,13 +37,14 @@ export function checkHnsw(graph: GraphView): GraphReport {
 function checkLists(
   lists: Uint32Array,
   length: number,
+  stride: number,
   nodes: number,
   name: string,
   problems: string[],
 ): number {
   let links = 0;
-  for (let node = 0; node * length < lists.length; node += 1) {
-    const list = [...lists.subarray(node * length, (node + 1) * length)];
+  for (let node = 0; node < nodes; node += 1) {
+    const list = [...lists.subarray(node * stride, node * stride + length)];
     const end = list.indexOf(none);
     const used = end < 0 ? list : list.slice(0, end);
     links += used.length;

@@ -6,7 +6,7 @@
  * | offset | field |
  * |---|---|
  * | 0 | magic u32 "QHNW" |
- * | 4 | version u32 = 1 |
+ * | 4 | version u32 = 2 |
  * | 8 | count u32: rows, in the graph or not |
  * | 12 | dim u32 |
  * | 16 | mode u32: element * 4 + metric |
@@ -16,9 +16,10 @@
  * | 36 | upperCount u32: rows in the upper list |
  * | 40 | layerCount u32, 1..8: layers above 0; the last is a table without links |
  * | 44 | state u32: 0 being built, 1 complete |
- * | 48, 52 | codes: offset of row 0's codes, stride (f32 rows only) |
- * | 56, 60 | terms: offset of row 0's {term f32, step f32}, stride |
- * | 64 | links of layer 0: u32[count][m0], 0xffffffff ends a list |
+ * | 48, 52 | blocks: offset of row 0's block, bytes from block to block |
+ * | 56 | offset of the links in a block: u32[m0], 0xffffffff ends a list |
+ * | 60 | offset of the neighbour codes in a block, 0 = the graph has none |
+ * | 64 | lanes u32: links that neighbour codes cover, m0 rounded up to 32 |
  * | 68 | upper list: u32[upperCount], rows; the first layerCounts[l] are in layer l |
  * | 72 | next: u32[count], chain of rows equal byte for byte, 0xffffffff ends it |
  * | 76 | mean: f32[dim], zero-padded to 64 elements |
@@ -28,11 +29,17 @@
  * | 92 | walksRows u32: 1 = walks read the f32 rows, not the codes (see `discernment.ts`) |
  * | 96 + 4l | layerCounts u32, l = 1..8 |
  * | 160 + 4l | links of layer l: offset of u32[layerCounts[l]][m], l = 1..layerCount-1 |
+ * | 192 | codebook: offset of f32[subspaces][dims of one][16] |
+ * | 196, 200 | subspaces u32 (even), dims of one u32 (2, 4 or 8) |
+ * | 204 | walk u32: 1 = unfiltered walks read neighbour codes (see `neighbour-choice.ts`) |
+ * | 208 | beamScale f32: such a walk's beam for one of int8 codes of the same recall |
+ * | 212, 216 | recall f32 of walks over int8 codes and over neighbour codes when the choice was made |
+ * | 220 | entryTable u32: rows of the upper list that such a walk picks its start from, 0 = it descends through the layers |
  */
-import { paddedDimOf, type Element } from '@quiver/kernel';
+import { paddedDimOf, type Element, type Metric } from '@quiver/kernel';
 
 export const magic = 0x574e_4851;
-export const version = 1;
+export const version = 2;
 export const headerBytes = 256;
 export const none = 0xffff_ffff;
 /** Most links a row may be asked to have above layer 0. */
@@ -49,31 +56,53 @@ export interface HnswShape {
   readonly m: number;
   /** Threads of the process: each needs visited marks. */
   readonly threads: number;
+  /** Other than `never` takes room for neighbour codes; `canHaveNeighbourCodes` must hold. */
+  readonly neighbourCodes: NeighbourCodesWish;
 }
 
+/** `measured`: built, and kept only where they are worth their room; `always`: kept in any case. */
+export type NeighbourCodesWish = 'never' | 'measured' | 'always';
+
 export interface HnswSize {
-  /** What the region must have. */
+  /** What the region must have while the graph is built. */
   readonly bytes: number;
-  /** What must be stored of it. */
+  /** Most that must be stored of it. */
   readonly persistedBytes: number;
 }
 
-export interface HnswLayout extends HnswSize {
-  readonly layerCounts: readonly number[];
-  readonly codes: number;
-  readonly codeStride: number;
-  readonly terms: number;
-  readonly termStride: number;
+/** Where the parts of a row's block lie, relative to its start. */
+export interface BlockLayout {
   readonly links: number;
-  readonly upper: number;
-  readonly next: number;
-  readonly mean: number;
-  /** Offsets of the links of layers 1..layerCount-1. */
-  readonly upperLinks: readonly number[];
+  /** 0 = none */
+  readonly neighbourCodes: number;
+  readonly stride: number;
 }
 
-function align64(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
+export interface HnswLayout {
+  readonly layerCounts: readonly number[];
+  readonly upper: number;
+  /** Offsets of the links of layers 1..layerCount-1. */
+  readonly upperLinks: readonly number[];
+  readonly next: number;
+  readonly mean: number;
+  readonly codebook: number;
+  readonly blocks: number;
+  /** While the graph is built, and after it where neighbour codes are not worth their room. */
+  readonly plain: BlockLayout;
+  /** With neighbour codes; equal to `plain` when the shape has none. */
+  readonly full: BlockLayout;
+  readonly lanes: number;
+  readonly subspaces: Subspaces;
+}
+
+/** How a vector is cut for 4-bit codes: `count` pieces of `dims` elements each, the last padded with zeros. */
+export interface Subspaces {
+  readonly count: number;
+  readonly dims: number;
+}
+
+function align(bytes: number, to: number): number {
+  return Math.ceil(bytes / to) * to;
 }
 
 /** Rows in layers 1, 2, ...: each about m times fewer than the one below, until a table's worth is left. */
@@ -89,49 +118,82 @@ export function layerCountsOf(presentCount: number, m: number): number[] {
 }
 
 export function visitedBytes(count: number): number {
-  return 64 + align64(2 * count);
+  return 64 + align(2 * count, 64);
+}
+
+/** Most subspaces whose 6-bit table entries add up in 16 bits. */
+const subspacesMax = 1024;
+
+/** Four elements a code are the best measured on text embeddings; short vectors need finer codes, long ones have room for coarser. */
+export function subspacesOf(dim: number): Subspaces {
+  const dims = dim <= 128 ? 2 : dim <= 512 ? 4 : 8;
+  return { count: align(Math.ceil(dim / dims), 2), dims };
+}
+
+/** Whether neighbour codes are defined for rows of this kind: sums of differences (Manhattan) have no look-up form. */
+export function canHaveNeighbourCodes(metric: Metric, element: Element, dim: number): boolean {
+  return element === 'f32' && metric !== 'manhattan' && subspacesOf(dim).count <= subspacesMax;
+}
+
+/** Bytes of the neighbour codes of 32 links: two factors each, then the codes. */
+function codesOf32(subspaces: Subspaces): number {
+  return 256 + 16 * subspaces.count;
 }
 
 /** Where the parts lie. `presentCount` <= count decides only how much of the upper parts is used. */
 export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
-  const { count, dim, element, m, threads } = shape;
+  const { count, dim, element, m } = shape;
   // Room is taken for all rows being present, so that the size can be told before presence is known.
   const layerRoom = layerCountsOf(count, m);
   let at = headerBytes;
   const take = (bytes: number): number => {
     const start = at;
-    at += align64(bytes);
+    at += align(bytes, 64);
     return start;
   };
-  const mean = take(4 * paddedDimOf('i8', dim));
-  const upper = take(4 * layerRoom[0]!);
-  const upperLinks = layerRoom.slice(0, -1).map((rows) => take(4 * m * rows));
-  const next = take(4 * count);
-  const links = take(8 * m * count);
-  // A row's terms lie before its codes in the same cache line; byte rows are their own codes.
-  const hasCodes = element === 'f32';
-  const codeStride = hasCodes ? align64(16 + Math.ceil(dim / 16) * 16) : 0;
-  const termStride = hasCodes ? codeStride : 8;
-  const terms = take(termStride * count);
-  const persistedBytes = at;
+  const lanes = align(2 * m, 32);
+  const subspaces = subspacesOf(dim);
+  // Terms lie before the codes in the same cache line; byte rows are their own codes.
+  const links = 16 + (element === 'f32' ? align(dim, 16) : 0);
+  const hasRoom = shape.neighbourCodes !== 'never';
+  const linksEnd = links + 4 * (hasRoom ? lanes : 2 * m);
+  const strideTo = element === 'f32' ? 64 : 16;
+  const plain = { links, neighbourCodes: 0, stride: align(linksEnd, strideTo) };
+  const codesBytes = (lanes / 32) * codesOf32(subspaces);
+  const full = hasRoom
+    ? { links, neighbourCodes: linksEnd, stride: align(linksEnd + codesBytes, strideTo) }
+    : plain;
   return {
-    bytes: persistedBytes + threads * visitedBytes(count),
-    persistedBytes,
+    mean: take(4 * paddedDimOf('i8', dim)),
+    upper: take(4 * layerRoom[0]!),
+    upperLinks: layerRoom.slice(0, -1).map((rows) => take(4 * m * rows)),
+    next: take(4 * count),
+    codebook: take(hasRoom ? 64 * subspaces.count * subspaces.dims : 0),
+    blocks: at,
     layerCounts: layerCountsOf(presentCount, m),
-    codes: hasCodes ? terms + 16 : 0,
-    codeStride,
-    terms,
-    termStride,
-    links,
-    upper,
-    next,
-    mean,
-    upperLinks,
+    plain,
+    full,
+    lanes,
+    subspaces,
   };
+}
+
+/** What is stored of a graph whose blocks lie like this. */
+export function persistedBytesOf({ blocks }: HnswLayout, { stride }: BlockLayout, count: number): number {
+  return align(blocks + stride * count, 64);
 }
 
 /** Bytes a graph takes, to allocate its region beside the rows in one arena. */
 export function hnswBytes(shape: HnswShape): HnswSize {
-  const { bytes, persistedBytes } = layoutOf(shape, shape.count);
-  return { bytes, persistedBytes };
+  const layout = layoutOf(shape, shape.count);
+  const persistedBytes = persistedBytesOf(layout, layout.full, shape.count);
+  return { persistedBytes, bytes: storedHnswBytes(persistedBytes, shape) };
+}
+
+/** Bytes of a region that a stored graph is loaded into. */
+export function storedHnswBytes(
+  persistedBytes: number,
+  { count, threads }: { readonly count: number; readonly threads: number },
+): number {
+  return persistedBytes + threads * visitedBytes(count);
 }

@@ -2,6 +2,15 @@
 import type { Region } from '@quiver/kernel';
 import { magic, version } from './format.ts';
 
+/** What the builder measured when it chose to keep them; see `neighbour-choice.ts`. */
+export interface NeighbourCodesView {
+  readonly subspaces: number;
+  readonly dims: number;
+  readonly beamScale: number;
+  readonly recallInt8: number;
+  readonly recall: number;
+}
+
 export interface GraphView {
   readonly count: number;
   readonly dim: number;
@@ -13,9 +22,12 @@ export interface GraphView {
   readonly presentCount: number;
   /** Walks read the f32 rows, not the codes. */
   readonly walksRows: boolean;
+  /** Null when the graph was built without them or they were not worth their room. */
+  readonly neighbourCodes: NeighbourCodesView | null;
   readonly layerCounts: readonly number[];
-  /** u32[count][m0] */
+  /** Row r's links are the m0 words from r * linkStride on. */
   readonly links: Uint32Array;
+  readonly linkStride: number;
   readonly upper: Uint32Array;
   /** By layer - 1; u32[layerCounts[layer - 1]][m] */
   readonly upperLinks: readonly Uint32Array[];
@@ -28,6 +40,8 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
   const field = (offset: number): number => header[offset / 4]!;
   if (field(0) !== magic || field(4) !== version)
     throw new Error(`no graph at ${region.arena}:${region.offset}: magic ${field(0)}, version ${field(4)}`);
+  const figures = new Float32Array(buffer, region.offset, 64);
+  const figure = (offset: number): number => figures[offset / 4]!;
   const [count, m, m0, layers] = [field(8), field(20), field(24), field(40)];
   const words = (offset: number, length: number): Uint32Array =>
     new Uint32Array(buffer, region.offset + offset, length);
@@ -43,7 +57,18 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     presentCount: field(88),
     walksRows: field(92) === 1,
     layerCounts,
-    links: words(field(64), count * m0),
+    links: words(field(48) + field(56), Math.max(0, (count * field(52) - field(56)) / 4)),
+    linkStride: field(52) / 4,
+    neighbourCodes:
+      field(204) === 1
+        ? {
+            subspaces: field(196),
+            dims: field(200),
+            beamScale: figure(208),
+            recallInt8: figure(212),
+            recall: figure(216),
+          }
+        : null,
     upper: words(field(68), field(36)),
     upperLinks: layerCounts.slice(0, -1).map((rows, i) => words(field(164 + 4 * i), rows * m)),
     next: words(field(72), count),

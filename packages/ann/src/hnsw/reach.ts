@@ -25,11 +25,12 @@ export class Reach {
 
   /** Follows the links of at most `rows` rows; true when there are no more to follow. */
   step(rows: number): boolean {
-    const { links, m0, next } = this.#graph;
+    const { links, linkStride, m0, next } = this.#graph;
     for (let i = 0; i < rows && this.#head < this.#tail; i += 1) {
       const row = this.#queue[this.#head]!;
       this.#head += 1;
-      for (let at = row * m0; at < (row + 1) * m0; at += 1) {
+      const from = row * linkStride;
+      for (let at = from; at < from + m0; at += 1) {
         const neighbour = links[at]!;
         if (neighbour === none) break;
         this.add(neighbour);

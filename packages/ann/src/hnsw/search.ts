@@ -7,6 +7,9 @@ import type { SearchRequest, VectorIndex } from '../vector-index.ts';
 import { visitedBytes } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 
+/** Widest beam of a walk over neighbour codes: beyond it, results would not fit the kernel's room. */
+const neighbourBeamMax = 8192;
+
 /** Address of a thread's visited marks. */
 export function visitedAddress(
   region: Region,
@@ -25,7 +28,8 @@ export function visitedAddress(
  * @param rows - of the same arena as the region; the rows the graph was built over
  */
 export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): VectorIndex {
-  const { count, isComplete, persistedBytes, presentCount } = viewGraph(kernel.arena.memory.buffer, region);
+  const graph = viewGraph(kernel.arena.memory.buffer, region);
+  const { count, isComplete, persistedBytes, presentCount } = graph;
   if (!isComplete) throw new Error('invariant broken: a graph was opened before it was complete');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
@@ -40,7 +44,9 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
       const rescore = request.rescore === undefined ? 0 : Math.min(topKMax, Math.max(k, request.rescore));
       const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));
       const isChecked = visibility !== null || filter !== 0;
-      const kind = !isChecked ? 0 : walk === 'filtered' && filter !== 0 ? 2 : 1;
+      const isFiltered = walk === 'filtered' && filter !== 0;
+      const byNeighbourCodes = graph.neighbourCodes !== null && !isFiltered && ef <= neighbourBeamMax;
+      const kind = isFiltered ? 2 : Number(isChecked) + (byNeighbourCodes ? 3 : 0);
       kernel.setQuery(rows, query);
       exports.openGraph(region.offset, rows.address, rows.stride, visited);
       top.count = exports.searchGraph(

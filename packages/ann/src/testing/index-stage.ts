@@ -13,7 +13,7 @@ import {
 } from '@quiver/kernel';
 import { createFlat } from '../flat.ts';
 import { createHnsw } from '../hnsw/build.ts';
-import { hnswBytes } from '../hnsw/format.ts';
+import { hnswBytes, type NeighbourCodesWish } from '../hnsw/format.ts';
 import { openHnsw } from '../hnsw/search.ts';
 import type { VectorIndex } from '../vector-index.ts';
 
@@ -24,6 +24,7 @@ export interface IndexStage {
   readonly region: Region;
   /** Free space for columns and bitsets: 16 bytes a row. */
   readonly columns: number;
+  readonly neighbourCodes: NeighbourCodesWish;
   readonly flat: VectorIndex;
 }
 
@@ -33,6 +34,7 @@ export interface StageParams {
   readonly vectors: readonly Float32Array[];
   readonly m?: number;
   readonly threads?: number;
+  readonly neighbourCodes?: NeighbourCodesWish;
   /** Bits of rows that have the vector. */
   readonly present?: (row: number) => boolean;
 }
@@ -44,12 +46,13 @@ export function stageRows({
   vectors,
   m = 16,
   threads = 1,
+  neighbourCodes = 'never',
   present,
 }: StageParams): IndexStage {
   const count = vectors.length;
   const dim = vectors[0]!.length;
   const stride = strideOf(element, dim);
-  const { bytes } = hnswBytes({ count, dim, element, m, threads });
+  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes });
   const columnBytes = 16 * count + 256;
   const arena = createArena(1, stride * count + bytes + columnBytes, threads * scratchBytesPerThread);
   const rows: Rows = { metric, element, dim, stride, address: arena.scratchBytes };
@@ -63,7 +66,7 @@ export function stageRows({
     count,
     present: present === undefined ? 0 : presentAddress(columns, count),
   });
-  return { kernel, rows, count, region, columns, flat };
+  return { kernel, rows, count, region, columns, neighbourCodes, flat };
 }
 
 function presentAddress(columns: number, count: number): number {
@@ -81,7 +84,7 @@ export function buildIndex(
     stepRows?: number;
   } = {},
 ): VectorIndex {
-  const { kernel, region, rows, count, columns } = stage;
+  const { kernel, region, rows, count, columns, neighbourCodes } = stage;
   const builder = createHnsw(kernel, region, {
     rows,
     count,
@@ -90,6 +93,7 @@ export function buildIndex(
     efConstruct: options.efConstruct ?? 100,
     seed: options.seed ?? 1,
     present: options.hasAbsent === true ? presentAddress(columns, count) : 0,
+    neighbourCodes,
   });
   while (!builder.step(options.stepRows ?? 256));
   return openHnsw(kernel, region, rows);

@@ -98,7 +98,15 @@ export function createTestReplica(schema: SegmentSchema, headRows = 64): TestRep
     },
     merge(graphs, indexingThresholdKib, during = () => undefined) {
       const inputs = replica.segments.filter((reader) => reader !== head.reader);
-      const options = { id: nextId, asOf: replica.applied, schema, graphs, indexingThresholdKib, threads: 1 };
+      const options = {
+        id: nextId,
+        asOf: replica.applied,
+        schema,
+        graphs,
+        freeBytes: Infinity,
+        indexingThresholdKib,
+        threads: 1,
+      };
       nextId += 1;
       const plan = planSeal(inputs, options);
       if (plan.rows === 0) return { rows: 0, offsetMaps: [] };

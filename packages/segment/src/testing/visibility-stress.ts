@@ -118,6 +118,7 @@ export async function stressVisibility(options: StressOptions): Promise<StressRe
       asOf: applied,
       schema: stressSchema,
       graphs: merges % 4 === 0 ? graphs : new Map(),
+      freeBytes: Infinity,
       indexingThresholdKib: 1,
       threads: readers + 1,
     });

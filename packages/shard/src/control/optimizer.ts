@@ -156,6 +156,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
         asOf: replica.applied.load(),
         schema: replica.schema,
         graphs: graphsOf(record),
+        freeBytes: freeBytes(pool),
         indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
         threads: options.threads,
       });
@@ -311,6 +312,11 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       manifest = { ...emptyManifest, generation: manifest.generation };
     },
   };
+}
+
+function freeBytes(pool: ArenaPool): number {
+  const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
+  return budgetBytes - usedBytes - retiredBytes - leavingBytes;
 }
 
 function withoutColumns(parts: Readonly<Record<string, number>>): Record<string, number> {

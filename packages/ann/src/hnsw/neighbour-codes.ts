@@ -1,0 +1,110 @@
+/**
+ * Neighbour codes of a finished graph: beside every row, 4-bit codes of the ways to its neighbours, so that a walk reads one
+ * stretch of memory for each row it expands instead of one for each neighbour (fast scan: André et al. 2015; residuals to
+ * graph neighbours: the layout of NGT-QG and of SymphonyQG, Gou et al. 2025). Always: links of the graph are kept, free
+ * places are filled with neighbours' neighbours; where the codes are not worth their room the blocks shrink back.
+ */
+import type { Region, Rng, SimdKernel } from '@quiver/kernel';
+import { clearMarks, type HnswParams } from './build.ts';
+import { sampleResiduals, trainSubspace } from './codebook.ts';
+import { none, persistedBytesOf, type HnswLayout } from './format.ts';
+import { viewGraph } from './graph-view.ts';
+import { chooseWalk, type WalkSetting } from './neighbour-choice.ts';
+
+/** Fewer rows are scanned in less time than a walk's tables take. */
+const rowsMin = 1024;
+const rowsPerStep = 32;
+const blocksPerStep = 1024;
+
+/**
+ * REQUIRES: the graph is whole and its blocks lie as `layout.plain`.
+ * @param upper - an even draw of the rows
+ * @param open - selects the graph in the kernel
+ */
+export function* addNeighbourCodes(
+  kernel: SimdKernel,
+  region: Region,
+  params: HnswParams,
+  layout: HnswLayout,
+  upper: Uint32Array,
+  open: () => void,
+): Generator<undefined, void, undefined> {
+  const { rows, count, seed } = params;
+  const { exports } = kernel;
+  const { memory } = kernel.arena;
+  const { plain, full, subspaces } = layout;
+  const graph = viewGraph(memory.buffer, region);
+  const isWanted = params.neighbourCodes === 'always';
+  if (graph.walksRows || graph.presentCount < (isWanted ? 1 : rowsMin)) return;
+  const header = new Uint32Array(memory.buffer, region.offset, 64);
+  const figures = new Float32Array(memory.buffer, region.offset, 64);
+
+  yield* eachRow(count, rowsPerStep, (row) => exports.fillLinks(row), open);
+  const book = new Float32Array(
+    memory.buffer,
+    region.offset + layout.codebook,
+    16 * subspaces.count * subspaces.dims,
+  );
+  const training = { rows, subspaces, seed };
+  const drawLink = (rng: Rng): readonly [number, number] | null => {
+    const row = rng.below(count);
+    const to = graph.links[row * graph.linkStride + rng.below(layout.lanes)]!;
+    return to === none ? null : [row, to];
+  };
+  const residuals = sampleResiduals(memory, training, drawLink);
+  yield;
+  for (let subspace = 0; subspace < subspaces.count; subspace += 1) {
+    book.set(trainSubspace(residuals, training, subspace), 16 * subspaces.dims * subspace);
+    yield;
+  }
+  for (let to = count; to > 0; to -= blocksPerStep) {
+    open();
+    exports.spreadBlocks(Math.max(0, to - blocksPerStep), to, plain.stride, full.stride);
+    yield;
+  }
+  header[52 / 4] = full.stride;
+  header[60 / 4] = full.neighbourCodes;
+  header.set([layout.codebook, subspaces.count, subspaces.dims], 192 / 4);
+  yield* eachRow(count, rowsPerStep, (row) => exports.encodeNeighbours(row), open);
+
+  const wide = viewGraph(memory.buffer, region);
+  const nearestOf = (row: number): number | null => {
+    const link = wide.links[row * wide.linkStride]!;
+    return link === none ? null : link;
+  };
+  const select = ({ beamScale, entryTable }: WalkSetting): void => {
+    figures[208 / 4] = beamScale;
+    header[220 / 4] = entryTable;
+    open();
+  };
+  const choice = yield* chooseWalk(kernel, { ...params, nearestOf }, upper, select);
+  select(choice.setting);
+  figures.set([choice.recallInt8, choice.recallNeighbourCodes], 212 / 4);
+  if (choice.walksNeighbourCodes || isWanted) {
+    header[80 / 4] = persistedBytesOf(layout, full, count);
+    header[204 / 4] = 1;
+    return;
+  }
+  for (let from = 0; from < count; from += blocksPerStep) {
+    open();
+    exports.gatherBlocks(from, Math.min(count, from + blocksPerStep), full.stride, plain.stride);
+    yield;
+  }
+  header[52 / 4] = plain.stride;
+  header[60 / 4] = 0;
+  clearMarks(memory.buffer, region, persistedBytesOf(layout, plain, count), params);
+}
+
+function* eachRow(
+  count: number,
+  perStep: number,
+  work: (row: number) => void,
+  open: () => void,
+): Generator<undefined, void, undefined> {
+  for (let from = 0; from < count; from += perStep) {
+    open();
+    const to = Math.min(count, from + perStep);
+    for (let row = from; row < to; row += 1) work(row);
+    yield;
+  }
+}

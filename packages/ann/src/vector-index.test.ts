@@ -1,0 +1,30 @@
+import { elements, metrics } from '@quiver/kernel';
+import { buildIndex } from './testing/index-stage.ts';
+import { vectorIndexContract } from './vector-index.contract.ts';
+
+const everyKind = metrics.flatMap((metric) => elements.map((element) => [metric, element] as const));
+
+vectorIndexContract({
+  name: 'exact scan',
+  kinds: everyKind,
+  stage: {},
+  open: ({ flat }) => flat,
+});
+
+vectorIndexContract({
+  name: 'graph over int8 codes',
+  kinds: everyKind,
+  stage: { neighbourCodes: 'never' },
+  open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
+});
+
+vectorIndexContract({
+  name: 'graph with neighbour codes',
+  kinds: [
+    ['cosine', 'f32'],
+    ['dot', 'f32'],
+    ['euclid', 'f32'],
+  ],
+  stage: { neighbourCodes: 'always' },
+  open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
+});

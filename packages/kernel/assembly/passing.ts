@@ -1,0 +1,32 @@
+// Which rows a search may return: those its group sees and its filter admits. Set once for a search. Always: a row that does
+// not pass may be walked through.
+import { NONE, nextOf } from './graph';
+import { visible } from './scan';
+
+export let FILTER: usize = 0;
+let BORN: usize = 0;
+let DEATH: usize = 0;
+let GROUP: u32 = 0;
+
+/** Addresses of a bitset (0 = all rows) and of the columns of births and deaths (0 = all visible). */
+export function setPassing(filter: usize, born: usize, death: usize, group: u32): void {
+  FILTER = filter;
+  BORN = born;
+  DEATH = death;
+  GROUP = group;
+}
+
+// @ts-ignore: decorator
+@inline
+export function passes(row: u32): bool {
+  if (FILTER != 0 && !((load<u8>(FILTER + <usize>(row >> 3)) >> <u8>(row & 7)) & 1)) return false;
+  return BORN == 0 || visible(BORN, DEATH, GROUP, row);
+}
+/** Whether a row or one that equals it passes. */
+// @ts-ignore: decorator
+@inline
+export function chainPasses(row: u32): bool {
+  if (passes(row)) return true;
+  for (let r = nextOf(row); r != NONE; r = nextOf(r)) if (passes(r)) return true;
+  return false;
+}
