@@ -23,3 +23,4 @@ export {
   type MetaPort,
 } from './meta-client.ts';
 export { decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
+export { createMetaMirror, serveMirror, type MirrorMessage, type MirrorPort } from './meta-mirror.ts';
