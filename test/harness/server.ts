@@ -24,9 +24,13 @@ export interface RunningServer {
   stop(): Promise<number | null>;
   /** SIGKILL; the folder stays, for a restart. */
   kill(): Promise<void>;
+  /** SIGTERM; the folder stays, for a restart. Resolves to the exit code. */
+  end(): Promise<number | null>;
 }
 
 export interface ServerOptions {
+  /** Role and flags; default `all`. */
+  readonly args?: readonly string[];
   /** Reuse a folder (a restart); otherwise a fresh one. */
   readonly folder?: string;
   readonly restPort?: number;
@@ -44,7 +48,7 @@ export function sharedFolder(): string | null {
 }
 
 export async function startQuiver(options: ServerOptions = {}): Promise<RunningServer> {
-  const command = [process.execPath, join(root, 'packages/cli/start.mjs'), 'all'];
+  const command = [process.execPath, join(root, 'packages/cli/start.mjs'), ...(options.args ?? ['all'])];
   return start(command, 'QUIVER', options);
 }
 
@@ -53,7 +57,10 @@ export async function startQdrant(options: ServerOptions = {}): Promise<RunningS
   const binary = qdrantBinary();
   return binary === null
     ? null
-    : start([binary], 'QDRANT', { ...options, env: { QDRANT__TELEMETRY_DISABLED: 'true', ...options.env } });
+    : start([binary, ...(options.args ?? [])], 'QDRANT', {
+        ...options,
+        env: { QDRANT__TELEMETRY_DISABLED: 'true', ...options.env },
+      });
 }
 
 function qdrantBinary(): string | null {
@@ -127,6 +134,10 @@ async function start(
       const code = await exited;
       rmSync(folder, { recursive: true, force: true });
       return code;
+    },
+    end() {
+      child.kill('SIGTERM');
+      return exited;
     },
     async kill() {
       child.kill('SIGKILL');
