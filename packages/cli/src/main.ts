@@ -4,10 +4,15 @@
  */
 import { ConfigError, loadConfig, usage } from './config/index.ts';
 import { runAll } from './roles/all.ts';
+import { runMeta } from './roles/meta.ts';
+import { runRouter } from './roles/router.ts';
+import { runShard } from './roles/shard.ts';
 import { version } from './version.ts';
 
 const exitUsage = 2;
 const exitConfig = 78;
+
+const roles = { all: runAll, meta: runMeta, shard: runShard, router: runRouter };
 
 async function main(): Promise<number | null> {
   const loaded = loadConfig(process.argv.slice(2), process.env, process.cwd());
@@ -19,13 +24,14 @@ async function main(): Promise<number | null> {
     process.stdout.write(`quiver ${version}\n`);
     return 0;
   }
-  const [role = 'all', ...rest] = loaded.flags.words;
-  if (role !== 'all' || rest.length > 0) {
+  const [name = 'all', ...rest] = loaded.flags.words;
+  const run = Object.hasOwn(roles, name) ? roles[name as keyof typeof roles] : undefined;
+  if (run === undefined || rest.length > 0) {
     const asked = loaded.flags.words.join(' ');
-    process.stderr.write(`quiver: "${asked}" is no role of this version, which has \`all\` only\n\n${usage}`);
+    process.stderr.write(`quiver: "${asked}" is no role: ${Object.keys(roles).join(', ')}\n\n${usage}`);
     return exitUsage;
   }
-  await runAll(loaded);
+  await run(loaded);
   return null;
 }
 

@@ -141,7 +141,7 @@ describe('refusals', () => {
 
   test('all problems are told at once', () => {
     const env = { QDRANT__LOG_LEVE: 'x', QDRANT__SERVICE__HTTP_PORT: 'x', QDRANT__SERVICE__JWT_RBAC: 'true' };
-    expect(problems(['--bootstrap', 'http://other:6335'], env)).toHaveLength(4);
+    expect(problems(['--bootstrap', 'other'], env)).toHaveLength(4);
   });
 
   test('a missing file after --config-path and an unknown flag are refused', () => {
@@ -168,12 +168,21 @@ describe('refusals', () => {
 });
 
 test('a key without effect is warned about when it is set to something else than its default', () => {
-  const env = { QDRANT__CLUSTER__RESHARDING_ENABLED: 'true', QDRANT__TELEMETRY_DISABLED: 'false' };
-  const { warnings } = loadConfig(['--uri', 'http://me:6335'], env, folder());
-  expect(warnings).toEqual([
-    '`cluster.resharding_enabled` (QDRANT__CLUSTER__RESHARDING_ENABLED) is accepted and has no effect here',
-    '--uri is accepted and has no effect here: this version is one node',
+  const env = { QDRANT__CLUSTER__PEER_ID: '7', QDRANT__TELEMETRY_DISABLED: 'false' };
+  expect(loadConfig([], env, folder()).warnings).toEqual([
+    '`cluster.peer_id` (QDRANT__CLUSTER__PEER_ID) is accepted and has no effect here',
   ]);
+});
+
+test('flags of the cluster win over files and environment, and turn it on', () => {
+  const env = { QUIVER__CLUSTER__NAME: 'x', QUIVER__SERVICE__HOST: '0.0.0.0' };
+  const flags = ['--uri', 'http://me:6335', '--id', 'a', '--listen', '127.0.0.1:7335'];
+  const { config } = loadConfig([...flags, '--bootstrap', 'http://b:6335'], env, folder());
+  expect(config.cluster).toMatchObject({ enabled: true, name: 'a', advertise: 'http://me:6335' });
+  expect(config.cluster.p2p.port).toBe(7335);
+  expect(config.service.host).toBe('127.0.0.1');
+  expect(loadConfig([], {}, folder()).config.cluster.enabled).toBe(false);
+  expect(problems(['--listen', 'here'], {})[0]).toContain('host:port is expected');
 });
 
 test('defaults of new collections come from the configuration', () => {

@@ -17,7 +17,7 @@ Quiver reads a Qdrant configuration. Sources, later wins, key by key:
 
 An unknown key, a wrong type or a value out of range ends the start with the file and the line, all of them at once. A key marked *no effect* is accepted so that a Qdrant configuration loads, and a warning says so at start when it is set. A key marked *refused* would promise what this version does not do, such as encryption: any value but the default ends the start.
 
-Flags: \`--config-path FILE\`, \`--help\`, \`--version\`; \`--uri\` and \`--disable-telemetry\` are accepted and have no effect; \`--bootstrap\` is refused, since this version is one node.
+Flags (\`quiver --help\`) win over all of it: \`--uri\` is \`cluster.advertise\`, \`--id\` is \`cluster.name\`, \`--peers\` and \`--meta\` are the keys of that name, \`--listen\` sets \`service.host\` and \`cluster.p2p.port\`; \`--uri\` or \`--bootstrap\` turn \`cluster.enabled\` on.
 `;
 
 const statusWords: Readonly<Record<KeyStatus, string>> = {

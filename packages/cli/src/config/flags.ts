@@ -9,6 +9,10 @@ export interface Flags {
   readonly configPath: string | null;
   readonly uri: string | null;
   readonly bootstrap: string | null;
+  readonly id: string | null;
+  readonly listen: string | null;
+  readonly peers: string | null;
+  readonly meta: string | null;
   readonly telemetryDisabled: boolean;
   /** What is not a flag: the role (`all`), a command. */
   readonly words: readonly string[];
@@ -19,7 +23,12 @@ const options = {
   version: { type: 'boolean', short: 'V' },
   'config-path': { type: 'string' },
   uri: { type: 'string' },
+  advertise: { type: 'string' },
   bootstrap: { type: 'string' },
+  id: { type: 'string' },
+  listen: { type: 'string' },
+  peers: { type: 'string' },
+  meta: { type: 'string' },
   'disable-telemetry': { type: 'boolean' },
 } as const;
 
@@ -39,8 +48,12 @@ export function parseFlags(
     help: values.help ?? false,
     version: values.version ?? false,
     configPath: values['config-path'] ?? null,
-    uri: values.uri ?? env['QDRANT_URI'] ?? null,
+    uri: values.uri ?? values.advertise ?? env['QDRANT_URI'] ?? null,
     bootstrap: values.bootstrap ?? env['QDRANT_BOOTSTRAP'] ?? null,
+    id: values.id ?? null,
+    listen: values.listen ?? null,
+    peers: values.peers ?? null,
+    meta: values.meta ?? null,
     telemetryDisabled: values['disable-telemetry'] ?? false,
     words: parsed.positionals,
   };
@@ -58,11 +71,16 @@ function explainFlag(argv: readonly string[], message: string): string {
 
 export const usage = `quiver [ROLE] [flags]
 
-  ROLE                 all (default): everything in one process
+  ROLE                 all (default): everything in one process, alone or as one of several equal nodes
+                       meta, shard, router: one role of a cluster
 
   --config-path FILE   a configuration file that wins over those in ./config
-  --uri URL            address other nodes would reach this one at (accepted; this version is one node)
-  --bootstrap URL      a node to join (refused; this version is one node)
+  --uri URL            address at which other nodes reach this one, as http://host:6335 (also --advertise)
+  --bootstrap URL      role all: a node of the cluster to join; without it the node founds one
+  --id NAME            what operators call this node; default: the host name
+  --listen HOST:PORT   where calls of other nodes are taken; default: service.host and cluster.p2p.port
+  --peers LIST         role meta: all first members, as a=http://host:6335,b=http://host:6335,...
+  --meta LIST          roles shard, router: members of the metadata store, as http://host:6335,...
   --disable-telemetry  accepted; nothing is ever sent to anyone
   --help, -h           this text
   --version, -V        the version

@@ -72,15 +72,45 @@ export function loadConfig(
   }
   for (const [key, where] of refused)
     problems.push(`${where}: \`${key}\` is not supported by this version; ${reasons[key] ?? 'remove it'}`);
-  if (flags.bootstrap !== null)
-    problems.push('--bootstrap: this version is one node and cannot join another; remove it');
+  problems.push(...applyFlags(flags, tree as unknown as Config, origin));
   if (problems.length > 0) throw new ConfigError(problems);
 
   const warnings = [...unused].map(
     ([key, where]) => `\`${key}\` (${where}) is accepted and has no effect here`,
   );
-  if (flags.uri !== null) warnings.push('--uri is accepted and has no effect here: this version is one node');
   return { config: tree as unknown as Config, warnings, origin, flags };
+}
+
+/** Flags win over everything. `--uri` or `--bootstrap` make a role `all` a node of a cluster, as in Qdrant. */
+function applyFlags(flags: Flags, config: Config, origin: Map<string, string>): string[] {
+  const problems: string[] = [];
+  const cluster = config.cluster as { -readonly [K in keyof Config['cluster']]: Config['cluster'][K] };
+  const p2p = config.cluster.p2p as { port: number | null };
+  const service = config.service as { host: string };
+  const set = <K extends keyof typeof cluster>(key: K, flag: string, value: (typeof cluster)[K]): void => {
+    cluster[key] = value;
+    origin.set(`cluster.${key}`, flag);
+  };
+  if (flags.uri !== null) set('advertise', '--uri', flags.uri);
+  if (flags.uri !== null || flags.bootstrap !== null) set('enabled', '--uri', true);
+  if (flags.id !== null) set('name', '--id', flags.id);
+  if (flags.peers !== null) set('peers', '--peers', flags.peers);
+  if (flags.meta !== null) set('meta', '--meta', flags.meta);
+  if (flags.listen !== null) {
+    const parts = /^(.*):(\d{1,5})$/.exec(flags.listen);
+    if (parts === null) problems.push(`--listen ${flags.listen}: host:port is expected, as 0.0.0.0:6335`);
+    else {
+      service.host = parts[1]!;
+      p2p.port = Number(parts[2]);
+    }
+  }
+  for (const [name, uri] of [
+    ['--uri', flags.uri],
+    ['--bootstrap', flags.bootstrap],
+  ] as const)
+    if (uri !== null && !URL.canParse(uri))
+      problems.push(`${name} ${uri}: an address as http://host:6335 is expected`);
+  return problems;
 }
 
 /** What to do instead of a refused key. */

@@ -7,12 +7,15 @@ import type { Arena } from '@quiver/kernel';
 import type { NodeId } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
 import type { RouteStats } from '@quiver/telemetry';
+import type { MetaMemberOptions } from '../meta-member.ts';
 
+/** null: not offered by this role. */
 export interface Listening {
   readonly host: string;
-  readonly restPort: number;
-  /** null: gRPC is off. */
+  readonly restPort: number | null;
   readonly grpcPort: number | null;
+  /** Reads, writes and replication of other nodes. */
+  readonly dataPort: number | null;
 }
 
 export interface Access {
@@ -30,9 +33,6 @@ export interface LogSettings {
 
 export interface ServeThreadData {
   readonly name: string;
-  /** Scratch slot in every arena, and pin slot. */
-  readonly thread: number;
-  readonly nodeId: NodeId;
   readonly listening: Listening;
   readonly access: Access;
   readonly defaults: CollectionDefaults;
@@ -40,10 +40,29 @@ export interface ServeThreadData {
   readonly clusterEnabled: boolean;
   readonly metricsPrefix: string;
   readonly log: LogSettings;
+  readonly metaPort: MessagePort;
+  /** null: a router alone. */
+  readonly shard: ServeShardData | null;
+  /** What nodes of the cluster show each other. */
+  readonly clusterSecret: string | null;
+}
+
+/** What ties a serve thread to the shards of its process. */
+export interface ServeShardData {
+  readonly nodeId: NodeId;
+  /** Scratch slot in every arena, and pin slot. */
+  readonly thread: number;
   readonly arenas: readonly Arena[];
   readonly sharedState: SharedArrayBuffer;
-  readonly shardPort: MessagePort;
-  readonly metaPort: MessagePort;
+  readonly port: MessagePort;
+  /** Messages of replication that came to this thread, for the control thread. */
+  readonly replicationPort: MessagePort;
+}
+
+/** A message of another node's replica; the bytes are moved. */
+export interface ReplicationMessage {
+  readonly from: NodeId;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 export interface BuildThreadData {
@@ -63,8 +82,8 @@ export interface ProcessReport {
 }
 
 export type ToServeThread =
-  /** Not ready any more, and clients are sent away; what comes all the same is served. */
-  | { readonly kind: 'drain'; readonly graceMs: number }
+  /** Not ready any more; what comes is still served, and connections are closed as they answer. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'stop'; readonly graceMs: number }
   | { readonly kind: 'snapshot'; readonly call: number }
   | { readonly kind: 'report'; readonly call: number; readonly report: ProcessReport };
@@ -74,3 +93,17 @@ export type FromServeThread =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'snapshot'; readonly call: number; readonly stats: RouteStats[] }
   | { readonly kind: 'ask_report'; readonly call: number };
+
+export interface MetaThreadData {
+  readonly member: Omit<MetaMemberOptions, 'env' | 'log' | 'onPoison'>;
+  readonly log: LogSettings;
+  readonly port: MessagePort;
+}
+export interface ToMetaThread {
+  readonly kind: 'stop';
+}
+export type FromMetaThread =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'stopped' }
+  /** Its volume failed: the process ends. */
+  | { readonly kind: 'poisoned'; readonly message: string };

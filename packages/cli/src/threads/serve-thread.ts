@@ -1,42 +1,62 @@
 /**
  * Entry of a serve thread: router and shard read path meet here, on one event loop, over shared memory.
- * A request stays on this thread from socket to socket; writes and metadata go to the control thread by message.
+ * A request stays on this thread from socket to socket; writes and metadata go to the control thread by message. Calls
+ * of other nodes come to the same thread, on the data port.
  */
-import { createServer } from 'node:http';
-import { adoptPort, createRealEnv, currentThread } from '@quiver/env';
+import { adoptPort, createRealEnv, currentThread, type Port } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
-import { createApi, createRestHandler, startGrpcListener } from '@quiver/router';
+import { createApi } from '@quiver/router';
+import {
+  createPeerCaller,
+  createShardNodes,
+  peerPaths,
+  shardPeerCalls,
+  startPeerServer,
+  type RpcServer,
+  type ShardNode,
+} from '@quiver/rpc';
 import { createShardServe, openSharedState } from '@quiver/shard';
 import { createLog, createRequestStats } from '@quiver/telemetry';
-import { apiVersion } from '../version.ts';
-import type { FromServeThread, ProcessReport, ServeThreadData, ToServeThread } from './messages.ts';
+import { startFrontEnds, type FrontEnds } from './front-ends.ts';
+import type {
+  FromServeThread,
+  ProcessReport,
+  ReplicationMessage,
+  ServeShardData,
+  ServeThreadData,
+  ToServeThread,
+} from './messages.ts';
 import { createReports } from './reports.ts';
+
+/** Time for a call of another node that set none. */
+const peerDeadlineMs = 60_000;
 
 const { data, parent } = currentThread<ServeThreadData, ToServeThread, FromServeThread>();
 if (parent === undefined) throw new Error('a serve thread is started by the control thread');
 const env = createRealEnv();
 const log = createLog({ ...data.log, fields: { thread: data.name } });
 const stats = createRequestStats();
+const { listening, clusterSecret: secret } = data;
 
-const directory = new ArenaDirectory(data.thread, data.arenas);
 const meta = createMetaClient({ port: adoptPort(data.metaPort), env });
-const shard = createShardServe({
-  nodeId: data.nodeId,
-  directory,
-  port: adoptPort(data.shardPort),
-  shared: openSharedState(data.sharedState),
-  env,
-  log,
-});
-const api = createApi({
-  nodes: { node: () => shard },
-  ownNode: data.nodeId,
-  meta,
-  env,
-  defaults: data.defaults,
-  clusterEnabled: data.clusterEnabled,
-});
+const ownNode = data.shard?.nodeId ?? null;
+const local = data.shard === null ? null : openShard(data.shard);
+const caller = createPeerCaller({ nodeId: ownNode ?? 0, secret }, env);
+const nodes = createShardNodes({ ownNode, local, meta, caller, env });
+const { defaults, clusterEnabled } = data;
+const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled });
+
+function openShard(shard: ServeShardData): ShardNode {
+  return createShardServe({
+    nodeId: shard.nodeId,
+    directory: new ArenaDirectory(shard.thread, shard.arenas),
+    port: adoptPort(shard.port),
+    shared: openSharedState(shard.sharedState),
+    env,
+    log,
+  });
+}
 
 let calls = 0;
 const waiting = new Map<number, (report: ProcessReport) => void>();
@@ -52,78 +72,46 @@ const reports = createReports({
     }),
 });
 
-const state = { isDraining: false };
-
 await meta.ready;
-const rest = createServer(
-  createRestHandler(api, {
-    ...data.access,
-    env,
-    log,
-    metrics: {
-      observe: (method, route, status, seconds) =>
-        stats.observe('rest', `${method} ${route}`, status, seconds, env.wallNow()),
-    },
-    service: {
-      telemetry: (query) => reports.telemetry(query),
-      metricsText: () => reports.metrics(),
-      ready: () => !state.isDraining,
-      isDraining: () => state.isDraining,
-      version: apiVersion,
-    },
-  }),
-);
-rest.keepAliveTimeout = 75_000;
-await new Promise<void>((resolve, reject) => {
-  rest.once('error', reject);
-  rest.listen({ host: data.listening.host, port: data.listening.restPort, reusePort: true }, resolve);
-});
-const grpc =
-  data.listening.grpcPort === null
+const peers = local === null || data.shard === null ? null : await startPeers(local, data.shard);
+const frontEnds: FrontEnds | null =
+  listening.restPort === null
     ? null
-    : await startGrpcListener({
-        api,
-        host: data.listening.host,
-        port: data.listening.grpcPort,
-        reusePort: true,
-        options: {
-          ...data.access,
-          messageBytesMax: data.access.bodyBytesMax,
-          env,
-          log,
-          service: { ready: () => !state.isDraining, version: apiVersion },
-          metrics: {
-            observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
-          },
-        },
-      });
+    : await startFrontEnds({ api, listening, access: data.access, reports, stats, env, log });
 
-/**
- * Balancers and clients learn that they should go elsewhere, before anything is refused. Idle connections stay: closing
- * one just as its client sends a request on it would fail that request.
- */
-function drain(graceMs: number): void {
-  state.isDraining = true;
-  grpc?.drain(graceMs);
+/** The data port: shards of this node for others, and messages of replication on their way to the control thread. */
+async function startPeers(node: ShardNode, shard: ServeShardData): Promise<RpcServer | null> {
+  if (listening.dataPort === null) return null;
+  const replication: Port<never, ReplicationMessage> = adoptPort(shard.replicationPort);
+  return startPeerServer({
+    host: listening.host,
+    port: listening.dataPort,
+    reusePort: true,
+    env,
+    secret,
+    calls: shardPeerCalls({ node, meta, env, deadlineMsDefault: peerDeadlineMs }),
+    streams: {
+      [peerPaths.shard.replicate]: (from, frame) => {
+        const bytes = new Uint8Array(frame);
+        replication.post({ from, bytes }, [bytes.buffer]);
+      },
+    },
+    onInternalError: (path, error) => log.error('a call of another node failed', { path, error }),
+  });
 }
 
-/** Running requests get `graceMs`; then whatever is left is cut. */
 async function stop(graceMs: number): Promise<void> {
-  const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));
-  rest.closeIdleConnections();
-  const cut = env.after(graceMs, () => rest.closeAllConnections());
-  await Promise.all([restClosed, grpc?.stop(graceMs)]);
-  cut();
+  await Promise.all([frontEnds?.stop(graceMs), peers?.stop(graceMs)]);
+  caller.close();
   parent?.post({ kind: 'stopped' });
 }
 
 parent.onMessage((message) => {
   switch (message.kind) {
     case 'drain':
-      drain(message.graceMs);
+      frontEnds?.drain();
       break;
     case 'stop':
-      state.isDraining = true;
       void stop(message.graceMs);
       break;
     case 'snapshot':

@@ -1,0 +1,113 @@
+/**
+ * A member of the metadata store in this process: its volume, its port, its streams to the other members. Runs on the
+ * meta thread of role `all`, and on the main thread of role `meta`.
+ */
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Env } from '@quiver/env';
+import { startMetaNode, type Founding, type MetaNode, type MetaSelf, type MetaSettings } from '@quiver/meta';
+import { ClusterError, type NodeId } from '@quiver/model';
+import { createPeerCaller, createPeerLinks, peerPaths, startPeerServer, type RpcServer } from '@quiver/rpc';
+import { openLevelStore, StorageError, type Store } from '@quiver/storage';
+import type { Log } from '@quiver/telemetry';
+
+export interface MetaMemberOptions {
+  /** Of the process; the volume is its folder `meta`. */
+  readonly folder: string;
+  readonly self: Omit<MetaSelf, 'id'> & { readonly id: NodeId | null };
+  readonly founding: Founding;
+  readonly settings: Partial<MetaSettings>;
+  /** Where other members and nodes call; null: nobody does, this process is its own cluster. */
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  readonly secret: string | null;
+  /** Share of the disk that must stay free for changes that can wait. */
+  readonly freeFractionMin: number;
+  readonly env: Env;
+  readonly log: Log;
+  readonly onPoison: (error: Error) => void;
+}
+
+export interface MetaMember {
+  readonly meta: MetaNode;
+  /** Gives the leadership away first, where somebody can take it. */
+  stop(): Promise<void>;
+}
+
+/** Bytes of consensus messages that may wait for one member. */
+const queueBytesMax = 32 << 20;
+
+export async function startMetaMember(options: MetaMemberOptions): Promise<MetaMember> {
+  const { env, log, listen, secret, self } = options;
+  const caller = createPeerCaller({ nodeId: self.id ?? 0, secret }, env);
+  const start = async (store: Store): Promise<MetaNode> =>
+    startMetaNode({
+      store,
+      env,
+      log,
+      self,
+      founding: options.founding,
+      caller,
+      openLinks: (addressOf) =>
+        listen === null
+          ? { send: () => false, close: () => undefined }
+          : createPeerLinks({ caller, path: peerPaths.meta.messages, addressOf, env, queueBytesMax }),
+      settings: options.settings,
+      onFailure: (error) => options.onPoison(error instanceof Error ? error : new Error(String(error))),
+    });
+  const { store, meta } = await openOrReplace(options, start);
+  let server: RpcServer | null = null;
+  if (listen !== null)
+    server = await startPeerServer({
+      ...listen,
+      reusePort: false,
+      env,
+      secret,
+      ...meta.peer,
+      onInternalError: (path, error) => log.error('a call of another node failed', { path, error }),
+    });
+  return {
+    meta,
+    async stop() {
+      meta.handOverLeadership();
+      await meta.close();
+      await server?.stop(1_000);
+      caller.close();
+      await store.close();
+    },
+  };
+}
+
+/**
+ * A volume that lost what it had confirmed must not vote again: it is set aside, and the process joins as a new member.
+ * Only where there are others to join; alone, a person must decide.
+ */
+async function openOrReplace(
+  options: MetaMemberOptions,
+  start: (store: Store) => Promise<MetaNode>,
+): Promise<{ store: Store; meta: MetaNode }> {
+  const path = join(options.folder, 'meta');
+  const open = async (): Promise<{ store: Store; meta: MetaNode }> => {
+    const { freeFractionMin } = options;
+    const watermarks = {
+      clientFreeFractionMin: freeFractionMin,
+      essentialFreeFractionMin: freeFractionMin / 2,
+    };
+    const store = await openLevelStore(path, { onPoison: options.onPoison, watermarks }, options.env);
+    return { store, meta: await start(store) };
+  };
+  try {
+    return await open();
+  } catch (error) {
+    const isLost =
+      (error instanceof StorageError && error.code === 'corruption') ||
+      (error instanceof ClusterError && error.code === 'corruption');
+    if (!isLost || options.founding.kind === 'alone') throw error;
+    const aside = `${path}.lost-${Math.floor(options.env.wallNow())}`;
+    options.log.error('the metadata volume lost data: it is set aside, this member joins anew', {
+      aside,
+      error,
+    });
+    renameSync(path, aside);
+    return open();
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The shard side of roles `all` and `shard` on the control thread: volumes, replicas that follow the catalogue, streams to
+ * other nodes.
+ */
+import { join } from 'node:path';
+import { type Meta } from '@quiver/meta';
+import { shardOf, type Catalogue, type NodeId, type ShardRecord } from '@quiver/model';
+import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
+import { openNodeIdentity } from '@quiver/shard';
+import { openLevelBlobStore, openLevelStore, type BlobStore, type Store } from '@quiver/storage';
+import { memoryBudgetBytes } from './roles/sizing.ts';
+import type { RoleProcess } from './roles/process.ts';
+import { startShard, type RunningShard } from './threads/start-shard.ts';
+
+export interface ShardVolumes {
+  readonly nodeId: NodeId;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+}
+
+export async function openShardVolumes({
+  config,
+  folder,
+  env,
+  onPoison,
+}: RoleProcess): Promise<ShardVolumes> {
+  const freeFractionMin = config.quiver.disk_free_min_percent / 100;
+  const watermarks = {
+    clientFreeFractionMin: freeFractionMin,
+    essentialFreeFractionMin: freeFractionMin / 2,
+  };
+  const store = await openLevelStore(join(folder, 'data'), { onPoison, watermarks }, env);
+  const blobs = await openLevelBlobStore(join(folder, 'segments'), { onPoison }, env);
+  return { nodeId: await openNodeIdentity(store, env), store, blobs };
+}
+
+export interface ShardProcess {
+  readonly shard: RunningShard;
+  /** Resolves when what is on this disk can be read. */
+  readonly isLoaded: Promise<void>;
+  /** Hands primaries over, as far as others can take them. */
+  drain(deadlineMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Bytes of replication that may wait for one node. */
+const queueBytesMax = 64 << 20;
+/** A look at the metadata for a read that must be linearizable. */
+const refreshMs = 5_000;
+
+export async function startShardProcess(
+  role: RoleProcess,
+  volumes: ShardVolumes,
+  meta: Meta,
+  serveThreads: number,
+): Promise<ShardProcess> {
+  const { config, env, log, secret } = role;
+  const { nodeId } = volumes;
+  const caller = createPeerCaller({ nodeId, secret }, env);
+  const links = createPeerLinks({
+    caller,
+    path: peerPaths.shard.replicate,
+    addressOf: (peer) => meta.catalogue().nodes.get(peer)?.addresses.shard ?? null,
+    env,
+    queueBytesMax,
+    onBroken(peer) {
+      meta.noteBroken(peer);
+      shard.control.onBroken(peer);
+    },
+  });
+  const shard = await startShard({
+    nodeId,
+    serveThreads,
+    buildThreads: config.quiver.build_threads,
+    budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
+    store: volumes.store,
+    blobs: volumes.blobs,
+    links,
+    meta: {
+      propose: (command) => meta.propose(command),
+      async linearizableShard(uuid, shardId) {
+        await meta.refresh({ deadlineMs: env.now() + refreshMs });
+        return shardIn(meta.catalogue(), uuid, shardId);
+      },
+    },
+    env,
+    log,
+    onThreadDeath: role.onThreadDeath,
+  });
+  meta.setReport(() => shard.control.reports());
+  return {
+    shard,
+    isLoaded: followCatalogue(meta, shard),
+    drain: (deadlineMs) => shard.control.drain(deadlineMs),
+    async close() {
+      await shard.control.close();
+      links.close();
+      caller.close();
+      await Promise.all([volumes.store.close(), volumes.blobs.close()]);
+    },
+  };
+}
+
+function shardIn(catalogue: Catalogue, uuid: string, shardId: number): ShardRecord | null {
+  for (const record of catalogue.collections.values())
+    if (record.uuid === uuid) return shardOf(record, shardId) ?? null;
+  return null;
+}
+
+/** Replicas follow every change of the catalogue, before any serve thread hears of it. */
+async function followCatalogue(meta: Meta, shard: RunningShard): Promise<void> {
+  await known(meta);
+  await shard.control.applyCatalogue(meta.catalogue());
+  meta.onChange((next) => shard.control.applyCatalogue(next));
+}
+
+/** A catalogue is here: this node's own, however old, or that of the cluster it joined. */
+export function known(meta: Meta): Promise<void> {
+  if (meta.catalogue().revision > 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const stop = meta.onChange(() => {
+      stop();
+      resolve();
+    });
+  });
+}

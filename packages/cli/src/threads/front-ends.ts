@@ -1,0 +1,86 @@
+/** REST and gRPC of one serve thread: listening sockets shared with the other threads, and their end in order. */
+import { createServer } from 'node:http';
+import type { Env } from '@quiver/env';
+import { createRestHandler, startGrpcListener, type Api } from '@quiver/router';
+import type { Log, RequestStats } from '@quiver/telemetry';
+import { apiVersion } from '../version.ts';
+import type { Access, Listening } from './messages.ts';
+import type { Reports } from './reports.ts';
+
+export interface FrontEndOptions {
+  readonly api: Api;
+  readonly listening: Listening;
+  readonly access: Access;
+  readonly reports: Reports;
+  readonly stats: RequestStats;
+  readonly env: Env;
+  readonly log: Log;
+}
+
+export interface FrontEnds {
+  /** Readiness goes off; connections end with their next answer. */
+  drain(): void;
+  /** Running requests get `graceMs`; then whatever is left is cut. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** @throws the error of listening, as EADDRINUSE */
+export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnds> {
+  const { api, listening, access, reports, stats, env, log } = options;
+  let isReady = true;
+  const rest = createServer(
+    createRestHandler(api, {
+      ...access,
+      env,
+      log,
+      metrics: {
+        observe: (method, route, status, seconds) =>
+          stats.observe('rest', `${method} ${route}`, status, seconds, env.wallNow()),
+      },
+      service: {
+        telemetry: (query) => reports.telemetry(query),
+        metricsText: () => reports.metrics(),
+        ready: () => isReady,
+        version: apiVersion,
+      },
+    }),
+  );
+  rest.keepAliveTimeout = 75_000;
+  await new Promise<void>((resolve, reject) => {
+    rest.once('error', reject);
+    rest.listen({ host: listening.host, port: listening.restPort ?? 0, reusePort: true }, resolve);
+  });
+  const grpc =
+    listening.grpcPort === null
+      ? null
+      : await startGrpcListener({
+          api,
+          host: listening.host,
+          port: listening.grpcPort,
+          reusePort: true,
+          options: {
+            ...access,
+            messageBytesMax: access.bodyBytesMax,
+            env,
+            log,
+            service: { ready: () => isReady, version: apiVersion },
+            metrics: {
+              observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
+            },
+          },
+        });
+  return {
+    drain() {
+      isReady = false;
+      // A reply while draining ends its connection: the client's next request finds another router.
+      rest.prependListener('request', (_request, response) => void response.setHeader('connection', 'close'));
+    },
+    async stop(graceMs) {
+      const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));
+      rest.closeIdleConnections();
+      const cut = env.after(graceMs, () => rest.closeAllConnections());
+      await Promise.all([restClosed, grpc?.stop(graceMs)]);
+      cut();
+    },
+  };
+}
