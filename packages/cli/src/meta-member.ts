@@ -10,6 +10,7 @@ import { ClusterError, type NodeId } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths, startPeerServer, type RpcServer } from '@quiver/rpc';
 import { openLevelStore, StorageError, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import type { Watermarks } from './volume-options.ts';
 
 export interface MetaMemberOptions {
   /** Of the process; the volume is its folder `meta`. */
@@ -20,8 +21,7 @@ export interface MetaMemberOptions {
   /** Where other members and nodes call; null: nobody does, this process is its own cluster. */
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly secret: string | null;
-  /** Share of the disk that must stay free for changes that can wait. */
-  readonly freeFractionMin: number;
+  readonly watermarks: Watermarks;
   readonly env: Env;
   readonly log: Log;
   readonly onPoison: (error: Error) => void;
@@ -87,12 +87,8 @@ async function openOrReplace(
 ): Promise<{ store: Store; meta: MetaNode }> {
   const path = join(options.folder, 'meta');
   const open = async (): Promise<{ store: Store; meta: MetaNode }> => {
-    const { freeFractionMin } = options;
-    const watermarks = {
-      clientFreeFractionMin: freeFractionMin,
-      essentialFreeFractionMin: freeFractionMin / 2,
-    };
-    const store = await openLevelStore(path, { onPoison: options.onPoison, watermarks }, options.env);
+    const { watermarks, onPoison } = options;
+    const store = await openLevelStore(path, { onPoison, watermarks }, options.env);
     return { store, meta: await start(store) };
   };
   try {

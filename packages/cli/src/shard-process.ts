@@ -3,14 +3,16 @@
  * other nodes.
  */
 import { join } from 'node:path';
-import { type Meta } from '@quiver/meta';
+import type { Env } from '@quiver/env';
+import type { Meta } from '@quiver/meta';
 import { shardOf, type Catalogue, type NodeId, type ShardRecord } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
-import { openNodeIdentity } from '@quiver/shard';
+import { bindCluster, openNodeIdentity } from '@quiver/shard';
 import { openLevelBlobStore, openLevelStore, type BlobStore, type Store } from '@quiver/storage';
 import { memoryBudgetBytes } from './roles/sizing.ts';
 import type { RoleProcess } from './roles/process.ts';
 import { startShard, type RunningShard } from './threads/start-shard.ts';
+import { watermarksOf } from './volume-options.ts';
 
 export interface ShardVolumes {
   readonly nodeId: NodeId;
@@ -24,13 +26,9 @@ export async function openShardVolumes({
   env,
   onPoison,
 }: RoleProcess): Promise<ShardVolumes> {
-  const freeFractionMin = config.quiver.disk_free_min_percent / 100;
-  const watermarks = {
-    clientFreeFractionMin: freeFractionMin,
-    essentialFreeFractionMin: freeFractionMin / 2,
-  };
-  const store = await openLevelStore(join(folder, 'data'), { onPoison, watermarks }, env);
-  const blobs = await openLevelBlobStore(join(folder, 'segments'), { onPoison }, env);
+  const options = { onPoison, watermarks: watermarksOf(config) };
+  const store = await openLevelStore(join(folder, 'data'), options, env);
+  const blobs = await openLevelBlobStore(join(folder, 'segments'), options, env);
   return { nodeId: await openNodeIdentity(store, env), store, blobs };
 }
 
@@ -90,7 +88,7 @@ export async function startShardProcess(
   meta.setReport(() => shard.control.reports());
   return {
     shard,
-    isLoaded: followCatalogue(meta, shard),
+    isLoaded: followCatalogue(meta, shard, volumes.store, role),
     drain: (deadlineMs) => shard.control.drain(deadlineMs),
     async close() {
       await shard.control.close();
@@ -107,20 +105,47 @@ function shardIn(catalogue: Catalogue, uuid: string, shardId: number): ShardReco
   return null;
 }
 
-/** Replicas follow every change of the catalogue, before any serve thread hears of it. */
-async function followCatalogue(meta: Meta, shard: RunningShard): Promise<void> {
-  await known(meta);
-  await shard.control.applyCatalogue(meta.catalogue());
-  meta.onChange((next) => shard.control.applyCatalogue(next));
+/**
+ * Replicas follow every change of the catalogue, before any serve thread hears of it. Changes that come while the first
+ * one is applied wait their turn: a restarted primary asks for its new term right then.
+ */
+async function followCatalogue(
+  meta: Meta,
+  shard: RunningShard,
+  store: Store,
+  { env, log }: RoleProcess,
+): Promise<void> {
+  await known(meta, env);
+  if (meta.clusterId !== '') await bindCluster(store, meta.clusterId);
+  const isOpen = shard.control.applyCatalogue(meta.catalogue());
+  let last = isOpen;
+  meta.onChange((next) => (last = last.then(() => shard.control.applyCatalogue(next))));
+  // Only once this start is registered is the catalogue known to be no older than what lies on the disk.
+  meta.ready
+    .then(() => bindCluster(store, meta.clusterId))
+    .then(() => (last = last.then(() => shard.control.removeOrphans(meta.catalogue()))))
+    .catch((error: unknown) => log.warn('what a dropped collection left was not removed', { error }));
+  await isOpen;
 }
 
-/** A catalogue is here: this node's own, however old, or that of the cluster it joined. */
-export function known(meta: Meta): Promise<void> {
-  if (meta.catalogue().revision > 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = meta.onChange(() => {
-      stop();
-      resolve();
+/** How long a start waits for the cluster before it serves from the catalogue it has. */
+const registerMs = 10_000;
+
+/**
+ * Resolves when this start is registered, so that the catalogue is current. Where nobody answers it is enough to have one
+ * from before: a node serves while the metadata store is away.
+ */
+export function known(meta: Meta, env: Env): Promise<void> {
+  return new Promise((resolve, reject) => {
+    meta.ready.then(resolve, reject);
+    env.after(registerMs, () => {
+      if (meta.catalogue().revision > 0) resolve();
+      else {
+        const stop = meta.onChange(() => {
+          stop();
+          resolve();
+        });
+      }
     });
   });
 }

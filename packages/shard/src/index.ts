@@ -12,6 +12,6 @@ export { createSharedState, openSharedState } from './shared-state.ts';
 export type { SharedState } from './shared-state.ts';
 export { openInlineChannel } from './inline-port.ts';
 export { createShardControl } from './control/shard-control.ts';
-export { openNodeIdentity } from './control/node-identity.ts';
+export { bindCluster, openNodeIdentity } from './control/node-identity.ts';
 export { createShardServe } from './serve/shard-serve.ts';
 export { createBuilder } from './build/builder.ts';

@@ -39,6 +39,11 @@ export interface ShardControl {
    * restarted takes a new term before it writes, which needs meta and a later call; writes wait for it.
    */
   applyCatalogue(next: Catalogue): Promise<void>;
+  /**
+   * Deletes what is on this disk and not in the catalogue: drops that a stop interrupted. REQUIRES: `current` shows
+   * everything that was confirmed before this start. An older one lacks replicas that are here, and would end them.
+   */
+  removeOrphans(current: Catalogue): Promise<void>;
   /** A serve thread that was started with `arenas()` of this moment. Sends it every segment set. */
   attachServe(port: ShardPort<ToControl, ToServe>): void;
   /** A build thread that was started with `arenas()` of this moment. */

@@ -71,9 +71,13 @@ function explainFlag(argv: readonly string[], message: string): string {
 
 export const usage = `quiver [ROLE] [flags]
 
-  ROLE                 all (default): everything in one process, alone or as one of several equal nodes
-                       meta, shard, router: one role of a cluster
+Roles:
+  all                  (default) everything in one process, alone or as one of several equal nodes
+  meta                 a member of the replicated metadata store
+  shard                a node that stores and searches points
+  router               REST and gRPC for clients; stateless
 
+Flags:
   --config-path FILE   a configuration file that wins over those in ./config
   --uri URL            address at which other nodes reach this one, as http://host:6335 (also --advertise)
   --bootstrap URL      role all: a node of the cluster to join; without it the node founds one

@@ -9,15 +9,17 @@ import { addressList, hostPort } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import { openShardVolumes, startShardProcess } from '../shard-process.ts';
-import { onStopSignal } from '../signals.ts';
+import { receiveStopSignals } from '../signals.ts';
 import { startMetaThread } from '../threads/start-meta.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
+import { watermarksOf } from '../volume-options.ts';
 import { metaSettings, openProcess, selfOf } from './process.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
 export async function runAll(loaded: LoadedConfig): Promise<void> {
+  const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
   const { config, env, log, folder } = role;
   const { host } = config.service;
@@ -55,7 +57,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       settings: metaSettings(config),
       listen: p2pPort === null ? null : { host, port: p2pPort },
       secret: role.secret,
-      freeFractionMin: config.quiver.disk_free_min_percent / 100,
+      watermarks: watermarksOf(config),
     },
     ...role,
   });
@@ -80,7 +82,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     started_in_ms: Math.round(env.now() - role.startedAtMs),
   });
 
-  onStopSignal(async (signal) => {
+  stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
     role.stopping();

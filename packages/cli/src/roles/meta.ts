@@ -3,13 +3,15 @@ import { addressList, hostPort, namedPeers } from '../addresses.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import { startMetaMember } from '../meta-member.ts';
-import { onStopSignal } from '../signals.ts';
+import { receiveStopSignals } from '../signals.ts';
 import { startHealthServer } from '../threads/health-server.ts';
 import { version } from '../version.ts';
+import { watermarksOf } from '../volume-options.ts';
 import { metaSettings, openProcess, selfOf } from './process.ts';
 import { processMetrics } from './process-metrics.ts';
 
 export async function runMeta(loaded: LoadedConfig): Promise<void> {
+  const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
   const { config, env, log, folder } = role;
   const { host, http_port: httpPort } = config.service;
@@ -38,7 +40,7 @@ export async function runMeta(loaded: LoadedConfig): Promise<void> {
     settings: metaSettings(config),
     listen: { host, port },
     secret: role.secret,
-    freeFractionMin: config.quiver.disk_free_min_percent / 100,
+    watermarks: watermarksOf(config),
     env,
     log,
     onPoison: role.onPoison,
@@ -56,7 +58,7 @@ export async function runMeta(loaded: LoadedConfig): Promise<void> {
     health: `http://${host}:${health.port}`,
     storage: folder,
   });
-  onStopSignal(async (signal) => {
+  stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     await member.stop();
     await health.stop();

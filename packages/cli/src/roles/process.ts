@@ -47,6 +47,8 @@ export function openProcess({ config, warnings }: LoadedConfig): RoleProcess {
   for (const warning of warnings) log.warn(warning);
   const folder = resolve(config.storage.storage_path);
   mkdirSync(folder, { recursive: true });
+  // Timers of env keep nothing alive, and a start may have nothing else to wait for than one of them.
+  setInterval(() => undefined, 1 << 30);
   let isStopping = false;
   return {
     config,

@@ -6,7 +6,7 @@ import { claimPort } from '../bind-check.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import { known } from '../shard-process.ts';
-import { onStopSignal } from '../signals.ts';
+import { receiveStopSignals } from '../signals.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
 import { openProcess, selfOf } from './process.ts';
@@ -14,6 +14,7 @@ import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
 export async function runRouter(loaded: LoadedConfig): Promise<void> {
+  const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
   const { config, env, log, secret } = role;
   const { host } = config.service;
@@ -35,7 +36,7 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     data: serveData(role, { host, restPort, grpcPort, dataPort: null }),
     meta,
     shard: null,
-    isLoaded: known(meta),
+    isLoaded: known(meta, env),
     env,
     onThreadDeath: role.onThreadDeath,
   });
@@ -44,7 +45,7 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
     started_in_ms: Math.round(env.now() - role.startedAtMs),
   });
-  onStopSignal(async (signal) => {
+  stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     role.stopping();
     serving.drain();

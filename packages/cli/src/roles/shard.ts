@@ -6,7 +6,7 @@ import { claimPort } from '../bind-check.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import { openShardVolumes, startShardProcess } from '../shard-process.ts';
-import { onStopSignal } from '../signals.ts';
+import { receiveStopSignals } from '../signals.ts';
 import { startHealthServer } from '../threads/health-server.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
@@ -16,6 +16,7 @@ import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
 export async function runShard(loaded: LoadedConfig): Promise<void> {
+  const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
   const { config, env, log, folder, secret } = role;
   const { host, http_port: httpPort } = config.service;
@@ -62,7 +63,7 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     storage: folder,
     started_in_ms: Math.round(env.now() - role.startedAtMs),
   });
-  onStopSignal(async (signal) => {
+  stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
     isReady = false;

@@ -183,7 +183,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     }
   }
 
-  let isFirst = true;
   return {
     async applyCatalogue(next: Catalogue) {
       const wanted = replicasOn(next, nodeId);
@@ -191,11 +190,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
       for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number);
       for (const [number, one] of wanted) if (!hosted.has(number)) await open(one);
-      if (isFirst) {
-        isFirst = false;
-        await removeOrphans(new Set(wanted.keys()));
-      }
     },
+    removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
     attachServe(port) {
       broadcast.serve.add(port);
       for (const arena of pool.arenas()) port.post({ kind: 'arena', arena });
