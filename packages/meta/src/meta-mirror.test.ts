@@ -24,8 +24,7 @@ function channel(): [MirrorPort, MirrorPort] {
 }
 
 async function mirrored(): Promise<{ owner: Meta; mirror: Meta }> {
-  const { memberId: _none, ...self } = testNode;
-  const owner = await createMeta({ store: await createMemoryStore(), env, log: silentLog(), self });
+  const owner = await createMeta({ store: await createMemoryStore(), env, log: silentLog(), self: testNode });
   const [near, far] = channel();
   const mirror = createMetaMirror({ port: near, env, log: silentLog() });
   serveMirror(owner, far, env);

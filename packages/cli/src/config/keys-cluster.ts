@@ -24,12 +24,10 @@ export const clusterKeys = {
   resharding_enabled: flag(true, 'The number of shards may change.', noEffect),
   p2p: {
     port: orNull(integer(6335, 'Port of calls between nodes.', { max: 65_535 })),
-    data_port: orNull({
-      ...integer(0, 'Role all: port of reads, writes and replication between nodes; null: `port` + 1.', {
-        max: 65_535,
-      }),
-      default: null,
-    }),
+    data_port: maybeInteger(
+      'Role all: port of reads, writes and replication between nodes; null: `port` + 1.',
+      { max: 65_535 },
+    ),
     enable_tls: flag(false, 'Encrypted calls between nodes.', { status: 'refused' }),
     connection_pool_size: orNull(integer(1, 'Connections between two nodes.', noEffect)),
   },

@@ -14,7 +14,7 @@ import { startMetaThread } from '../threads/start-meta.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
 import { watermarksOf } from '../volume-options.ts';
-import { metaSettings, openProcess, selfOf } from './process.ts';
+import { metaSettings, openProcess, selfOf, sleep } from './process.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
@@ -86,7 +86,8 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     log.info(`${signal}: stopping`);
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
     role.stopping();
-    serving.drain();
+    serving.drain(graceMs);
+    await sleep(config.quiver.drain_notice_ms, env);
     if (cluster.enabled) await shards.drain(env.now() + graceMs);
     await serving.stop(graceMs);
     await meta.close();

@@ -23,14 +23,15 @@ export async function runMeta(loaded: LoadedConfig): Promise<void> {
     'cluster.advertise',
     port,
   );
-  const { id: _none, ...self } = selfOf(role, 0, ['meta'], { meta: advertised, shard: null, rest: null });
+  // Without a data volume: the member's id takes the place of a node's.
+  const self = { ...selfOf(role, 0, ['meta'], { meta: advertised, shard: null, rest: null }), id: null };
   if (bootstrap === null && peers.length > 0 && !peers.some(({ name }) => name === self.name))
     throw new ConfigError([
       `this member's name is ${self.name} (--id), which is not among --peers: ${peers.map(({ name }) => name).join(', ')}`,
     ]);
   const member = await startMetaMember({
     folder,
-    self: { ...self, id: null },
+    self,
     founding:
       bootstrap !== null
         ? { kind: 'join', addresses: addressList(bootstrap, '--bootstrap', port) }

@@ -98,3 +98,7 @@ export function metaSettings({ cluster }: Config): Partial<MetaSettings> {
     controller: { ...defaultControllerSettings, graceMs: graceSec * 1_000, rebalance },
   };
 }
+
+export function sleep(delayMs: number, env: Env): Promise<void> {
+  return new Promise((resolve) => void env.after(delayMs, resolve));
+}

@@ -9,7 +9,7 @@ import { known } from '../shard-process.ts';
 import { receiveStopSignals } from '../signals.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
-import { openProcess, selfOf } from './process.ts';
+import { openProcess, selfOf, sleep } from './process.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
@@ -48,8 +48,10 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
   stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     role.stopping();
-    serving.drain();
-    await serving.stop(config.quiver.shutdown_timeout_sec * 1_000);
+    const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
+    serving.drain(graceMs);
+    await sleep(config.quiver.drain_notice_ms, env);
+    await serving.stop(graceMs);
     await meta.close();
     caller.close();
     log.info('stopped');

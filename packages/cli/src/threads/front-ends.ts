@@ -18,8 +18,11 @@ export interface FrontEndOptions {
 }
 
 export interface FrontEnds {
-  /** Readiness goes off; connections end with their next answer. */
-  drain(): void;
+  /**
+   * Balancers and clients learn that they should go elsewhere, before anything is refused. Idle connections stay: closing
+   * one just as its client sends a request on it would fail that request.
+   */
+  drain(graceMs: number): void;
   /** Running requests get `graceMs`; then whatever is left is cut. */
   stop(graceMs: number): Promise<void>;
 }
@@ -27,7 +30,7 @@ export interface FrontEnds {
 /** @throws the error of listening, as EADDRINUSE */
 export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnds> {
   const { api, listening, access, reports, stats, env, log } = options;
-  let isReady = true;
+  let isDraining = false;
   const rest = createServer(
     createRestHandler(api, {
       ...access,
@@ -40,7 +43,8 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
       service: {
         telemetry: (query) => reports.telemetry(query),
         metricsText: () => reports.metrics(),
-        ready: () => isReady,
+        ready: () => !isDraining,
+        isDraining: () => isDraining,
         version: apiVersion,
       },
     }),
@@ -63,19 +67,19 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
             messageBytesMax: access.bodyBytesMax,
             env,
             log,
-            service: { ready: () => isReady, version: apiVersion },
+            service: { ready: () => !isDraining, version: apiVersion },
             metrics: {
               observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
             },
           },
         });
   return {
-    drain() {
-      isReady = false;
-      // A reply while draining ends its connection: the client's next request finds another router.
-      rest.prependListener('request', (_request, response) => void response.setHeader('connection', 'close'));
+    drain(graceMs) {
+      isDraining = true;
+      grpc?.drain(graceMs);
     },
     async stop(graceMs) {
+      isDraining = true;
       const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));
       rest.closeIdleConnections();
       const cut = env.after(graceMs, () => rest.closeAllConnections());

@@ -82,8 +82,8 @@ export interface ProcessReport {
 }
 
 export type ToServeThread =
-  /** Not ready any more; what comes is still served, and connections are closed as they answer. */
-  | { readonly kind: 'drain' }
+  /** Not ready any more, and clients are sent away; what comes all the same is served. */
+  | { readonly kind: 'drain'; readonly graceMs: number }
   | { readonly kind: 'stop'; readonly graceMs: number }
   | { readonly kind: 'snapshot'; readonly call: number }
   | { readonly kind: 'report'; readonly call: number; readonly report: ProcessReport };

@@ -109,7 +109,7 @@ async function stop(graceMs: number): Promise<void> {
 parent.onMessage((message) => {
   switch (message.kind) {
     case 'drain':
-      frontEnds?.drain();
+      frontEnds?.drain(message.graceMs);
       break;
     case 'stop':
       void stop(message.graceMs);

@@ -22,8 +22,8 @@ export interface ServeOptions {
 }
 
 export interface ServeThreads {
-  /** Readiness off; what comes is still served. */
-  drain(): void;
+  /** Readiness goes off and clients are sent away; requests that come all the same are served. */
+  drain(graceMs: number): void;
   /** No new connection, running requests get `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -96,8 +96,8 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
 
   await Promise.all(Array.from({ length: options.count }, (_, index) => start(index)));
   return {
-    drain() {
-      for (const thread of serving) thread.post({ kind: 'drain' });
+    drain(graceMs) {
+      for (const thread of serving) thread.post({ kind: 'drain', graceMs });
     },
     async stop(graceMs) {
       const ends = [...serving].map(
