@@ -73,15 +73,6 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     env,
     onThreadDeath: role.onThreadDeath,
   });
-  log.info(`quiver ${version} is ready`, {
-    rest: `http://${host}:${restPort}`,
-    grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
-    ...(cluster.enabled ? { node: volumes.nodeId, cluster: advertised } : {}),
-    storage: folder,
-    collections: meta.catalogue().collections.size,
-    started_in_ms: Math.round(env.now() - role.startedAtMs),
-  });
-
   stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
@@ -94,5 +85,14 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     await shards.close();
     log.info('stopped');
     process.exit(0);
+  });
+  serving.setReady();
+  log.info(`quiver ${version} is ready`, {
+    rest: `http://${host}:${restPort}`,
+    grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
+    ...(cluster.enabled ? { node: volumes.nodeId, cluster: advertised } : {}),
+    storage: folder,
+    collections: meta.catalogue().collections.size,
+    started_in_ms: Math.round(env.now() - role.startedAtMs),
   });
 }

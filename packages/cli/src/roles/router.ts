@@ -40,11 +40,6 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     env,
     onThreadDeath: role.onThreadDeath,
   });
-  log.info(`quiver ${version}: router is ready`, {
-    rest: `http://${host}:${restPort}`,
-    grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
-    started_in_ms: Math.round(env.now() - role.startedAtMs),
-  });
   stopSignals.use(async (signal) => {
     log.info(`${signal}: stopping`);
     role.stopping();
@@ -56,5 +51,11 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     caller.close();
     log.info('stopped');
     process.exit(0);
+  });
+  serving.setReady();
+  log.info(`quiver ${version}: router is ready`, {
+    rest: `http://${host}:${restPort}`,
+    grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
+    started_in_ms: Math.round(env.now() - role.startedAtMs),
   });
 }

@@ -18,6 +18,8 @@ export interface FrontEndOptions {
 }
 
 export interface FrontEnds {
+  /** The whole process is up. Requests are served before, for clients that do not ask. */
+  setReady(): void;
   /**
    * Balancers and clients learn that they should go elsewhere, before anything is refused. Idle connections stay: closing
    * one just as its client sends a request on it would fail that request.
@@ -30,6 +32,7 @@ export interface FrontEnds {
 /** @throws the error of listening, as EADDRINUSE */
 export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnds> {
   const { api, listening, access, reports, stats, env, log } = options;
+  let isUp = false;
   let isDraining = false;
   const rest = createServer(
     createRestHandler(api, {
@@ -43,7 +46,7 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
       service: {
         telemetry: (query) => reports.telemetry(query),
         metricsText: () => reports.metrics(),
-        ready: () => !isDraining,
+        ready: () => isUp && !isDraining,
         isDraining: () => isDraining,
         version: apiVersion,
       },
@@ -67,13 +70,14 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
             messageBytesMax: access.bodyBytesMax,
             env,
             log,
-            service: { ready: () => !isDraining, version: apiVersion },
+            service: { ready: () => isUp && !isDraining, version: apiVersion },
             metrics: {
               observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),
             },
           },
         });
   return {
+    setReady: () => void (isUp = true),
     drain(graceMs) {
       isDraining = true;
       grpc?.drain(graceMs);

@@ -82,6 +82,8 @@ export interface ProcessReport {
 }
 
 export type ToServeThread =
+  /** The whole process is up: /readyz says so from now on. */
+  | { readonly kind: 'ready' }
   /** Not ready any more, and clients are sent away; what comes all the same is served. */
   | { readonly kind: 'drain'; readonly graceMs: number }
   | { readonly kind: 'stop'; readonly graceMs: number }

@@ -108,6 +108,9 @@ async function stop(graceMs: number): Promise<void> {
 
 parent.onMessage((message) => {
   switch (message.kind) {
+    case 'ready':
+      frontEnds?.setReady();
+      break;
     case 'drain':
       frontEnds?.drain(message.graceMs);
       break;

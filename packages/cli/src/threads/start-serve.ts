@@ -22,6 +22,8 @@ export interface ServeOptions {
 }
 
 export interface ServeThreads {
+  /** /readyz says so from now on. REQUIRES: a signal to stop is answered in order from now on, too. */
+  setReady(): void;
   /** Readiness goes off and clients are sent away; requests that come all the same are served. */
   drain(graceMs: number): void;
   /** No new connection, running requests get `graceMs`. */
@@ -96,6 +98,9 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
 
   await Promise.all(Array.from({ length: options.count }, (_, index) => start(index)));
   return {
+    setReady() {
+      for (const thread of serving) thread.post({ kind: 'ready' });
+    },
     drain(graceMs) {
       for (const thread of serving) thread.post({ kind: 'drain', graceMs });
     },
