@@ -57,6 +57,8 @@ if (server === null) throw new Error('no Qdrant server: ../shared is absent');
 const outcomes: Outcome[] = [];
 try {
   for (const block of readBlocks(readFileSync(join(root, 'README.md'), 'utf8'))) {
+    // Of a cluster: a system test runs it.
+    if (block.language === 'cluster') continue;
     const code = block.code
       .replaceAll('localhost:6333', `127.0.0.1:${server.restPort}`)
       .replaceAll(/host: 'localhost', port: 6334|Host: "localhost", Port: 6334/g, (text) =>

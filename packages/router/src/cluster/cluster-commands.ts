@@ -78,7 +78,11 @@ export function clusterCommands(
         throw bad(`sharding key ${shownKey(shardKey)} does not exist for collection ${collection.name}`);
       if (collection.resharding !== null)
         throw bad(`resharding is already in progress for collection ${collection.name}`);
-      return [{ kind: 'start_resharding', uuid, direction, nodeId, shardKey }];
+      // The metadata knows how slots move; shard nodes do not copy them yet, and points would be lost from view.
+      throw bad(
+        `resharding is not possible in this version: the ${direction === 'up' ? 'new' : 'remaining'} shards would not get ` +
+          'the points; create a collection with the wanted shard_number and copy the points (scroll, upsert)',
+      );
     }
     case 'commit_resharding':
       requireResharding(collection);
