@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { Env } from '@quiver/env';
 import { createRestHandler, startGrpcListener, type Api } from '@quiver/router';
 import type { Log, RequestStats } from '@quiver/telemetry';
-import { apiVersion } from '../version.ts';
+import { apiVersion, version } from '../version.ts';
 import type { Access, Listening } from './messages.ts';
 import type { Reports } from './reports.ts';
 
@@ -49,6 +49,7 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
         ready: () => isUp && !isDraining,
         isDraining: () => isDraining,
         version: apiVersion,
+        quiverVersion: version,
       },
     }),
   );

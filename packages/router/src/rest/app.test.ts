@@ -70,7 +70,11 @@ describe('routing', () => {
   });
 
   test('the service answers for itself', async () => {
-    expect(JSON.parse((await server.call('GET', '/')).text)).toMatchObject({ version: '1.19.0' });
+    expect(JSON.parse((await server.call('GET', '/')).text)).toEqual({
+      title: 'qdrant - vector search engine',
+      version: '1.19.0',
+      quiver_version: '0.0.7',
+    });
     expect((await server.call('GET', '/healthz')).text).toBe('healthz check passed');
     expect((await server.call('GET', '/readyz')).text).toBe('all shards are ready');
     expect((await server.call('GET', '/metrics')).text).toBe('app_info 1\n');

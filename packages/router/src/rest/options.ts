@@ -31,7 +31,10 @@ export interface ServiceReports {
   ready(): boolean;
   /** The process is about to stop: every answer asks its client to connect anew, elsewhere. */
   isDraining?(): boolean;
+  /** Version of Qdrant whose API this is: clients compare it with their own. */
   readonly version: string;
+  /** Version of Quiver itself. */
+  readonly quiverVersion: string;
   /** 40 hex characters; left out when absent */
   readonly commit?: string;
 }

@@ -25,6 +25,7 @@ export const serviceRoutes: readonly Route[] = [
       value: {
         title: 'qdrant - vector search engine',
         version: service.version,
+        quiver_version: service.quiverVersion,
         ...(service.commit === undefined ? {} : { commit: service.commit }),
       },
     }),

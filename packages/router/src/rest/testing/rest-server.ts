@@ -42,6 +42,7 @@ export async function startRestServer(options: Partial<RestOptions> = {}): Promi
       metricsText: () => Promise.resolve('app_info 1\n'),
       ready: () => true,
       version: '1.19.0',
+      quiverVersion: '0.0.7',
     },
     ...options,
   });
