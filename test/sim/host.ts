@@ -273,19 +273,15 @@ export class Host {
         );
         break;
       case 'list_bucket': {
-        const { barrier, bucket } = effect;
+        const { ask, bucket } = effect;
         const entries = bucketEntries(this.#memory, bucket);
-        this.later(1, () =>
-          this.step({ kind: 'bucket_listed', barrier, bucket, entries, nowMs: this.nowMs }),
-        );
+        this.later(1, () => this.step({ kind: 'bucket_listed', ask, entries, nowMs: this.nowMs }));
         break;
       }
       case 'plan_repair': {
-        const { barrier, follower } = effect;
+        const { ask } = effect;
         const { records, absent } = planRepair(this.#memory, effect);
-        this.later(1, () =>
-          this.step({ kind: 'repair_planned', barrier, follower, records, absent, nowMs: this.nowMs }),
-        );
+        this.later(1, () => this.step({ kind: 'repair_planned', ask, records, absent, nowMs: this.nowMs }));
         break;
       }
       case 'fence_drained':
@@ -358,9 +354,9 @@ export class Host {
         for (const [key, record] of this.#memory)
           if (record.change.value === null && record.seq <= work.upToSeq) this.#memory.delete(key);
       } else {
-        const { barrier } = work;
+        const { ask } = work;
         const buckets = digestBuckets(this.#memory, bucketCount);
-        this.later(1, () => this.step({ kind: 'digests_taken', barrier, buckets, nowMs: this.nowMs }));
+        this.later(1, () => this.step({ kind: 'digests_taken', ask, buckets, nowMs: this.nowMs }));
       }
     }
   }

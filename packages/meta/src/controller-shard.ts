@@ -24,6 +24,7 @@ export function planShard(
 /**
  * A shard whose primary's session is over gets another one out of the in-sync set: reachable, and the one with the
  * highest durable change. One that lacks what was reported as committed is refused: its disk lost what it had promised.
+ * The dead stay in the set as suspects: the new primary takes them out, once it knows that it lives itself.
  * With nobody to take over, the old primary stays: it bumps its term when it comes back.
  */
 function planPrimary(view: ControllerView, record: CollectionRecord, shard: ShardRecord): Order | null {
@@ -47,7 +48,7 @@ function planPrimary(view: ControllerView, record: CollectionRecord, shard: Shar
     shardId: shard.shardId,
     expectTerm: shard.term,
     replica: best.replica,
-    dropFromInSync: dead.filter((replica) => shard.inSync.includes(replica)),
+    suspects: dead.filter((replica) => shard.inSync.includes(replica)),
   };
 }
 
@@ -61,7 +62,7 @@ function planTransferEnd(view: ControllerView, record: CollectionRecord, shard: 
     if (target === undefined) continue;
     if (shard.inSync.includes(to) && view.isAlive(target.nodeId)) {
       if (from === null || shard.primary !== from) return { kind: 'finish_transfer', uuid, shardId, to };
-      return { kind: 'promote', uuid, shardId, expectTerm: shard.term, replica: to, dropFromInSync: [] };
+      return { kind: 'promote', uuid, shardId, expectTerm: shard.term, replica: to, suspects: [] };
     }
     const isInSync = shard.inSync.includes(to);
     if (!isInSync && isGone(view, target.nodeId))

@@ -154,7 +154,7 @@ describe('primaries', () => {
       shardId: 0,
       expectTerm: 1,
       replica: third!.replica,
-      dropFromInSync: [first!.replica],
+      suspects: [first!.replica],
     });
     expect(second).toBeDefined();
   });

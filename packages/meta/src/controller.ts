@@ -20,7 +20,8 @@ export function planOrders(view: ControllerView): Order[] {
     for (const shard of record.shards) {
       const order = planShard(view, record, shard, traffic);
       if (order !== null) orders.push(order);
-      if (order !== null || shard.inSync.length < shard.replicas.length) isSettled = false;
+      const isWhole = shard.inSync.length === shard.replicas.length && shard.suspects === undefined;
+      if (order !== null || !isWhole) isSettled = false;
     }
   // Balance comes after health: a copy that is missing is worth more than one in a better place.
   orders.push(...planMoves(view, traffic, isSettled && orders.length === 0));

@@ -43,12 +43,13 @@ interface OfShard {
 
 /** What the controller orders. All that change a shard are compare-and-set, so that a deposed leader's are refused. */
 export type ControllerCommand =
-  /** null: nobody in sync can be reached; the in-sync set is kept, and waits. */
+  /** The in-sync set is kept. null: nobody in it can be reached, it waits. */
   | ({
       readonly kind: 'promote';
       readonly expectTerm: number;
       readonly replica: number | null;
-      readonly dropFromInSync: readonly number[];
+      /** As `ShardRecord.suspects`. */
+      readonly suspects: readonly number[];
     } & OfShard)
   | ({ readonly kind: 'add_replica'; readonly expectCfg: number; readonly nodeId: NodeId } & OfShard)
   | ({ readonly kind: 'remove_replica'; readonly expectCfg: number; readonly replica: number } & OfShard)

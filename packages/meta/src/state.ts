@@ -136,7 +136,7 @@ export function assertState(state: MetaState): void {
   }
 }
 
-function assertShard({ shardId, replicas, inSync, primary, term }: ShardRecord): void {
+function assertShard({ shardId, replicas, inSync, primary, suspects, term }: ShardRecord): void {
   const nodes = new Set(replicas.map(({ nodeId }) => nodeId));
   assert(nodes.size === replicas.length, `shard ${shardId} has two replicas on one node`);
   assert(new Set(inSync).size === inSync.length, `shard ${shardId} has a replica in sync twice`);
@@ -146,6 +146,8 @@ function assertShard({ shardId, replicas, inSync, primary, term }: ShardRecord):
       `replica ${one} is in sync and not placed`,
     );
   assert(primary === null || inSync.includes(primary), `primary ${primary} is not in sync`);
+  for (const one of suspects ?? [])
+    assert(one !== primary && inSync.includes(one), `suspect ${one} leads or is not in sync`);
   assert(term >= 1, `shard ${shardId} has term ${term}`);
 }
 

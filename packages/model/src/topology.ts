@@ -78,6 +78,11 @@ export interface ShardRecord {
   readonly inSync: readonly number[];
   /** null: no in-sync replica is reachable; reads go on, writes are refused. */
   readonly primary: number | null;
+  /**
+   * In sync, and believed dead when the primary was promoted; absent: none. They stay in the set until the primary, which
+   * lives, takes them out itself or has them back: taken out by the promotion, one of them could be the last intact copy.
+   */
+  readonly suspects?: readonly number[];
   /** Rises with each change of primary, also when the same replica restarts. */
   readonly term: number;
   /** Rises with each change of this record. */
@@ -116,6 +121,11 @@ export function replicaOn(shard: ShardRecord, nodeId: NodeId): ReplicaRecord | u
 /** The primary's record; undefined while there is none. */
 export function primaryOf(shard: ShardRecord): ReplicaRecord | undefined {
   return shard.replicas.find(({ replica }) => replica === shard.primary);
+}
+
+/** In sync and not believed dead: it may answer reads. */
+export function mayServe({ inSync, suspects }: ShardRecord, replica: number): boolean {
+  return inSync.includes(replica) && suspects?.includes(replica) !== true;
 }
 
 /** @throws never; undefined when the collection has no such shard */

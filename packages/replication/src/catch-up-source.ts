@@ -119,7 +119,7 @@ export function advanceCatchUp<Change, Key>(
   switch (source.step) {
     case 'dirty': {
       const keys = source.dirty.slice(0, keysPerPage);
-      core.askPage({ kind: 'read_keys', keys, budgetBytes }, (page) => {
+      core.ask({ kind: 'read_keys', keys, budgetBytes }, (page) => {
         if (!isOpen()) return;
         source.isAsking = false;
         source.dirty = source.dirty.slice(page.answeredCount);
@@ -129,7 +129,7 @@ export function advanceCatchUp<Change, Key>(
     }
     case 'range': {
       const { baseSeq, afterKey } = source.rangeCopy!;
-      core.askPage({ kind: 'read_range', afterKey, budgetBytes }, (page) => {
+      core.ask({ kind: 'read_range', afterKey, budgetBytes }, (page) => {
         if (!isOpen()) return;
         source.isAsking = false;
         const { records, toKey } = page;
@@ -142,7 +142,7 @@ export function advanceCatchUp<Change, Key>(
     case 'by_seq': {
       const afterSeq = source.copiedSeq;
       source.holdSeq = durableSeq;
-      core.askPage({ kind: 'read_by_seq', afterSeq, budgetBytes }, (page) => {
+      core.ask({ kind: 'read_by_seq', afterSeq, budgetBytes }, (page) => {
         if (!isOpen()) return;
         source.isAsking = false;
         const { records, isEnd } = page;

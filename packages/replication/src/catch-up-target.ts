@@ -58,7 +58,7 @@ export function takePlan<Change, Key>(
       const limit = core.limits.dirtyKeysMax;
       if (isAllAnew) answer(null, false);
       else
-        core.askDirty(copiedSeq, limit, ({ keys, isTooMany }) => {
+        core.ask({ kind: 'list_dirty', aboveSeq: copiedSeq, limit }, ({ keys, isTooMany }) => {
           if (isCurrent()) answer(keys, isTooMany);
         });
     },

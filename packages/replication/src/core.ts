@@ -22,13 +22,22 @@ import type {
   ShardView,
 } from './state.ts';
 
-type PageInput<Change, Key> = Extract<Input<Change, Key>, { kind: 'page' }>;
-type DirtyInput<Change, Key> = Extract<Input<Change, Key>, { kind: 'dirty_listed' }>;
-type PageAsk<Change, Key> = Extract<
-  Effect<Change, Key>,
-  { kind: 'read_keys' | 'read_by_seq' | 'read_range' }
+/** What the host is asked for, and the kind of input that answers it. */
+const answerKinds = {
+  list_dirty: 'dirty_listed',
+  read_keys: 'page',
+  read_by_seq: 'page',
+  read_range: 'page',
+  take_digests: 'digests_taken',
+  list_bucket: 'bucket_listed',
+  plan_repair: 'repair_planned',
+} as const;
+type AskKind = keyof typeof answerKinds;
+type Ask<Change, Key, Kind> = Omit<Extract<Effect<Change, Key>, { kind: Kind }>, 'ask'> & { kind: Kind };
+type AnswerTo<Change, Key, Kind extends AskKind> = Extract<
+  Input<Change, Key>,
+  { kind: (typeof answerKinds)[Kind] }
 >;
-type WithoutAsk<T> = T extends unknown ? Omit<T, 'ask'> : never;
 
 export interface Write<Change, Key> {
   readonly write?: RecordWrite<Change, Key>;
@@ -57,7 +66,7 @@ export class ReplicaCore<Change, Key> {
   #persistCount = 0;
   #writes: { persist: number; onDurable: () => void }[] = [];
   #askCount = 0;
-  #asks = new Map<number, (answer: PageInput<Change, Key> | DirtyInput<Change, Key>) => void>();
+  #asks = new Map<number, (answer: AnswerTo<Change, Key, AskKind>) => void>();
   /** Published and not yet confirmed as applied. What was published before a fork counts no more. */
   #publishes: { publish: number; seq: number; generation: number }[] = [];
   #publishCount = 0;
@@ -176,29 +185,27 @@ export class ReplicaCore<Change, Key> {
       if (generation === this.#generation) this.appliedSeq = seq;
   }
 
-  askPage(effect: WithoutAsk<PageAsk<Change, Key>>, onPage: (page: PageInput<Change, Key>) => void): void {
+  /** Asks the host under a number of its own; `onAnswer` unless the asks are forgotten before. */
+  ask<Kind extends AskKind>(
+    effect: Ask<Change, Key, Kind>,
+    onAnswer: (answer: AnswerTo<Change, Key, Kind>) => void,
+  ): void {
     this.#askCount += 1;
+    const expected = answerKinds[effect.kind];
     this.#asks.set(this.#askCount, (answer) => {
-      if (answer.kind === 'page') onPage(answer);
+      assert(answer.kind === expected, `${effect.kind} is answered by ${answer.kind}`);
+      onAnswer(answer as AnswerTo<Change, Key, Kind>);
     });
-    this.emit({ ...effect, ask: this.#askCount });
+    this.emit({ ...effect, ask: this.#askCount } as unknown as Effect<Change, Key>);
   }
 
-  askDirty(aboveSeq: number, limit: number, onListed: (listed: DirtyInput<Change, Key>) => void): void {
-    this.#askCount += 1;
-    this.#asks.set(this.#askCount, (answer) => {
-      if (answer.kind === 'dirty_listed') onListed(answer);
-    });
-    this.emit({ kind: 'list_dirty', ask: this.#askCount, aboveSeq, limit });
-  }
-
-  answered(answer: PageInput<Change, Key> | DirtyInput<Change, Key>): void {
+  answered(answer: AnswerTo<Change, Key, AskKind>): void {
     const onAnswer = this.#asks.get(answer.ask);
     this.#asks.delete(answer.ask);
     onAnswer?.(answer);
   }
 
-  /** The role changed: answers to what it asked are not wanted any more. */
+  /** The role or the session is another: answers to what it asked mean nothing in this one. */
   forgetAsks(): void {
     this.#asks.clear();
   }

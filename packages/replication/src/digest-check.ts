@@ -1,16 +1,26 @@
 /**
  * Anti-entropy: in-sync replicas compare bucket digests taken at exactly one seq, and differing buckets are repaired from
  * the primary. Always: one comparison at a time; nothing is repaired in a bucket where two or more followers agree with
- * each other against the primary: then the primary is the odd one, and a person must look.
+ * each other against the primary: then the primary is the odd one, and a person must look. Barriers count from 1 in each
+ * primary: what the host answers late is told apart by the number of its ask.
  */
 import type { ReplicaCore } from './core.ts';
-import type { BucketEntry } from './message.ts';
+import type { BucketEntry, PrimaryMessage } from './message.ts';
 import type { AllocId } from './state.ts';
 
 /** A digest is 64 bits: two words for each bucket. */
 export const bucketCount = 1_024;
 /** Repaired in one go; the next comparison finds the others. */
 const repairedBucketsMax = 16;
+
+type SendTo<Change, Key> = (
+  follower: AllocId,
+  message: MessageOf<Change, Key, 'list_bucket'> | MessageOf<Change, Key, 'repair'>,
+) => void;
+type MessageOf<Change, Key, Kind> = Omit<
+  Extract<PrimaryMessage<Change, Key>, { kind: Kind }>,
+  'term' | 'nonce'
+>;
 
 interface Comparison {
   readonly barrier: number;
@@ -29,8 +39,11 @@ export class DigestCheck<Change, Key> {
   #count = 0;
   #nextMs: number;
 
-  constructor(core: ReplicaCore<Change, Key>, isDue: boolean) {
+  readonly #sendTo: SendTo<Change, Key>;
+
+  constructor(core: ReplicaCore<Change, Key>, isDue: boolean, sendTo: SendTo<Change, Key>) {
     this.#core = core;
+    this.#sendTo = sendTo;
     this.#nextMs = isDue ? core.nowMs : core.nowMs + core.limits.barrierEveryMs;
   }
 
@@ -55,13 +68,11 @@ export class DigestCheck<Change, Key> {
   reached(seq: number): void {
     const comparison = this.#comparison;
     if (comparison?.seq !== seq || comparison.own !== null) return;
-    this.#core.emit({ kind: 'take_digests', barrier: comparison.barrier, seq });
-  }
-
-  ownTaken(barrier: number, buckets: Uint32Array): void {
-    if (this.#comparison?.barrier !== barrier) return;
-    this.#comparison.own = buckets;
-    this.#compare();
+    this.#core.ask({ kind: 'take_digests', seq }, ({ buckets }) => {
+      if (this.#comparison !== comparison) return;
+      comparison.own = buckets;
+      this.#compare();
+    });
   }
 
   taken(follower: AllocId, barrier: number, buckets: Uint32Array | null): void {
@@ -81,23 +92,13 @@ export class DigestCheck<Change, Key> {
 
   /** The follower's entries of a differing bucket came: the host compares them with its own. */
   listed(follower: AllocId, barrier: number, bucket: number, entries: readonly BucketEntry<Key>[]): void {
-    if (this.#repaired?.barrier !== barrier) return;
-    const { seq } = this.#repaired;
-    this.#core.emit({ kind: 'plan_repair', barrier, seq, bucket, follower, entries });
-  }
-
-  /** The seq of a barrier whose repair is under way, or null. */
-  seqOf(barrier: number): number | null {
-    return this.#repaired?.barrier === barrier ? this.#repaired.seq : null;
-  }
-
-  /** Which buckets of which followers are to be listed. */
-  #lists: { follower: AllocId; bucket: number }[] = [];
-  takeLists(): { follower: AllocId; bucket: number; barrier: number }[] {
-    const { barrier } = this.#repaired ?? { barrier: 0 };
-    const lists = this.#lists.map((list) => ({ ...list, barrier }));
-    this.#lists = [];
-    return lists;
+    const repaired = this.#repaired;
+    if (repaired?.barrier !== barrier) return;
+    const { seq } = repaired;
+    this.#core.ask({ kind: 'plan_repair', seq, bucket, entries }, ({ records, absent }) => {
+      if (this.#repaired !== repaired || records.length + absent.length === 0) return;
+      this.#sendTo(follower, { kind: 'repair', barrier, seq, records, absent });
+    });
   }
 
   #compare(): void {
@@ -105,6 +106,7 @@ export class DigestCheck<Change, Key> {
     if (comparison === null || comparison.own === null || comparison.waitingFor.size > 0) return;
     this.#comparison = null;
     const { barrier, seq, own, answers } = comparison;
+    const lists: { follower: AllocId; bucket: number }[] = [];
     let differing = 0;
     for (let bucket = 0; bucket < bucketCount; bucket += 1) {
       const odd = [...answers].filter(([, buckets]) => !isSame(own, buckets, bucket));
@@ -118,13 +120,14 @@ export class DigestCheck<Change, Key> {
         );
         continue;
       }
-      if (this.#lists.length < repairedBucketsMax)
-        for (const [follower] of odd) this.#lists.push({ follower, bucket });
+      if (lists.length < repairedBucketsMax) for (const [follower] of odd) lists.push({ follower, bucket });
     }
     if (differing === 0) return;
     this.#core.alarm('digest_mismatch', `${differing} buckets differ at seq ${seq}`);
     this.#repaired = { barrier, seq };
     this.#nextMs = this.#core.nowMs + this.#core.limits.barrierTimeoutMs;
+    for (const { follower, bucket } of lists)
+      this.#sendTo(follower, { kind: 'list_bucket', barrier, bucket });
   }
 }
 

@@ -8,8 +8,8 @@
  * - `send`: at once, also before earlier persists are durable; may be lost, repeated, late or out of order.
  * - `apply`, `install`, `publish`, `take_digests`, `collect_tombstones`: in order among themselves, over as many turns as
  *   needed. Report with `applied`.
- * - asks (`list_dirty`, `read_*`, `list_bucket`): any time, each answered by an input with the same number. They read what
- *   earlier persists put there.
+ * - asks (`list_dirty`, `read_*`, `list_bucket`, `plan_repair`): any time, each answered by an input with the same number
+ *   (`ask`), however late, as is `take_digests`. They read what earlier persists put there.
  * - proposals to meta (`alter_isr`, `bump_term`, `hand_over`): compare-and-set commands, safe to lose and to repeat; the
  *   answer that counts is the next `view`.
  *
@@ -97,18 +97,17 @@ export type Effect<Change, Key> =
   /** Tombstones and their by-seq entries up to `seq` may go, in the background. The horizon is durable already. */
   | { readonly kind: 'collect_tombstones'; readonly upToSeq: number }
   /** Now, between the apply of `seq` and the next: copy the bucket digests (live points only). */
-  | { readonly kind: 'take_digests'; readonly barrier: number; readonly seq: number }
-  | { readonly kind: 'list_bucket'; readonly barrier: number; readonly bucket: number }
+  | { readonly kind: 'take_digests'; readonly ask: number; readonly seq: number }
+  | { readonly kind: 'list_bucket'; readonly ask: number; readonly bucket: number }
   /**
    * Primary's host: compare the follower's entries with the own present ones, leave out everything whose seq (here or
    * there) is above `seq`, and answer with what differs (`repair_planned`).
    */
   | {
       readonly kind: 'plan_repair';
-      readonly barrier: number;
+      readonly ask: number;
       readonly seq: number;
       readonly bucket: number;
-      readonly follower: AllocId;
       readonly entries: readonly BucketEntry<Key>[];
     }
   | { readonly kind: 'fence_drained'; readonly fence: number; readonly seq: number }

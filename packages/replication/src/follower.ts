@@ -7,7 +7,7 @@
 import { assert } from '@quiver/model';
 import { sendChunkAck, takeChunk, takePlan, type Attempt } from './catch-up-target.ts';
 import type { ReplicaCore } from './core.ts';
-import type { BucketEntry, PrimaryMessage } from './message.ts';
+import type { PrimaryMessage } from './message.ts';
 import type { AllocId } from './state.ts';
 
 type MessageOf<Change, Key, Kind> = Extract<PrimaryMessage<Change, Key>, { kind: Kind }>;
@@ -20,7 +20,7 @@ export class Follower<Change, Key> {
   #isAckDue = false;
   #lastAckMs = 0;
   /** Barriers whose seq is still to come. */
-  #barriers: { barrier: number; seq: number }[] = [];
+  #barriers: { attempt: Attempt; barrier: number; seq: number }[] = [];
 
   constructor(core: ReplicaCore<Change, Key>) {
     this.#core = core;
@@ -124,10 +124,10 @@ export class Follower<Change, Key> {
         this.#isAckDue = true;
         break;
       case 'barrier':
-        if (attempt.phase === 'following') this.#barrier(message.barrier, message.seq);
+        if (attempt.phase === 'following') this.#barrier(attempt, message);
         break;
       case 'list_bucket':
-        core.emit({ kind: 'list_bucket', barrier: message.barrier, bucket: message.bucket });
+        this.#listBucket(attempt, message);
         break;
       case 'repair':
         this.#repair(attempt, message);
@@ -189,31 +189,38 @@ export class Follower<Change, Key> {
     if (tombstoneHorizon <= core.durableSeq) core.raiseTombstoneHorizon(tombstoneHorizon);
   }
 
-  #barrier(barrier: number, seq: number): void {
-    if (seq < this.#core.durableSeq) this.digestsTaken(barrier, null);
-    else if (seq === this.#core.durableSeq) this.#core.emit({ kind: 'take_digests', barrier, seq });
-    else this.#barriers.push({ barrier, seq });
+  #barrier(attempt: Attempt, { barrier, seq }: MessageOf<Change, Key, 'barrier'>): void {
+    const { durableSeq } = this.#core;
+    if (seq < durableSeq) this.#sendDigests(attempt, barrier, null);
+    else if (seq === durableSeq) this.#takeDigests(attempt, barrier, seq);
+    else this.#barriers.push({ attempt, barrier, seq });
   }
 
   #reached(seq: number): void {
     if (this.#barriers.length === 0) return;
-    for (const { barrier, seq: at } of this.#barriers)
-      if (at === seq) this.#core.emit({ kind: 'take_digests', barrier, seq });
+    for (const { attempt, barrier, seq: at } of this.#barriers)
+      if (at === seq) this.#takeDigests(attempt, barrier, seq);
     this.#barriers = this.#barriers.filter(({ seq: at }) => at > seq);
   }
 
-  digestsTaken(barrier: number, buckets: Uint32Array | null): void {
-    const attempt = this.#attempt;
-    if (attempt === null) return;
-    const { primary, term, nonce } = attempt;
+  /** The answer may be long in coming: it belongs to this attempt's barrier, not to one of the same number later. */
+  #takeDigests(attempt: Attempt, barrier: number, seq: number): void {
+    this.#core.ask({ kind: 'take_digests', seq }, ({ buckets }) =>
+      this.#sendDigests(attempt, barrier, buckets),
+    );
+  }
+
+  #sendDigests({ primary, term, nonce }: Attempt, barrier: number, buckets: Uint32Array | null): void {
     this.#core.send(primary, { kind: 'digests', term, nonce, barrier, buckets });
   }
 
-  bucketListed(barrier: number, bucket: number, entries: readonly BucketEntry<Key>[]): void {
-    const attempt = this.#attempt;
-    if (attempt === null) return;
-    const { primary, term, nonce } = attempt;
-    this.#core.send(primary, { kind: 'bucket_listed', term, nonce, barrier, bucket, entries });
+  #listBucket(
+    { primary, term, nonce }: Attempt,
+    { barrier, bucket }: MessageOf<Change, Key, 'list_bucket'>,
+  ): void {
+    this.#core.ask({ kind: 'list_bucket', bucket }, ({ entries }) =>
+      this.#core.send(primary, { kind: 'bucket_listed', term, nonce, barrier, bucket, entries }),
+    );
   }
 
   #repair(attempt: Attempt, { seq, records, absent }: MessageOf<Change, Key, 'repair'>): void {

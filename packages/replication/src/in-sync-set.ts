@@ -65,7 +65,8 @@ export class InSyncSet<Change, Key> {
         (follower) =>
           !isr.includes(follower) && replicas.includes(follower) && this.#mayEnter(standingOf(follower)),
       );
-      if (added.length > 0) this.#propose([...isr, ...added]);
+      // The same set says that every suspect is back.
+      if (added.length > 0 || this.#areSuspectsBack(standingOf)) this.#propose([...isr, ...added]);
     }
   }
 
@@ -77,6 +78,11 @@ export class InSyncSet<Change, Key> {
     if (nowMs - standing.lastHeardMs >= patienceMs) return true;
     const hasAll = standing.isStreaming && standing.durableSeq >= state.lastSeq;
     return !hasAll && nowMs - standing.lastProgressMs >= limits.stuckMs;
+  }
+
+  #areSuspectsBack(standingOf: (member: AllocId) => Standing | null): boolean {
+    const suspects = this.#view.suspects ?? [];
+    return suspects.length > 0 && suspects.every((member) => this.#mayEnter(standingOf(member)));
   }
 
   #mayEnter(standing: Standing | null): boolean {

@@ -85,7 +85,7 @@ export type Input<Change, Key> =
   /** Answer to `take_digests`; 1,024 buckets of 2 words. */
   | {
       readonly kind: 'digests_taken';
-      readonly barrier: number;
+      readonly ask: number;
       readonly buckets: Uint32Array;
       readonly nowMs: number;
     }
@@ -93,8 +93,7 @@ export type Input<Change, Key> =
   /** Answer to `list_bucket`. */
   | {
       readonly kind: 'bucket_listed';
-      readonly barrier: number;
-      readonly bucket: number;
+      readonly ask: number;
       readonly entries: readonly BucketEntry<Key>[];
       readonly nowMs: number;
     };
@@ -102,8 +101,7 @@ export type Input<Change, Key> =
 /** What the host found to differ; see `plan_repair`. */
 export interface RepairInput<Change, Key> {
   readonly kind: 'repair_planned';
-  readonly barrier: number;
-  readonly follower: AllocId;
+  readonly ask: number;
   readonly records: readonly StoredRecord<Change>[];
   readonly absent: readonly Key[];
   readonly nowMs: number;

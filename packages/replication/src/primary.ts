@@ -48,7 +48,9 @@ export class Primary<Change, Key> {
     this.#reads = new ReadConfirmation(core, (member) => this.#sessions.nonceOf(member));
     this.#fences = new SlotFences(core);
     this.#tombstones = new TombstoneHorizon(core);
-    this.#digests = new DigestCheck(core, true);
+    this.#digests = new DigestCheck(core, true, (follower, message) =>
+      this.#sessions.sendTo(follower, message),
+    );
     this.advance();
   }
 
@@ -199,7 +201,6 @@ export class Primary<Change, Key> {
         break;
       case 'digests':
         this.#digests.taken(from, message.barrier, message.buckets);
-        this.#listBuckets();
         break;
       case 'bucket_listed':
         this.#digests.listed(from, message.barrier, message.bucket, message.entries);
@@ -251,22 +252,6 @@ export class Primary<Change, Key> {
     this.#digests.begin(this.#sessions.streaming());
   }
 
-  digestsTaken(barrier: number, buckets: Uint32Array): void {
-    this.#digests.ownTaken(barrier, buckets);
-    this.#listBuckets();
-  }
-
-  #listBuckets(): void {
-    for (const { follower, bucket, barrier } of this.#digests.takeLists())
-      this.#sessions.sendTo(follower, { kind: 'list_bucket', barrier, bucket });
-  }
-
-  repair({ barrier, follower, records, absent }: InputOf<Change, Key, 'repair_planned'>): void {
-    const seq = this.#digests.seqOf(barrier);
-    if (seq === null || records.length + absent.length === 0) return;
-    this.#sessions.sendTo(follower, { kind: 'repair', barrier, seq, records, absent });
-  }
-
   tick(): void {
     this.#durableWaiters.tick();
     this.#appliedWaiters.tick();
@@ -275,7 +260,6 @@ export class Primary<Change, Key> {
     this.#inSync.tick((member) => this.#sessions.standingOf(member), this.#sessions.followers());
     this.#tombstones.tick(this.#lowestPosition());
     this.#digests.tick();
-    this.#listBuckets();
     if (this.#digests.isDue) this.checkDigests();
     if (this.#handOver?.isOver() === true) this.#handOver = null;
     this.advance();

@@ -1,7 +1,42 @@
 import { expect, test } from 'vitest';
-import { durable, kindsOf, primaryOf, propose, replicaOf, viewOf } from './testing/pair.ts';
+import {
+  durable,
+  kindsOf,
+  primaryOf,
+  propose,
+  replicaOf,
+  viewOf,
+  type TestEffect,
+  type TestReplica,
+} from './testing/pair.ts';
 
 const tick = (nowMs: number) => ({ kind: 'tick', nowMs }) as const;
+
+/** A blank copy joins and catches up with a primary that has ordered nothing. */
+function stream(replica: TestReplica, follower: string) {
+  const session = { term: 1, nonce: `${follower}.1/1` };
+  const join = {
+    kind: 'join',
+    ...session,
+    startId: `${follower}.1`,
+    attempt: 1,
+    history: [],
+    positionSeq: 0,
+    sourceSeq: 0,
+    cleanSeq: 0,
+    rangeCopy: null,
+    tombstoneHorizon: 0,
+  } as const;
+  const from = { kind: 'receive', from: follower, nowMs: 0 } as const;
+  expect(replica.step({ ...from, message: join })).toMatchObject([{ message: { kind: 'plan', forkSeq: 0 } }]);
+  const need = { kind: 'need', ...session, dirty: null, isTooMany: false } as const;
+  expect(replica.step({ ...from, message: need })).toMatchObject([{ kind: 'read_range' }]);
+  const page = { kind: 'page', records: [], absent: [], answeredCount: 0, toKey: null, nowMs: 0 } as const;
+  replica.step({ ...page, ask: 1, isEnd: false });
+  replica.step({ ...page, ask: 2, isEnd: true });
+  replica.step({ ...from, message: { kind: 'chunk_ack', ...session, index: 1 } });
+  return { from, join, session };
+}
 
 test('a promotion is durable before it serves', () => {
   const replica = replicaOf('a');
@@ -21,31 +56,7 @@ test('nothing is applied, shown or answered before it is durable, and then in th
 
 test('an operation waits for the other in-sync copy, and its message goes out before it is durable here', () => {
   const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
-  const join = {
-    kind: 'join',
-    term: 1,
-    nonce: 'b.1/1',
-    startId: 'b.1',
-    attempt: 1,
-    history: [],
-    positionSeq: 0,
-    sourceSeq: 0,
-    cleanSeq: 0,
-    rangeCopy: null,
-    tombstoneHorizon: 0,
-  } as const;
-  const from = { kind: 'receive', from: 'b', nowMs: 0 } as const;
-  const session = { term: 1, nonce: 'b.1/1' };
-  expect(replica.step({ ...from, message: join })).toMatchObject([{ message: { kind: 'plan', forkSeq: 0 } }]);
-  const [read] = replica.step({
-    ...from,
-    message: { kind: 'need', ...session, dirty: null, isTooMany: false },
-  });
-  expect(read).toMatchObject({ kind: 'read_range' });
-  const page = { kind: 'page', records: [], absent: [], answeredCount: 0, toKey: null, nowMs: 0 } as const;
-  replica.step({ ...page, ask: 1, isEnd: false });
-  replica.step({ ...page, ask: 2, isEnd: true });
-  replica.step({ ...from, message: { kind: 'chunk_ack', ...session, index: 1 } });
+  const { from, join, session } = stream(replica, 'b');
   expect(replica.status.followers).toMatchObject([{ allocId: 'b', phase: 'streaming' }]);
 
   const effects = replica.step(propose(1, ['x']));
@@ -91,6 +102,22 @@ test('a silent copy is proposed for removal and counts until a newer view shows 
   expect(replica.status.effectiveIsr).toEqual(['a', 'b']);
   const view = viewOf({ cfgVersion: 2 });
   expect(replica.step({ kind: 'view', view, nowMs: 1_700 })).toMatchObject([{ kind: 'reply', call: 1 }]);
+});
+
+test('a suspect that does not speak is proposed for removal at once, another copy is not', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b', 'c'], replicas: ['a', 'b', 'c'], suspects: ['b'] }));
+  expect(replica.step(tick(100))).toEqual([]);
+  expect(replica.step(tick(200))).toEqual([{ kind: 'alter_isr', term: 1, cfgVersion: 1, isr: ['a', 'c'] }]);
+});
+
+test('the set with a suspect that is back is proposed as it is, so that it is one no more', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'], suspects: ['b'] }));
+  stream(replica, 'b');
+  const proposed = (nowMs: number): TestEffect[] =>
+    replica.step(tick(nowMs)).filter(({ kind }) => kind === 'alter_isr');
+  expect(proposed(200)).toEqual([{ kind: 'alter_isr', term: 1, cfgVersion: 1, isr: ['a', 'b'] }]);
+  replica.step({ kind: 'view', view: viewOf({ cfgVersion: 2, isr: ['a', 'b'] }), nowMs: 200 });
+  expect(proposed(210)).toEqual([]);
 });
 
 test('a primary that starts again asks for a new term before anything else', () => {

@@ -131,6 +131,9 @@ class ReplicaMachine<Change, Key> {
         break;
       case 'dirty_listed':
       case 'page':
+      case 'digests_taken':
+      case 'bucket_listed':
+      case 'repair_planned':
         core.answered(input);
         break;
       case 'hand_over':
@@ -143,16 +146,6 @@ class ReplicaMachine<Change, Key> {
         break;
       case 'check_digests':
         this.#primary?.checkDigests();
-        break;
-      case 'digests_taken':
-        if (this.#primary !== null) this.#primary.digestsTaken(input.barrier, input.buckets);
-        else this.#follower.digestsTaken(input.barrier, input.buckets);
-        break;
-      case 'bucket_listed':
-        this.#follower.bucketListed(input.barrier, input.bucket, input.entries);
-        break;
-      case 'repair_planned':
-        this.#primary?.repair(input);
         break;
     }
   }

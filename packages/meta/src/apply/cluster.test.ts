@@ -35,30 +35,57 @@ function runner(machine: StateMachine) {
 
 const record = (machine: StateMachine): CollectionRecord => machine.state.collections.get('c')!;
 const shard = (machine: StateMachine): ShardRecord => record(machine).shards[0]!;
-const promote = (expectTerm: number, replica: number | null, ...drop: number[]): StateCommand => ({
+const promote = (expectTerm: number, replica: number | null, ...suspects: number[]): StateCommand => ({
   kind: 'promote',
   ...shard0,
   expectTerm,
   replica,
-  dropFromInSync: drop,
+  suspects,
 });
 const refusedAs = (code: string) => ({ ok: false, code });
 
 describe('primaries and in-sync sets', () => {
-  test('a promotion drops the old primary from the set and begins a new term; on an old term it is refused', () => {
+  test('a promotion keeps the old primary in the set, suspected, and begins a new term; on an old term it is refused', () => {
     const { machine, run } = cluster();
     expect(run(promote(1, 2, 1))).toMatchObject({ ok: true, changed: true });
-    expect(shard(machine)).toMatchObject({ primary: 2, inSync: [2, 3], term: 2, cfgVersion: 2 });
+    expect(shard(machine)).toMatchObject({ primary: 2, inSync: [1, 2, 3], suspects: [1] });
+    expect(shard(machine)).toMatchObject({ term: 2, cfgVersion: 2 });
     expect(run(promote(1, 3, 2))).toMatchObject(refusedAs('precondition_failed'));
   });
 
-  test('only a replica in sync is promoted, and the set is never emptied', () => {
+  test.each([
+    ['takes it out', [2, 3]],
+    ['has it back', [1, 2, 3]],
+  ])('a suspect is one until the new primary %s', (_what, inSync) => {
     const { machine, run } = cluster(promote(1, 2, 1));
-    expect(run(promote(2, 1))).toMatchObject(refusedAs('precondition_failed'));
-    expect(run(promote(2, null, 2, 3))).toMatchObject(refusedAs('precondition_failed'));
-    expect(run(promote(2, null))).toMatchObject({ changed: true });
-    expect(shard(machine)).toMatchObject({ primary: null, inSync: [2, 3], term: 3 });
-    expect(run(promote(3, null))).toMatchObject({ changed: false });
+    const alter = (): unknown => run({ kind: 'alter_in_sync', ...shard0, term: 2, expectCfg: 2, inSync });
+    expect(alter()).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ primary: 2, inSync, cfgVersion: 3 });
+    expect(shard(machine)).not.toHaveProperty('suspects');
+  });
+
+  test('a suspect that becomes primary, or is taken away, is none', () => {
+    const { machine, run } = cluster(promote(1, 2, 1, 3));
+    expect(shard(machine).suspects).toEqual([1, 3]);
+    run({ kind: 'replica_lost', ...shard0, replica: 3 });
+    expect(shard(machine)).toMatchObject({ inSync: [1, 2], suspects: [1] });
+    run(promote(2, 1, 1));
+    expect(shard(machine)).toMatchObject({ primary: 1, inSync: [1, 2] });
+    expect(shard(machine)).not.toHaveProperty('suspects');
+  });
+
+  test('only a replica in sync is promoted', () => {
+    const { machine, run } = cluster({
+      kind: 'alter_in_sync',
+      ...shard0,
+      term: 1,
+      expectCfg: 1,
+      inSync: [1, 2],
+    });
+    expect(run(promote(1, 3))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(promote(1, null))).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ primary: null, inSync: [1, 2], term: 2 });
+    expect(run(promote(2, null))).toMatchObject({ changed: false });
   });
 
   test.each([
@@ -100,7 +127,7 @@ describe('primaries and in-sync sets', () => {
     const { machine } = cluster(promote(1, 2, 1), { kind: 'force_promote', ...shard0, replica: 1, atMs: 5 });
     expect(shard(machine)).toMatchObject({ primary: 1, inSync: [1], term: 3 });
     expect(machine.state.forcedPromotions).toEqual([
-      { uuid, shardId: 0, replica: 1, inSyncBefore: [2, 3], term: 3, atMs: 5 },
+      { uuid, shardId: 0, replica: 1, inSyncBefore: [1, 2, 3], term: 3, atMs: 5 },
     ]);
   });
 });
@@ -216,8 +243,8 @@ describe('nodes', () => {
       kind: 'reconcile',
       orders: [
         { kind: 'set_node_state', nodeId: 1, bootId: testNode.bootId, state: 'down', atMs: 4 },
-        { kind: 'promote', ...shard0, expectTerm: 1, replica: 2, dropFromInSync: [1] },
-        { kind: 'promote', ...shard0, expectTerm: 1, replica: 3, dropFromInSync: [] },
+        { kind: 'promote', ...shard0, expectTerm: 1, replica: 2, suspects: [1] },
+        { kind: 'promote', ...shard0, expectTerm: 1, replica: 3, suspects: [] },
       ],
     });
     expect(reply).toEqual({ ok: true, changed: true, revision: revision + 1 });

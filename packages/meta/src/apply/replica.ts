@@ -5,7 +5,7 @@
 import { replicaOn, shardOf, type CollectionRecord, type NodeId, type ShardRecord } from '@quiver/model';
 import type { StateCommand } from '../state-command.ts';
 import { changed, recordByUuid, refused, type MetaState, type Outcome } from '../state.ts';
-import { noShard, stale, withRecord, withShard, type NamedShard } from './shard.ts';
+import { noShard, stale, withRecord, withShard, withSuspects, type NamedShard } from './shard.ts';
 
 type Command<K extends StateCommand['kind']> = Extract<StateCommand, { kind: K }>;
 
@@ -46,11 +46,8 @@ export function dropReplica(state: MetaState, command: Command<'drop_replica'>):
     const left = shardOf(next, shard.shardId)!;
     const isPrimaryGone = shard.primary === replica;
     if (isPrimaryGone && !left.inSync.includes(successor!)) return stale(record, shard);
-    const fewer = {
-      ...left,
-      primary: isPrimaryGone ? successor : left.primary,
-      replicationFactor: left.replicas.length,
-    };
+    const primary = isPrimaryGone ? successor : left.primary;
+    const fewer = withSuspects({ ...left, primary, replicationFactor: left.replicas.length }, left.suspects);
     const shards = next.shards.map((one) => (one === left ? fewer : one));
     return changed(state, withRecord(state, { ...next, shards }));
   });
@@ -82,7 +79,7 @@ export function withoutReplica(
   const transfers = record.transfers
     .filter(({ to }) => to !== replica)
     .map((transfer) => (transfer.from === replica ? { ...transfer, from: null } : transfer));
-  return { ...withShard(record, next), transfers };
+  return { ...withShard(record, withSuspects(next, shard.suspects)), transfers };
 }
 
 export function withReplica(

@@ -43,7 +43,8 @@ export function alterInSync(state: MetaState, command: Command<'alter_in_sync'>)
       inSync.every(isPlaced);
     if (!fits) return null;
     const isSame = inSync.length === shard.inSync.length && inSync.every((id) => shard.inSync.includes(id));
-    return isSame ? shard : { ...shard, inSync };
+    // The same set is what a primary proposes that has all suspects back.
+    return isSame && shard.suspects === undefined ? shard : withSuspects({ ...shard, inSync }, []);
   });
 }
 
@@ -53,18 +54,17 @@ export function handOver(state: MetaState, command: Command<'hand_over'>): Outco
     const { expectTerm, from, to } = command;
     const fits =
       shard.term === expectTerm && shard.primary === from && shard.inSync.includes(to) && from !== to;
-    return fits ? { ...shard, primary: to, term: shard.term + 1 } : null;
+    return fits ? withSuspects({ ...shard, primary: to, term: shard.term + 1 }, []) : null;
   });
 }
 
 export function promote(state: MetaState, command: Command<'promote'>): Outcome {
   return changeShard(state, command, (shard) => {
-    const { expectTerm, replica, dropFromInSync } = command;
+    const { expectTerm, replica, suspects } = command;
     if (shard.term !== expectTerm) return null;
     if (replica === null && shard.primary === null) return shard;
-    const inSync = shard.inSync.filter((id) => !dropFromInSync.includes(id));
-    if (replica === null ? inSync.length === 0 : !inSync.includes(replica)) return null;
-    return { ...shard, primary: replica, inSync, term: shard.term + 1 };
+    if (replica !== null && !shard.inSync.includes(replica)) return null;
+    return withSuspects({ ...shard, primary: replica, term: shard.term + 1 }, suspects);
   });
 }
 
@@ -75,13 +75,23 @@ export function forcePromote(state: MetaState, command: Command<'force_promote'>
   const before = record === undefined ? undefined : shardOf(record, shardId);
   const outcome = changeShard(state, command, (shard) =>
     shard.replicas.some((one) => one.replica === replica)
-      ? { ...shard, primary: replica, inSync: [replica], term: shard.term + 1 }
+      ? withSuspects({ ...shard, primary: replica, inSync: [replica], term: shard.term + 1 }, [])
       : null,
   );
   if (outcome.kind !== 'changed' || before === undefined) return outcome;
   const forced = { uuid, shardId, replica, inSyncBefore: before.inSync, term: before.term + 1, atMs };
   const forcedPromotions = [...state.forcedPromotions, forced].slice(-forcedPromotionsMax);
   return { kind: 'changed', state: { ...outcome.state, forcedPromotions } };
+}
+
+/** The record with those of `suspects` that are in sync and do not lead; without the field when there are none. */
+export function withSuspects(shard: ShardRecord, suspects: readonly number[] = []): ShardRecord {
+  const { inSync, primary } = shard;
+  const held = [...new Set(suspects)].filter((id) => id !== primary && inSync.includes(id));
+  if (held.length > 0) return { ...shard, suspects: held };
+  const plain: { suspects?: readonly number[] } & ShardRecord = { ...shard };
+  delete plain.suspects;
+  return plain;
 }
 
 /** `change` gives the new record, the same for "nothing to do", or null when the command does not fit the one there is. */

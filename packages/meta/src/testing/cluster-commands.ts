@@ -32,7 +32,7 @@ const order: fc.Arbitrary<ControllerCommand> = fc.oneof(
     ...ofShard,
     expectTerm: small,
     replica: fc.option(replica, { nil: null }),
-    dropFromInSync: fc.array(replica, { maxLength: 2 }),
+    suspects: fc.array(replica, { maxLength: 2 }),
   }),
   fc.record({ kind: fc.constant('add_replica' as const), ...ofShard, expectCfg: small, nodeId }),
   fc.record({ kind: fc.constant('remove_replica' as const), ...ofShard, expectCfg: small, replica }),

@@ -22,7 +22,7 @@ export function placedReplicas(catalogue: Catalogue, collection: CollectionRecor
 }
 
 /**
- * Active: in sync, so it answers reads and counts for writes. Dead: its node is away. Partial: it is copied for a
+ * Active: in sync, so it answers reads and counts for writes. Dead: its node is away or believed to be. Partial: it is copied for a
  * transfer. Recovery: it was in sync and catches up. Resharding: it is filled (or emptied) by slots that move.
  */
 function replicaState(
@@ -35,6 +35,7 @@ function replicaState(
   if (node === undefined || node.state === 'down') return 'Dead';
   if (resharding?.shardId === shard.shardId)
     return resharding.direction === 'up' ? 'Resharding' : 'ReshardingScaleDown';
+  if (shard.suspects?.includes(replica) === true) return 'Dead';
   if (shard.inSync.includes(replica)) return 'Active';
   return transfers.some(({ to }) => to === replica) ? 'Partial' : 'Recovery';
 }

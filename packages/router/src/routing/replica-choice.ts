@@ -3,6 +3,7 @@
  * Always: only in-sync replicas are chosen; a shard whose replicas are all out of reach is named, never left out.
  */
 import {
+  mayServe,
   primaryOf,
   shardOf,
   xxHash32,
@@ -64,7 +65,7 @@ export function candidatesOf(
 ): readonly ReplicaRecord[] {
   const shard = shardOf(collection, shardId);
   if (shard === undefined) return [];
-  if (role === 'in_sync') return shard.replicas.filter(({ replica }) => shard.inSync.includes(replica));
+  if (role === 'in_sync') return shard.replicas.filter(({ replica }) => mayServe(shard, replica));
   const primary = primaryOf(shard);
   return primary === undefined ? [] : [primary];
 }

@@ -21,7 +21,7 @@ export interface ApplyQueueOptions {
   readonly onPublished: (publish: number) => void;
   /** Memory was made anew. */
   readonly onOpened: () => void;
-  readonly onDigests: (barrier: number, buckets: Uint32Array) => void;
+  readonly onDigests: (ask: number, buckets: Uint32Array) => void;
   /** Memory could not take what is durable: the replica can not go on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -83,7 +83,7 @@ export class ApplyQueue {
           break;
         case 'take_digests':
           digests.take((buckets) => {
-            if (!this.#isStopped) this.#options.onDigests(task.barrier, buckets);
+            if (!this.#isStopped) this.#options.onDigests(task.ask, buckets);
           });
           break;
         case 'discard':

@@ -3,7 +3,13 @@
  * serve threads ask of it. Always: readers are answered only while the replica is whole and in the in-sync set as it
  * knows it; after a failure everything is opened anew from the disk, as a restart would.
  */
-import { ClusterError, type CollectionRecord, type ResolvedOperation, type ShardRecord } from '@quiver/model';
+import {
+  ClusterError,
+  mayServe,
+  type CollectionRecord,
+  type ResolvedOperation,
+  type ShardRecord,
+} from '@quiver/model';
 import type { ShardView } from '@quiver/replication';
 import type { MetaCommand, ShardState } from '@quiver/rpc';
 import { segmentSchemaOf } from '@quiver/segment';
@@ -261,7 +267,7 @@ export class HostedReplica {
     const { replica } = this.#search;
     const host = this.#host;
     if (replica === null || host === null || replica.isDropped) return;
-    replica.applied.setServing(host.isClean && host.isSearchable && this.#shard.inSync.includes(this.number));
+    replica.applied.setServing(host.isClean && host.isSearchable && mayServe(this.#shard, this.number));
   }
 
   #view(): ShardView {
@@ -376,6 +382,7 @@ function viewOf(record: CollectionRecord, shard: ShardRecord): ShardView {
     primary: shard.primary === null ? null : String(shard.primary),
     isr: shard.inSync.map(String),
     replicas: shard.replicas.map(({ replica }) => String(replica)),
+    suspects: (shard.suspects ?? []).map(String),
     minInSync: record.config.params.write_consistency_factor,
   };
 }

@@ -97,7 +97,7 @@ export class ReplicaHost {
       digests,
       onPublished: (publish) => this.step({ kind: 'applied', publish }),
       onOpened: () => options.onChange(),
-      onDigests: (barrier, buckets) => this.step({ kind: 'digests_taken', barrier, buckets }),
+      onDigests: (ask, buckets) => this.step({ kind: 'digests_taken', ask, buckets }),
       onFailure,
     });
     this.#persists = new PersistQueue({

@@ -131,15 +131,15 @@ export class ReplicaPages {
     });
   }
 
-  listBucket({ barrier, bucket }: EffectOf<'list_bucket'>): Promise<Answer<'bucket_listed'>> {
+  listBucket({ ask, bucket }: EffectOf<'list_bucket'>): Promise<Answer<'bucket_listed'>> {
     return this.#reading(async (snapshot) => {
       const entries = await this.#bucket(snapshot, bucket);
-      return { kind: 'bucket_listed', barrier, bucket, entries: entries.map(bucketEntry) };
+      return { kind: 'bucket_listed', ask, entries: entries.map(bucketEntry) };
     });
   }
 
   planRepair(effect: EffectOf<'plan_repair'>): Promise<Answer<'repair_planned'>> {
-    const { barrier, seq, bucket, follower, entries } = effect;
+    const { ask, seq, bucket, entries } = effect;
     return this.#reading(async (snapshot) => {
       const theirs = new Map(entries.map((entry) => [entry.key, entry]));
       const own = await this.#bucket(snapshot, bucket);
@@ -166,7 +166,7 @@ export class ReplicaPages {
       );
       const records = [...(await this.#bySeqRecords(snapshot, differing)), ...tombstones];
       const absent = extra.filter((_, i) => stored[i] === undefined);
-      return { kind: 'repair_planned', barrier, follower, records, absent };
+      return { kind: 'repair_planned', ask, records, absent };
     });
   }
 

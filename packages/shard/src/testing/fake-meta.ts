@@ -68,12 +68,13 @@ export class FakeMeta {
     return true;
   }
 
-  /** The controller's: another in-sync replica leads, the old primary is not in sync any more. */
+  /** The controller's: another in-sync replica leads, the old primary is suspected. */
   promote(uuid: string, shardId: number, replica: number, { force = false } = {}): boolean {
     return this.changeShard(uuid, shardId, (shard) => {
       if (!force && !shard.inSync.includes(replica)) return null;
-      const inSync = force ? [replica] : shard.inSync.filter((one) => one !== shard.primary);
-      return { ...shard, primary: replica, inSync, term: shard.term + 1 };
+      const inSync = force ? [replica] : shard.inSync;
+      const suspects = inSync.filter((one) => one === shard.primary && one !== replica);
+      return { ...shard, primary: replica, inSync, suspects, term: shard.term + 1 };
     });
   }
 
@@ -89,7 +90,7 @@ export class FakeMeta {
       case 'alter_in_sync': {
         const { term, expectCfg, inSync } = command;
         return this.changeShard(command.uuid, command.shardId, (shard) =>
-          shard.term === term && shard.cfgVersion === expectCfg ? { ...shard, inSync } : null,
+          shard.term === term && shard.cfgVersion === expectCfg ? { ...shard, inSync, suspects: [] } : null,
         );
       }
       case 'bump_term':
@@ -103,7 +104,7 @@ export class FakeMeta {
           shard.term === command.expectTerm &&
           shard.primary === command.from &&
           shard.inSync.includes(command.to)
-            ? { ...shard, term: shard.term + 1, primary: command.to }
+            ? { ...shard, term: shard.term + 1, primary: command.to, suspects: [] }
             : null,
         );
       case 'replica_lost':
