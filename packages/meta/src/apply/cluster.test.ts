@@ -102,6 +102,38 @@ describe('primaries and in-sync sets', () => {
     expect(shard(machine).inSync).toEqual([1, 2, 3]);
   });
 
+  test('an older primary, and one whose session expired, changes the in-sync set no more', () => {
+    const { machine, run } = cluster(promote(1, 2, 1));
+    const { cfgVersion: expectCfg } = shard(machine);
+    const alter = (part: { term: number; expectCfg: number; inSync: number[] }): unknown =>
+      run({ kind: 'alter_in_sync', ...shard0, ...part });
+    // Of the old term, whatever it knows of the configuration; and with the old one in the new term.
+    for (const cfg of [1, expectCfg])
+      expect(alter({ term: 1, expectCfg: cfg, inSync: [1] })).toMatchObject(refusedAs('precondition_failed'));
+    expect(alter({ term: 2, expectCfg: 1, inSync: [2] })).toMatchObject(refusedAs('precondition_failed'));
+    run({ kind: 'promote', ...shard0, expectTerm: 2, replica: null, suspects: [] });
+    expect(alter({ term: 3, expectCfg: expectCfg + 1, inSync: [2, 3] })).toMatchObject(
+      refusedAs('precondition_failed'),
+    );
+    expect(shard(machine).inSync).toEqual([1, 2, 3]);
+  });
+
+  test.each([
+    ['write_consistency_factor', 2, 1],
+    ['replication_factor', 2, 1],
+    ['on_disk_payload', false, 0],
+  ])(
+    'a change of %s raises the configuration of every shard that its primary has to obey',
+    (name, value, by) => {
+      const { machine, run } = cluster();
+      const before = shard(machine);
+      const changedConfig = { ...config, params: { ...config.params, [name]: value } };
+      expect(config.params).not.toHaveProperty(name, value);
+      run({ kind: 'update_collection', name: 'c', uuid, config: changedConfig });
+      expect(shard(machine)).toEqual({ ...before, cfgVersion: before.cfgVersion + by });
+    },
+  );
+
   test('a hand-over goes to a replica in sync, from the primary of that term', () => {
     const { machine, run } = cluster({
       kind: 'alter_in_sync',

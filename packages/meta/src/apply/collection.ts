@@ -62,13 +62,21 @@ export function newShards(
   return { shards, nextReplica };
 }
 
-/** Setting the replication factor ends what operators wished for single shards. */
+/**
+ * Setting the replication factor ends what operators wished for single shards. What primaries obey raises their shards'
+ * configuration: they ignore a record with the number they have.
+ */
 export function updateCollection(state: MetaState, command: Command<'update_collection'>): Outcome {
   const record = recordOf(state, command.name, command.uuid);
   if (record === undefined) return noCollection(command.name);
   const { config } = command;
-  const isSameFactor = config.params.replication_factor === record.config.params.replication_factor;
-  const shards = isSameFactor ? record.shards : record.shards.map(withoutWish);
+  const [now, before] = [config.params, record.config.params];
+  const isSameFactor = now.replication_factor === before.replication_factor;
+  const isSame = isSameFactor && now.write_consistency_factor === before.write_consistency_factor;
+  const raised = isSame
+    ? record.shards
+    : record.shards.map((shard) => ({ ...shard, cfgVersion: shard.cfgVersion + 1 }));
+  const shards = isSameFactor ? raised : raised.map(withoutWish);
   return changed(state, {
     collections: withEntry(state.collections, command.name, { ...record, config, shards }),
   });
@@ -76,7 +84,7 @@ export function updateCollection(state: MetaState, command: Command<'update_coll
 
 function withoutWish(shard: ShardRecord): ShardRecord {
   if (shard.replicationFactor === undefined) return shard;
-  const plain: { replicationFactor?: number } & ShardRecord = { ...shard, cfgVersion: shard.cfgVersion + 1 };
+  const plain: { replicationFactor?: number } & ShardRecord = { ...shard };
   delete plain.replicationFactor;
   return plain;
 }
