@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
- * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server).
+ * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server), `cluster` (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -8,7 +8,11 @@ import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-const parts: Readonly<Record<string, string>> = { ann: 'ann-peers.ts', rest: 'rest-peers.ts' };
+const parts: Readonly<Record<string, string>> = {
+  ann: 'ann-peers.ts',
+  rest: 'rest-peers.ts',
+  cluster: 'cluster-cost.ts',
+};
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in parts));
 if (unknown.length > 0) {
