@@ -14,6 +14,7 @@ import {
   type StoredSegment,
 } from '@quiver/segment';
 import type { BlobStore } from '@quiver/storage';
+import type { Progress } from './progress-line.ts';
 
 export interface SavedSegment {
   readonly stored: StoredSegment;
@@ -79,14 +80,19 @@ export async function loadManifestSegments(
     readonly pool: ArenaPool;
     readonly directory: ArenaDirectory;
     readonly threads: number;
+    readonly onProgress: Progress;
   },
 ): Promise<SegmentReader[]> {
   const { blobs, pool, directory } = options;
   const readers: SegmentReader[] = [];
+  const total = manifest.segments.reduce((sum, { parts }) => sum + Object.keys(parts).length, 0);
+  let done = 0;
   for (const { stored, parts, deaths } of manifest.segments) {
     const descriptor = allocateStored(pool, stored, options.threads);
-    for (const { name, bytes } of segmentParts(descriptor, stored, directory))
+    for (const { name, bytes } of segmentParts(descriptor, stored, directory)) {
       await blobs.read(parts[name]!, bytes);
+      options.onProgress('segments', ++done, total);
+    }
     readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
   }
   return readers;

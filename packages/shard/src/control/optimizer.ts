@@ -86,7 +86,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let forgotten = 0;
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
-  const taskLog = createTaskLog(env);
+  const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
 
   function policyInput(): PolicyInput {
     const { optimizer_config: config } = replica.record.config;

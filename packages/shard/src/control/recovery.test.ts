@@ -95,6 +95,7 @@ async function open(store: Store): Promise<Replica> {
     visibleSeq: (await loadReplicaState(store, number)).persisted.state.lastSeq,
     nextSegmentId: 1,
     onSegments: () => undefined,
+    onProgress: () => undefined,
   });
   return replica;
 }

@@ -9,6 +9,7 @@ import { segmentSchemaOf } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
 import type { OrderedChange } from './change.ts';
+import type { Progress } from './progress-line.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
 
@@ -34,6 +35,8 @@ export async function openReplica(options: {
   /** Lowest id a new segment may have. */
   readonly nextSegmentId: number;
   readonly onSegments: ReplicaOptions['onSegments'];
+  /** Called often: parts of segments that were loaded, then changes that were replayed. */
+  readonly onProgress: Progress;
 }): Promise<OpenedReplica> {
   const { record, shardId, number, store, pool, directory } = options;
   const manifestBytes = store.getSync(keys.manifest(number));
@@ -53,20 +56,26 @@ export async function openReplica(options: {
       nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
     },
   });
-  const replayed = await replay(replica, store, manifest.replaySeq);
+  const replayed = await replay(replica, store, manifest.replaySeq, options.onProgress);
   return { replica, manifest, replayed };
 }
 
 /** From this many changes on, reading all records in key order is cheaper than looking each up. */
 const lookUpsMax = 2_000;
+const progressEvery = 1_000;
 
-async function replay(replica: Replica, store: Store, replaySeq: number): Promise<number> {
+async function replay(
+  replica: Replica,
+  store: Store,
+  replaySeq: number,
+  onProgress: Progress,
+): Promise<number> {
   const { number } = replica;
   const range = { from: keys.bySeq(number, replaySeq + 1, 0, 0), to: keys.bySeqEnd(number) };
   const entries: { seq: number; ordinal: number; id: PointId }[] = [];
   for await (const page of store.scanPages({ ...range, limit: lookUpsMax + 1 }))
     for (const [keyBytes, value] of page) entries.push(decodeBySeq(keyBytes, value));
-  if (entries.length > lookUpsMax) return replayAll(replica, store, replaySeq);
+  if (entries.length > lookUpsMax) return replayAll(replica, store, replaySeq, onProgress);
   const names = vectorNames(replica);
   let replayed = 0;
   for (const { seq, ordinal, id } of entries) {
@@ -90,7 +99,12 @@ async function replay(replica: Replica, store: Store, replaySeq: number): Promis
  * Walks points and vectors side by side in key order and applies what is newer than `replaySeq`. Each point comes once,
  * with its last change, and all become visible together: the order does not matter.
  */
-async function replayAll(replica: Replica, store: Store, replaySeq: number): Promise<number> {
+async function replayAll(
+  replica: Replica,
+  store: Store,
+  replaySeq: number,
+  onProgress: Progress,
+): Promise<number> {
   const { number } = replica;
   const names = vectorNames(replica);
   const points = openCursor(store.scanPages(keys.points(number)));
@@ -115,6 +129,7 @@ async function replayAll(replica: Replica, store: Store, replaySeq: number): Pro
       }
       apply(replica, decodePointId(keyBytes, keyBytes.length - pointIdBytes), { point, vectors }, replaySeq);
       replayed += 1;
+      if (replayed % progressEvery === 0) onProgress('replay', replayed, 0);
     }
   } finally {
     await Promise.all([points, ...columns].map((cursor) => cursor.close()));

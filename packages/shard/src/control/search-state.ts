@@ -13,6 +13,7 @@ import type { Broadcast } from './broadcast.ts';
 import type { BuildQueue } from './build-queue.ts';
 import { blobsOf, emptyManifest, type Manifest } from './manifest.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
+import { createProgressLine } from './progress-line.ts';
 import { openReplica } from './recovery.ts';
 import { decodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
@@ -83,6 +84,10 @@ export class SearchState {
       visibleSeq,
       nextSegmentId: this.#nextSegmentId,
       onSegments: (changed) => broadcast.segments(changed),
+      onProgress: createProgressLine(env, log, 'loading a collection', () => ({
+        collection: this.#record.name,
+        shard: this.#shardId,
+      })),
     });
     const { replica } = opened;
     replica.record = this.#record;

@@ -1,12 +1,17 @@
-/** Running and finished optimizations of a replica, for GET /collections/{c}/optimizations. */
+/**
+ * Running and finished optimizations of a replica, for GET /collections/{c}/optimizations and for the log: whoever waits
+ * for green sees how far a long one is, and its end.
+ */
 import type { Env } from '@quiver/env';
 import type { OptimizationTask } from '@quiver/rpc';
 import type { SegmentReader } from '@quiver/segment';
+import type { Log } from '@quiver/telemetry';
+import { createProgressLine, type Progress } from './progress-line.ts';
 
 const completedMax = 16;
 
 export interface TaskHandle {
-  readonly progress: (stage: string, done: number, total: number) => void;
+  readonly progress: Progress;
   finish(error: string | null): void;
 }
 
@@ -15,7 +20,13 @@ export interface TaskLog {
   list(): { running: OptimizationTask[]; completed: OptimizationTask[] };
 }
 
-export function createTaskLog(env: Env): TaskLog {
+export function createTaskLog(options: {
+  readonly env: Env;
+  readonly log: Log;
+  /** Its present name. */
+  readonly collection: () => string;
+}): TaskLog {
+  const { env, log, collection } = options;
   const running = new Set<{ task: OptimizationTask }>();
   const completed: OptimizationTask[] = [];
   return {
@@ -37,14 +48,24 @@ export function createTaskLog(env: Env): TaskLog {
         },
       };
       running.add(entry);
+      const startedMs = env.now();
+      const line = createProgressLine(env, log, 'optimizing', () => ({
+        collection: collection(),
+        task: kind,
+      }));
       return {
         progress(stage, done, total) {
           entry.task = { ...entry.task, stage, done, total };
+          line(stage, done, total);
         },
         finish(error) {
           running.delete(entry);
           completed.unshift({ ...entry.task, stage: 'done', finishedAtMs: env.wallNow(), error });
           completed.length = Math.min(completed.length, completedMax);
+          if (error !== null) return;
+          const points = entry.task.segments.reduce((sum, segment) => sum + segment.points, 0);
+          const tookMs = Math.round(env.now() - startedMs);
+          log.info('optimized', { collection: collection(), task: kind, points, took_ms: tookMs });
         },
       };
     },
