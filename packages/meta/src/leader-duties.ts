@@ -11,7 +11,7 @@ import type { Consensus } from './consensus.ts';
 import { planOrders } from './controller.ts';
 import type { ControllerSettings } from './controller-view.ts';
 import { HashVotes } from './hash-check.ts';
-import { planMembership, type MemberView } from './membership.ts';
+import { planMembership, successorOf, type MemberView } from './membership.ts';
 import type { Heartbeat } from './node-report.ts';
 import { SessionTable, type SessionSettings } from './session-table.ts';
 import type { StateCommand } from './state-command.ts';
@@ -122,6 +122,12 @@ export function startDuties(options: DutiesOptions): Duties {
         isLost: silentMs >= options.voterLostMs,
       };
     });
+    const successor = successorOf(options.memberId, host.confState, views);
+    if (successor !== null) {
+      log.info('the leader was removed and hands over', { to: successor });
+      host.transferLeader(successor);
+      return;
+    }
     const changes = planMembership(options.memberId, host.confState, views);
     if (changes.length === 0) return;
     log.info('the membership of the metadata store changes', { changes });

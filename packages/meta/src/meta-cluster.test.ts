@@ -235,6 +235,23 @@ describe('peers that join one by one', () => {
   });
 });
 
+describe('a leader whose peer is removed', () => {
+  test('hands over and is taken out by its successor', async () => {
+    const nodes = await three(14);
+    await network.until('three vote', () => network.leader()?.localStatus().voters.length === 3);
+    const { nodeId } = network.leader()!;
+    await network.settle(nodes[0]!.propose({ kind: 'remove_node', nodeId, force: false }, soon(network)));
+    const removedAtMs = network.env.now();
+    await network.until('it is out', () => {
+      const now = network.leader()?.localStatus();
+      return now !== undefined && now.nodeId !== nodeId && !now.voters.includes(nodeId);
+    });
+    // No election timeout passes: the lead changes hands.
+    expect(network.env.now() - removedAtMs).toBeLessThan(1_000);
+    expect(network.leader()!.localStatus().voters).toHaveLength(1);
+  });
+});
+
 describe('a process that is no member', () => {
   const addresses = ['a:6335', 'b:6335', 'c:6335'];
 
