@@ -1,7 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PointId, PointRecord } from '@quiver/model';
+import { ClusterError, type PointId, type PointRecord } from '@quiver/model';
+import { createLog } from '@quiver/telemetry';
 import { startRestServer, type RestServer } from './testing/rest-server.ts';
 
 let server: RestServer;
@@ -24,6 +25,35 @@ function point(id: number | bigint, payload: string, values: number[]): PointRec
   const vectors = new Map([['', { kind: 'dense' as const, values: Float32Array.from(values) }]]);
   return { id, version: 3, payload: Buffer.from(payload), vectors };
 }
+
+describe('the log', () => {
+  test.each([
+    ['not_enough_replicas', 503, 'debug'],
+    ['stale_route', 503, 'debug'],
+    ['unavailable', 503, 'debug'],
+    ['insufficient_storage', 507, 'debug'],
+    ['precondition_failed', 500, 'debug'],
+    ['corruption', 500, 'error'],
+    ['internal', 500, 'error'],
+  ] as const)('of a request that fails as %s, %i, is at level %s', async (code, status, level) => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'debug', format: 'json', write: (line) => void lines.push(line) });
+    const service = {
+      telemetry: () => Promise.reject(new ClusterError(code, 'why')),
+      metricsText: () => Promise.resolve(''),
+      ready: () => true,
+      version: '1.19.0',
+      quiverVersion: '0.0.7',
+    };
+    const failing = await startRestServer({ log, service });
+    const reply = await failing.call('GET', '/telemetry');
+    await failing.close();
+    expect(reply.status).toBe(status);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(new RegExp(`"level":"${level}".*why`, 'i'));
+    expect(lines[0]!.includes('"stack"')).toBe(level === 'error');
+  });
+});
 
 describe('routing', () => {
   test.each([

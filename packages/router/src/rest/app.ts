@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClusterError } from '@quiver/model';
-import { asClusterError, errorText, httpStatus } from '@quiver/rpc';
+import { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from '@quiver/rpc';
 import { createBodyScanner, createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
@@ -66,8 +66,12 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
   ): void {
     const error = asClusterError(thrown);
     const status = httpStatus(error.code);
-    if (status >= 500 && error.code !== 'unavailable' && error.code !== 'insufficient_storage')
-      log.error('request failed', { method: request.method, route: route?.template, error: thrown });
+    const asked = { method: request.method, route: route?.template };
+    // As over gRPC: a refusal that a state of the cluster explains is no fault of this process, and may come often.
+    if (grpcStatus(error.code) === grpcCode.internal)
+      log.error('request failed', { ...asked, error: thrown });
+    else if (status >= 500)
+      log.debug('request refused', { ...asked, code: error.code, reason: error.message });
     if (error.code === 'unauthenticated') {
       const body = Buffer.from(error.message);
       finish(request, response, startMs, route, { status, contentType: null, body });
