@@ -54,6 +54,24 @@ export function primaryOf(view: ShardView, limits: Partial<Limits> = {}): TestRe
   return replica;
 }
 
+/** Lets a blank copy follow the blank primary of `view`. @returns the session it is in */
+export function follow(replica: TestReplica, view: ShardView): { term: number; nonce: string } {
+  const receive = { kind: 'receive', from: view.primary!, nowMs: 0 } as const;
+  const effects = replica.step({ kind: 'view', view, nowMs: 0 });
+  const join = effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : [])).at(-1);
+  if (join?.kind !== 'join') throw new Error(`expected a join among ${kindsOf(effects).join()}`);
+  const session = { term: view.term, nonce: join.nonce };
+  const place = { sourceSeq: 0, rangeCopy: null, history: [] };
+  const plan = { kind: 'plan', ...session, ...place, index: 0, forkSeq: 0 } as const;
+  const [list] = durable(replica, replica.step({ ...receive, message: plan }));
+  if (list?.kind !== 'list_dirty') throw new Error(`expected list_dirty, not ${list?.kind}`);
+  replica.step({ kind: 'dirty_listed', ask: list.ask, keys: [], isTooMany: false, nowMs: 0 });
+  const nothing = { records: [], absent: [], range: null, operations: [], tombstoneHorizon: 0 };
+  const chunk = { kind: 'chunk', ...session, ...place, ...nothing, index: 0, copiedSeq: 0 } as const;
+  durable(replica, replica.step({ ...receive, message: { ...chunk, isLast: true } }));
+  return session;
+}
+
 export function kindsOf(effects: readonly TestEffect[]): string[] {
   return effects.map(({ kind }) => kind);
 }
