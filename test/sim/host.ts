@@ -256,7 +256,7 @@ export class Host {
         tellMeta(this.#world, this, null);
         break;
       case 'confirm_with_meta':
-        confirmWithMeta(this.#world, this, effect.round);
+        confirmWithMeta(this.#world, this, effect.ask);
         break;
       case 'read_confirmed': {
         const answer = this.#reads.get(effect.call)!;

@@ -17,7 +17,7 @@ export function tellMeta(world: World, host: Host, command: MetaCommand | null):
   });
 }
 
-export function confirmWithMeta(world: World, host: Host, round: number): void {
+export function confirmWithMeta(world: World, host: Host, ask: number): void {
   const { network, meta, nodeOf, loop } = world;
   const { nodeName, shard, alloc } = host;
   network.send(nodeName, 'meta', () => {
@@ -27,7 +27,7 @@ export function confirmWithMeta(world: World, host: Host, round: number): void {
         // The answer belongs to the life of the process that asked.
         if (current !== host) return;
         if (host.record === null || record.cfgVersion > host.record.cfgVersion) host.record = record;
-        host.step({ kind: 'meta_confirmed', round, view: record, nowMs: loop.nowMs });
+        host.step({ kind: 'meta_confirmed', ask, view: record, nowMs: loop.nowMs });
       }),
     );
   });

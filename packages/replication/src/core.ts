@@ -31,6 +31,7 @@ const answerKinds = {
   take_digests: 'digests_taken',
   list_bucket: 'bucket_listed',
   plan_repair: 'repair_planned',
+  confirm_with_meta: 'meta_confirmed',
 } as const;
 type AskKind = keyof typeof answerKinds;
 type Ask<Change, Key, Kind> = Omit<Extract<Effect<Change, Key>, { kind: Kind }>, 'ask'> & { kind: Kind };

@@ -8,8 +8,8 @@
  * - `send`: at once, also before earlier persists are durable; may be lost, repeated, late or out of order.
  * - `apply`, `install`, `publish`, `take_digests`, `collect_tombstones`: in order among themselves, over as many turns as
  *   needed. Report with `applied`.
- * - asks (`list_dirty`, `read_*`, `list_bucket`, `plan_repair`): any time, each answered by an input with the same number
- *   (`ask`), however late, as is `take_digests`. They read what earlier persists put there.
+ * - asks (`list_dirty`, `read_*`, `list_bucket`, `plan_repair`, `confirm_with_meta`): any time, each answered by an input with
+ *   the same number (`ask`), however late, as is `take_digests`. They read what earlier persists put there.
  * - proposals to meta (`alter_isr`, `bump_term`, `hand_over`): compare-and-set commands, safe to lose and to repeat; the
  *   answer that counts is the next `view`.
  *
@@ -69,7 +69,7 @@ export type Effect<Change, Key> =
   /** The view held here seems old: read the shard's record and give it as `view`. */
   | { readonly kind: 'refresh_view' }
   /** Read the shard's record linearizably, answer with `meta_confirmed`. */
-  | { readonly kind: 'confirm_with_meta'; readonly round: number }
+  | { readonly kind: 'confirm_with_meta'; readonly ask: number }
   | { readonly kind: 'read_confirmed'; readonly call: number }
   /** Keys of by-seq entries above `aboveSeq`, at most `limit`, each once. */
   | { readonly kind: 'list_dirty'; readonly ask: number; readonly aboveSeq: number; readonly limit: number }

@@ -37,7 +37,7 @@ export type Input<Change, Key> =
   /** Answer to `confirm_with_meta`: the shard's record, read linearizably after the question was asked. */
   | {
       readonly kind: 'meta_confirmed';
-      readonly round: number;
+      readonly ask: number;
       readonly view: ShardView;
       readonly nowMs: number;
     }

@@ -45,7 +45,11 @@ export class Primary<Change, Key> {
     this.#sessions = new FollowerSessions(core, this.#log);
     this.#durableWaiters = new Waiters(core);
     this.#appliedWaiters = new Waiters(core);
-    this.#reads = new ReadConfirmation(core, (member) => this.#sessions.nonceOf(member));
+    this.#reads = new ReadConfirmation(
+      core,
+      (member) => this.#sessions.nonceOf(member),
+      () => this.#inSync.effective,
+    );
     this.#fences = new SlotFences(core);
     this.#tombstones = new TombstoneHorizon(core);
     this.#digests = new DigestCheck(core, true, (follower, message) =>
@@ -177,7 +181,7 @@ export class Primary<Change, Key> {
     this.#view = view;
     this.#inSync.take(view);
     this.#sessions.keepOnly(view.replicas);
-    if (this.#reads.keepOnly(this.#inSync.effective)) this.#reads.end(this.#inSync.effective);
+    if (this.#reads.keepOnly(this.#inSync.effective)) this.#reads.end();
     this.advance();
   }
 
@@ -189,7 +193,7 @@ export class Primary<Change, Key> {
     }
     // A confirmation stands for itself: it says what the follower knows, not what it has.
     if (message.kind === 'confirmed') {
-      if (this.#reads.confirmed(from, message.round)) this.#reads.end(this.#inSync.effective);
+      if (this.#reads.confirmed(from, message.round)) this.#reads.end();
       return;
     }
     if (!this.#sessions.isOf(from, message)) return;
@@ -221,13 +225,7 @@ export class Primary<Change, Key> {
         false,
         `${this.#reads.count} reads wait for confirmation`,
       );
-    else this.#reads.add({ call, seq, deadlineMs }, this.#inSync.effective);
-  }
-
-  /** REQUIRES: the view that came with the answer was taken before, and this is the primary still. */
-  metaConfirmed(round: number, term: number): void {
-    if (term !== this.#core.state.term) return;
-    if (this.#reads.confirmedByMeta(round)) this.#reads.end(this.#inSync.effective);
+    else this.#reads.add({ call, seq, deadlineMs });
   }
 
   handOver(input: InputOf<Change, Key, 'hand_over'>): void {

@@ -23,23 +23,30 @@ interface Round {
 export class ReadConfirmation<Change, Key> {
   readonly #core: ReplicaCore<Change, Key>;
   readonly #nonceOf: (member: AllocId) => string;
+  readonly #members: () => readonly AllocId[];
   #next: Read[] = [];
   #round: Round | null = null;
   #roundCount = 0;
   #confirmed: Read[] = [];
 
-  constructor(core: ReplicaCore<Change, Key>, nonceOf: (member: AllocId) => string) {
+  /** @param members - the effective in-sync set */
+  constructor(
+    core: ReplicaCore<Change, Key>,
+    nonceOf: (member: AllocId) => string,
+    members: () => readonly AllocId[],
+  ) {
     this.#core = core;
     this.#nonceOf = nonceOf;
+    this.#members = members;
   }
 
   get count(): number {
     return this.#next.length + (this.#round?.reads.length ?? 0) + this.#confirmed.length;
   }
 
-  add(read: Read, members: readonly AllocId[]): void {
+  add(read: Read): void {
     this.#next.push(read);
-    if (this.#round === null) this.#begin(members);
+    if (this.#round === null) this.#begin();
   }
 
   confirmed(from: AllocId, round: number): boolean {
@@ -48,16 +55,11 @@ export class ReadConfirmation<Change, Key> {
     return this.#round.waitingFor.size === 0 && !this.#round.asksMeta;
   }
 
-  /** Meta says that we are the primary of this term still. */
-  confirmedByMeta(round: number): boolean {
-    return this.#round?.number === round && this.#round.asksMeta;
-  }
-
-  end(members: readonly AllocId[]): void {
+  end(): void {
     if (this.#round === null) return;
     this.#confirmed.push(...this.#round.reads);
     this.#round = null;
-    if (this.#next.length > 0) this.#begin(members);
+    if (this.#next.length > 0) this.#begin();
     this.answer();
   }
 
@@ -101,8 +103,8 @@ export class ReadConfirmation<Change, Key> {
     this.#confirmed = [];
   }
 
-  #begin(members: readonly AllocId[]): void {
-    const others = members.filter((member) => member !== this.#core.allocId);
+  #begin(): void {
+    const others = this.#members().filter((member) => member !== this.#core.allocId);
     this.#roundCount += 1;
     this.#round = {
       number: this.#roundCount,
@@ -117,7 +119,11 @@ export class ReadConfirmation<Change, Key> {
 
   #ask(round: Round): void {
     round.sentMs = this.#core.nowMs;
-    if (round.asksMeta) this.#core.emit({ kind: 'confirm_with_meta', round: round.number });
+    if (round.asksMeta)
+      this.#core.ask({ kind: 'confirm_with_meta' }, ({ view }) => {
+        // The view was taken before: we are the primary of this term still, or this is not called.
+        if (this.#round?.number === round.number && view.term === this.#core.state.term) this.end();
+      });
     for (const member of round.waitingFor)
       this.#core.send(member, {
         kind: 'confirm',

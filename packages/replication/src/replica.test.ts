@@ -184,10 +184,28 @@ test('fenced slots are refused, and the fence reports when all before it is comm
 test('alone, a linearizable read asks meta and waits for what it saw', () => {
   const replica = primaryOf(viewOf());
   const read = { kind: 'confirm_read', call: 9, seq: 0, deadlineMs: 1_000, nowMs: 0 } as const;
-  expect(replica.step(read)).toEqual([{ kind: 'confirm_with_meta', round: 1 }]);
-  expect(replica.step({ kind: 'meta_confirmed', round: 1, view: viewOf(), nowMs: 0 })).toEqual([
+  expect(replica.step(read)).toEqual([{ kind: 'confirm_with_meta', ask: 1 }]);
+  expect(replica.step({ kind: 'meta_confirmed', ask: 1, view: viewOf(), nowMs: 0 })).toEqual([
     { kind: 'read_confirmed', call: 9 },
   ]);
+});
+
+test('what meta answered to a question of an earlier time as primary confirms no read', () => {
+  const replica = primaryOf(viewOf());
+  const read = { kind: 'confirm_read', call: 8, seq: 0, deadlineMs: 1_000, nowMs: 0 } as const;
+  const [asked] = replica.step(read);
+  if (asked?.kind !== 'confirm_with_meta') throw new Error(`expected confirm_with_meta, not ${asked?.kind}`);
+  const away = viewOf({ term: 2, cfgVersion: 2, primary: 'b', isr: ['b'] });
+  replica.step({ kind: 'view', view: away, nowMs: 0 });
+  const again = viewOf({ term: 3, cfgVersion: 3 });
+  durable(replica, replica.step({ kind: 'view', view: again, nowMs: 0 }));
+  const [asksAgain] = replica.step({ ...read, call: 9 });
+  expect(asksAgain).toMatchObject({ kind: 'confirm_with_meta' });
+
+  // Meta took the question late, but before the new read was evaluated: term 4 may have begun since.
+  const late = replica.step({ kind: 'meta_confirmed', ask: asked.ask, view: again, nowMs: 0 });
+
+  expect(late).toEqual([]);
 });
 
 test('a copy that meta no longer places is done', () => {

@@ -127,7 +127,7 @@ class ReplicaMachine<Change, Key> {
         break;
       case 'meta_confirmed':
         this.#takeView(input.view);
-        this.#primary?.metaConfirmed(input.round, input.view.term);
+        core.answered(input);
         break;
       case 'dirty_listed':
       case 'page':

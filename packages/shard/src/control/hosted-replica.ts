@@ -299,7 +299,7 @@ export class HostedReplica {
         this.#readMeta((view) => this.#host?.takeView(view));
         break;
       case 'confirm_with_meta':
-        this.#readMeta((view) => this.#host?.step({ kind: 'meta_confirmed', round: effect.round, view }));
+        this.#readMeta((view) => this.#host?.step({ kind: 'meta_confirmed', ask: effect.ask, view }));
     }
   }
 
