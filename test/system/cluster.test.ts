@@ -82,4 +82,6 @@ test("Qdrant's way: three equal peers, two of which joined the first", async () 
   await liveThroughAKill(cluster, 'peer');
   const reply = await send(cluster.urls()[0]!, 'GET', '/cluster');
   expect(reply.status).toBe(200);
+  const telemetry = await ask<{ cluster: { enabled: boolean } }>(cluster.urls()[0]!, 'GET', '/telemetry');
+  expect(telemetry.cluster.enabled).toBe(true);
 });

@@ -20,6 +20,7 @@ export function createReports(options: {
   readonly env: Env;
   readonly askReport: () => Promise<ProcessReport>;
   readonly metricsPrefix: string;
+  readonly clusterEnabled: boolean;
 }): Reports {
   const { api, env, askReport } = options;
 
@@ -71,7 +72,7 @@ export function createReports(options: {
             ? { collections: collections.map(({ name, points }) => ({ id: name, points_count: points })) }
             : {}),
         },
-        cluster: { enabled: false },
+        cluster: { enabled: options.clusterEnabled },
         requests: reportRequests(report.requests),
         memory: { resident_bytes: report.residentBytes, active_bytes: report.allocatedBytes },
       };

@@ -64,6 +64,7 @@ const reports = createReports({
   api,
   env,
   metricsPrefix: data.metricsPrefix,
+  clusterEnabled,
   askReport: () =>
     new Promise((resolve) => {
       calls += 1;
