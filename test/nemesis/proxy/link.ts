@@ -29,7 +29,7 @@ export class Link {
   private constructor(server: Server, target: Target) {
     this.#server = server;
     this.#target = target;
-    server.on('connection', (socket) => this.#accept(socket));
+    server.on('connection', (socket) => this.carry(socket));
   }
 
   static async open(target: Target): Promise<Link> {
@@ -78,7 +78,8 @@ export class Link {
     await closed;
   }
 
-  #accept(socket: Socket): void {
+  /** A connection that another listener took for this link, and has read nothing of. */
+  carry(socket: Socket): void {
     if (this.#refuses || this.#connections.size >= connectionsMax) {
       socket.on('error', ignoreError);
       socket.resetAndDestroy();

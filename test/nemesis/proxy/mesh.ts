@@ -4,6 +4,7 @@
  * backward where the other did; a cut from a to b takes both.
  */
 import assert from 'node:assert';
+import type { Socket } from 'node:net';
 import { Link, type Target } from './link.ts';
 import type { Fault } from './shaper.ts';
 
@@ -19,6 +20,13 @@ export class Mesh {
     this.#links.set(key, link);
     this.#nodes.add(from).add(to);
     return link.port;
+  }
+
+  /** A connection `from` one node that came to a listener in front of `to`. REQUIRES: the link is open. */
+  carry(from: string, to: string, socket: Socket): void {
+    const link = this.#links.get(`${from} -> ${to}`);
+    assert(link !== undefined, `no link ${from} -> ${to}`);
+    link.carry(socket);
   }
 
   get nodes(): readonly string[] {
