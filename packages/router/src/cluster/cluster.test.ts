@@ -84,6 +84,14 @@ describe('the state of a replica', () => {
     expect(statesOf(given)).toEqual({ '0@1': 'Active', '0@2': 'Recovery', '0@3': 'Partial', '1@4': 'Dead' });
   });
 
+  test('is Dead while it is in sync and believed dead', () => {
+    const pair = shard(0, [
+      [10, 1],
+      [11, 2],
+    ]);
+    expect(statesOf(setup([{ ...pair, suspects: [11] }]))).toEqual({ '0@1': 'Active', '0@2': 'Dead' });
+  });
+
   test('is Resharding on the shard that is filled, ReshardingScaleDown on the one that is emptied', () => {
     for (const [direction, state] of [
       ['up', 'Resharding'],

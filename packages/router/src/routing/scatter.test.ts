@@ -65,6 +65,15 @@ describe('a read over replicated shards', () => {
     expect(own.cluster.asked.map(({ nodeId, shardIds }) => [nodeId, shardIds])).toEqual([[2, [0, 1]]]);
   });
 
+  test('asks no replica that is believed dead, though it is in sync', async () => {
+    const { env, cluster, count } = setup([[1, 2, 3]]);
+    cluster.change((shards) =>
+      shards.map((shard) => ({ ...shard, primary: shard.inSync[2]!, suspects: shard.inSync.slice(0, 2) })),
+    );
+    for (let i = 0; i < 6; i += 1) await run(env, count());
+    expect(new Set(cluster.asked.map(({ nodeId }) => nodeId))).toEqual(new Set([3]));
+  });
+
   test('asks only replicas that are in sync', async () => {
     const { env, cluster, count } = setup([[1, 2, 3]]);
     cluster.change((shards) => shards.map((shard) => ({ ...shard, inSync: [3], primary: 3 })));
