@@ -17,7 +17,7 @@ test('the same search through both routers, and again after one shard node was k
     const code = block!.code
       .replace('localhost:6333', `localhost:${one}`)
       .replace('localhost:7333', `localhost:${other}`)
-      .replace("$(pgrep -f -- '--id shard-0')", String(victim.server.process.pid));
+      .replace("$(pgrep -n -f -- '--id shard-0')", String(victim.server.process.pid));
     const done = spawnSync('bash', ['-c', code], { encoding: 'utf8', timeout: 60_000 });
     expect(done.stdout).toBe(block!.output);
   } finally {

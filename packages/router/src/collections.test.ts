@@ -17,6 +17,13 @@ const defaultsText =
   '"max_optimization_threads":null,"prevent_unoptimized":null},' +
   '"wal_config":{"wal_capacity_mb":32,"wal_segments_ahead":0,"wal_retain_closed":1}';
 
+test('more shards than the nodes can bear are refused before anything is made', async () => {
+  const { api, context } = await createFakeNode();
+  const asked = api.createCollection('c', { ...single, shard_number: 100_000 }, context);
+  await expect(asked).rejects.toMatchObject({ code: 'invalid_argument', message: /at most 256 for each/ });
+  expect(await api.collectionExists('c', context)).toBe(false);
+});
+
 describe('a new collection is configured as Qdrant reports it', () => {
   test('with nothing but a vector, key by key in order', async () => {
     expect(JSON.stringify(await created(single))).toBe(

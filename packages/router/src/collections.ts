@@ -2,6 +2,7 @@
 import { ClusterError } from '@quiver/model';
 import type { Api, RequestContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
+import { checkShardCount } from './shard-count.ts';
 import { changedCollectionConfig, newCollectionConfig } from './collection-config.ts';
 import type { UseCaseOptions } from './create-api.ts';
 import { readOptions, shardNodeCount } from './read-options.ts';
@@ -38,6 +39,7 @@ export function collectionUseCases(options: UseCaseOptions): CollectionUseCases 
         throw new ClusterError('bad_request', text);
       }
       const config = newCollectionConfig(request, defaults, shardNodeCount(catalogue));
+      checkShardCount(config.params.shard_number, shardNodeCount(catalogue));
       const command = { kind: 'create_collection', name, uuid: env.uuid(), config } as const;
       return (await meta.propose(command, call(context))).changed;
     },

@@ -5,6 +5,7 @@
  * next start recovers.
  */
 import type { Founding } from '@quiver/meta';
+import type { Catalogue, NodeId } from '@quiver/model';
 import { addressList, hostPort } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
 import type { LoadedConfig } from '../config/index.ts';
@@ -14,7 +15,7 @@ import { startMetaThread } from '../threads/start-meta.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
 import { watermarksOf } from '../volume-options.ts';
-import { metaSettings, openProcess, selfOf, sleep } from './process.ts';
+import { metaSettings, openProcess, selfOf, sleep, type RoleProcess } from './process.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
@@ -87,6 +88,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     process.exit(0);
   });
   serving.setReady();
+  if (!cluster.enabled) warnOfLostData(role, meta.catalogue(), volumes.nodeId);
   log.info(`quiver ${version} is ready`, {
     rest: `http://${host}:${restPort}`,
     grpc: grpcPort === null ? 'off' : `${host}:${grpcPort}`,
@@ -94,5 +96,19 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     storage: folder,
     collections: meta.catalogue().collections.size,
     started_in_ms: Math.round(env.now() - role.startedAtMs),
+  });
+}
+
+/** Alone, every replica is this node's. Where the metadata names another one, the data volume is not the one it had. */
+function warnOfLostData({ log, folder }: RoleProcess, catalogue: Catalogue, nodeId: NodeId): void {
+  const lost = [...catalogue.collections.values()].filter(({ shards }) =>
+    shards.some(({ inSync, replicas }) =>
+      replicas.every((replica) => replica.nodeId !== nodeId || !inSync.includes(replica.replica)),
+    ),
+  );
+  if (lost.length === 0) return;
+  log.error('the data volume is new, and the metadata knows collections whose points were on another one', {
+    collections: lost.map(({ name }) => name).slice(0, 20),
+    advice: `put the folder ${folder}/data back that belongs to ${folder}/meta, or delete these collections`,
   });
 }

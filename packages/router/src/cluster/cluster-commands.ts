@@ -12,6 +12,8 @@ import {
   type ShardRecord,
 } from '@quiver/model';
 import type { ClusterCommand } from '@quiver/rpc';
+import { shardNodeCount } from '../read-options.ts';
+import { checkShardCount } from '../shard-count.ts';
 import { isCustom, shardsWithKey, shownKey } from '../shard-keys.ts';
 import type { ClusterOperation } from './cluster-api.ts';
 import { transferInfos } from './replica-states.ts';
@@ -62,6 +64,7 @@ export function clusterCommands(
       if (shardsWithKey(collection, key).length > 0)
         throw bad(`Sharding key ${shownKey(key)} already exists for collection ${collection.name}`);
       requireNodes(catalogue, ...(placement ?? []));
+      checkShardCount(shardNumber ?? collection.config.params.shard_number, shardNodeCount(catalogue));
       return [{ kind: 'create_shard_key', uuid, key, shardNumber, replicationFactor, placement }];
     }
     case 'drop_shard_key': {
