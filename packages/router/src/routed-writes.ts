@@ -156,6 +156,7 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
       deadlineMs: options.deadlineMs,
       hasAlternative: false,
       needsPrimary: true,
+      takesPartial: false,
       random: env.random(),
     });
     if (decision.kind === 'give_up' || !refused.every(({ operation }) => isIntact(operation)))

@@ -3,6 +3,12 @@
 /** Calls that a read makes again after a failure, beyond the first. */
 export const readRetriesMax = 3;
 
+/**
+ * A read that found no replica in reach goes on this long all the same, within its deadline: while one node ends and the
+ * only other is slow, nobody can be called for a moment.
+ */
+export const readWaitMs = 2_000;
+
 /** How long a call waits for a newer catalogue after a node said that ours is old. */
 export const staleRouteWaitMs = 200;
 

@@ -3,7 +3,14 @@
  * Always: nothing is asked again after its deadline; a refusal that another replica would repeat is final.
  */
 import { ClusterError, type ErrorCode } from '@quiver/model';
-import { backoffMsMax, backoffMsMin, failoverWaitMs, readRetriesMax, staleRouteWaitMs } from './limits.ts';
+import {
+  backoffMsMax,
+  backoffMsMin,
+  failoverWaitMs,
+  readRetriesMax,
+  readWaitMs,
+  staleRouteWaitMs,
+} from './limits.ts';
 
 export interface FailedAttempt {
   readonly code: ErrorCode;
@@ -16,6 +23,8 @@ export interface FailedAttempt {
   readonly hasAlternative: boolean;
   /** Only the primary can answer: waiting for a new one is worth while. */
   readonly needsPrimary: boolean;
+  /** The caller takes an answer without these shards rather than wait. */
+  readonly takesPartial: boolean;
   /** 0..1 */
   readonly random: number;
 }
@@ -33,9 +42,9 @@ export function isRetryable(code: ErrorCode): boolean {
 }
 
 export function afterFailedAttempt(attempt: FailedAttempt): Decision {
-  const { code, failures, nowMs, deadlineMs, needsPrimary } = attempt;
+  const { code, failures, nowMs, deadlineMs } = attempt;
   if (!isRetryable(code) || nowMs >= deadlineMs) return giveUp;
-  if (needsPrimary ? nowMs - attempt.startedAtMs >= failoverWaitMs : failures > readRetriesMax) return giveUp;
+  if (hasTriedEnough(attempt)) return giveUp;
   const leftMs = deadlineMs - nowMs;
   if (code === 'stale_route')
     // A node may also be a little behind us: the pause is then what it needs.
@@ -47,6 +56,15 @@ export function afterFailedAttempt(attempt: FailedAttempt): Decision {
   if (attempt.hasAlternative) return { kind: 'retry', delayMs: 0, catalogueWaitMs: 0 };
   const delayMs = Math.min(leftMs, backoffMs(failures, attempt.random));
   return { kind: 'retry', delayMs, catalogueWaitMs: delayMs };
+}
+
+function hasTriedEnough(attempt: FailedAttempt): boolean {
+  const triedMs = attempt.nowMs - attempt.startedAtMs;
+  if (attempt.needsPrimary) return triedMs >= failoverWaitMs;
+  if (attempt.failures <= readRetriesMax) return false;
+  if (attempt.code !== 'unavailable' || attempt.takesPartial) return true;
+  // Half of the caller's time: it is then told what is missing rather than that it is too late.
+  return triedMs >= Math.min(readWaitMs, (attempt.deadlineMs - attempt.startedAtMs) / 2);
 }
 
 /** Doubling, half of it by chance, so that callers that failed together do not come back together. */

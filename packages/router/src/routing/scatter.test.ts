@@ -137,6 +137,16 @@ describe('a read over replicated shards', () => {
     expect(new Set(cluster.asked.map(({ atMs }) => atMs)).size).toBe(4);
   });
 
+  test('a read waits for a moment in which every replica is out of reach', async () => {
+    const { env, cluster, count } = setup([[1, 2]]);
+    for (const id of [1, 2]) cluster.behaviour(id).failure = refused;
+    const answer = count({ withinMs: 30_000 });
+    await env.advance(1_000);
+    cluster.behaviour(2).failure = null;
+    expect(await run(env, answer)).toBe(1_000);
+    expect(cluster.asked.length).toBeLessThan(20);
+  });
+
   test('a stale route is asked anew with the record of the next revision, without the whole wait', async () => {
     const { env, cluster, count } = setup([[1]]);
     cluster.behaviour(1).failure = stale;

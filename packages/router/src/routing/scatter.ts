@@ -148,6 +148,7 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
         deadlineMs: options.call.deadlineMs,
         hasAlternative: other,
         needsPrimary: role === 'primary',
+        takesPartial: options.onMissing !== null,
         random: env.random(),
       });
       if (decision.kind === 'give_up') return missing(collection, attempt.shardIds, error);
@@ -171,6 +172,7 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
         deadlineMs: options.call.deadlineMs,
         hasAlternative: false,
         needsPrimary: role === 'primary',
+        takesPartial: options.onMissing !== null,
         random: env.random(),
       });
       if (decision.kind === 'give_up') return missing(collection, attempt.shardIds, error);
