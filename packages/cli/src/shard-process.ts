@@ -24,12 +24,20 @@ export async function openShardVolumes({
   config,
   folder,
   env,
+  log,
   onPoison,
 }: RoleProcess): Promise<ShardVolumes> {
+  const startedMs = env.now();
   const options = { onPoison, watermarks: watermarksOf(config) };
   const store = await openLevelStore(join(folder, 'data'), options, env);
   const blobs = await openLevelBlobStore(join(folder, 'segments'), options, env);
-  return { nodeId: await openNodeIdentity(store, env), store, blobs };
+  const nodeId = await openNodeIdentity(store, env);
+  log.info('the data volume is open', {
+    node: nodeId,
+    storage: folder,
+    took_ms: Math.round(env.now() - startedMs),
+  });
+  return { nodeId, store, blobs };
 }
 
 export interface ShardProcess {
