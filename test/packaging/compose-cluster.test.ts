@@ -76,8 +76,12 @@ describe.skipIf(missing !== '')(
         return active === states.length && active >= 12 ? true : `${active} of ${states.length} active`;
       });
       docker('kill', '--signal', 'KILL', project.containerOf('shard-2'));
+      // Within a while: once in four runs a first count after this second death took longer than the client's 30 s.
       for (const index of [0, 1])
-        expect(await differences(router(index), { collection, count: 2_400 })).toEqual([]);
+        await awaitState('right answers after a second death', 2 * healMs, async () => {
+          const wrong = await differences(router(index), { collection, count: 2_400 });
+          return wrong.length === 0 ? true : wrong.join('; ');
+        });
     });
   },
 );

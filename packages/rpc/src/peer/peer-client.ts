@@ -2,7 +2,7 @@
  * The calling side of calls between nodes: one connection per address and purpose, made anew when it keeps failing.
  * Always: every failure is a `ClusterError`; a `PeerUnreachable` call never began; deadlines travel with the call.
  */
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
 import type { NodeId } from '@quiver/model';
 import { decodeFrame, encodeFrame } from './frame.ts';
@@ -40,6 +40,8 @@ export interface PeerCaller {
 
 /** Failures in a row after which the connection is made anew: a name may have another address by now. */
 const failuresMax = 3;
+/** Time given to a connection. */
+const connectMsMax = 2_000;
 
 const identity = (value: Buffer): Buffer => value;
 
@@ -65,6 +67,39 @@ export function createPeerCaller(identityOf: PeerIdentity, env: Env): PeerCaller
     entry.client.close();
   }
 
+  /**
+   * A host that is gone answers nothing, not even a refusal: without a limit of its own, connecting to it would use up
+   * the whole call. Resolves when the connection stands or has failed; the call then says which.
+   */
+  function connecting(
+    address: string,
+    entry: { readonly client: Client; failures: number },
+    deadlineMs: number,
+  ): Promise<void> | undefined {
+    const channel = entry.client.getChannel();
+    const untilMs = env.wallNow() + Math.max(0, Math.min(connectMsMax, deadlineMs - env.now()));
+    const isUnderWay = (state: connectivityState): boolean =>
+      state === connectivityState.IDLE || state === connectivityState.CONNECTING;
+    const first = channel.getConnectivityState(true);
+    if (!isUnderWay(first)) return undefined;
+    return new Promise((resolve, reject) => {
+      const watch = (state: connectivityState): void => {
+        channel.watchConnectivityState(state, untilMs, (late) => {
+          if (late !== undefined) {
+            noteFailure(address, entry);
+            const text = `node ${address} cannot be reached: no connection within ${connectMsMax} ms`;
+            reject(new PeerUnreachable('unavailable', text, { cause: late, retryAfterSeconds: 1 }));
+            return;
+          }
+          const next = channel.getConnectivityState(false);
+          if (isUnderWay(next)) watch(next);
+          else resolve();
+        });
+      };
+      watch(first);
+    });
+  }
+
   function metadata(): Metadata {
     const sent = new Metadata();
     sent.set(nodeKey, String(identityOf.nodeId));
@@ -73,8 +108,14 @@ export function createPeerCaller(identityOf: PeerIdentity, env: Env): PeerCaller
   }
 
   return {
-    call(address, path, request, { deadlineMs }) {
+    async call(address, path, request, { deadlineMs }) {
       const entry = clientFor(address);
+      await connecting(address, entry, deadlineMs);
+      if (clients.get(address) !== entry) {
+        // It was given up meanwhile, by other calls; this one has not begun.
+        const text = `node ${address} cannot be reached: its connection was given up`;
+        throw new PeerUnreachable('unavailable', text, { retryAfterSeconds: 1 });
+      }
       const deadline = new Date(env.wallNow() + Math.max(0, deadlineMs - env.now()));
       return new Promise((resolve, reject) => {
         entry.client.makeUnaryRequest(
