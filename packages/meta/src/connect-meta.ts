@@ -74,14 +74,8 @@ export function connectMeta(options: ConnectMetaOptions): Meta {
   });
 
   const meta: Meta = {
-    async propose(command, given) {
-      const lane = lanes.acquire();
-      try {
-        return await meta.proposeFor(lane.clientId, lane.seq, command, given);
-      } finally {
-        lane.release();
-      }
-    },
+    propose: (command, given) =>
+      lanes.use(({ clientId, seq }) => meta.proposeFor(clientId, seq, command, given)),
     async proposeFor(clientId, seq, command, given) {
       const deadlineMs = given?.deadlineMs ?? env.now() + proposeTimeoutMs;
       const request: ProposeRequest = { clientId, seq, command, hops: 0 };

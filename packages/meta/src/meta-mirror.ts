@@ -105,14 +105,8 @@ export function createMetaMirror(options: {
   report();
 
   const meta: Meta = {
-    async propose(command, given) {
-      const lane = lanes.acquire();
-      try {
-        return await meta.proposeFor(lane.clientId, lane.seq, command, given);
-      } finally {
-        lane.release();
-      }
-    },
+    propose: (command, given) =>
+      lanes.use(({ clientId, seq }) => meta.proposeFor(clientId, seq, command, given)),
     async proposeFor(clientId, seq, command, given) {
       const deadlineMs = given?.deadlineMs ?? env.now() + proposeTimeoutMs;
       const late = `${command.kind} is not confirmed yet; it may still happen`;

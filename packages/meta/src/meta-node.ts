@@ -322,14 +322,8 @@ function runNode(
   });
 
   const meta: Meta = {
-    async propose(command, given) {
-      const lane = lanes.acquire();
-      try {
-        return await meta.proposeFor(lane.clientId, lane.seq, command, given);
-      } finally {
-        lane.release();
-      }
-    },
+    propose: (command, given) =>
+      lanes.use(({ clientId, seq }) => meta.proposeFor(clientId, seq, command, given)),
     async proposeFor(clientId, seq, command: MetaCommand, given) {
       const deadlineMs = given?.deadlineMs ?? env.now() + proposeTimeoutMs;
       const answer = await retryUnavailable(env, deadlineMs, (attemptMs) =>

@@ -13,11 +13,17 @@ export interface Lane {
 
 const lanesMax = 64;
 
-export function createProposalLanes(clientId: string): { acquire(): Lane } {
+export interface ProposalLanes {
+  /** @throws ClusterError rate_limited */
+  acquire(): Lane;
+  /** `propose` in a lane that is free again afterwards. @throws ClusterError rate_limited */
+  use<T>(propose: (lane: Lane) => Promise<T>): Promise<T>;
+}
+
+export function createProposalLanes(clientId: string): ProposalLanes {
   const free: { readonly id: string; seq: number }[] = [];
   let made = 0;
-  return {
-    /** @throws ClusterError rate_limited */
+  const lanes: ProposalLanes = {
     acquire() {
       let lane = free.pop();
       if (lane === undefined) {
@@ -32,5 +38,14 @@ export function createProposalLanes(clientId: string): { acquire(): Lane } {
       mine.seq += 1;
       return { clientId: mine.id, seq: mine.seq, release: () => void free.push(mine) };
     },
+    async use(propose) {
+      const lane = lanes.acquire();
+      try {
+        return await propose(lane);
+      } finally {
+        lane.release();
+      }
+    },
   };
+  return lanes;
 }

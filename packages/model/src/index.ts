@@ -103,6 +103,7 @@ export {
 export { slotCount, slotOf, xxHash32 } from './slot.ts';
 export {
   equalSlots,
+  mintNodeId,
   mayServe,
   ownerOf,
   primaryOf,

@@ -113,6 +113,11 @@ export interface ReshardingRecord {
   readonly startedAtMs: number;
 }
 
+/** An id out of a random UUID: 53 bits of it, 1..2^53-1. */
+export function mintNodeId(uuid: string): NodeId {
+  return Number(BigInt(`0x${uuid.replaceAll('-', '')}`) % (2n ** 53n - 1n)) + 1;
+}
+
 /** Where one replica is, or undefined when this node holds none of the shard. */
 export function replicaOn(shard: ShardRecord, nodeId: NodeId): ReplicaRecord | undefined {
   return shard.replicas.find((replica) => replica.nodeId === nodeId);

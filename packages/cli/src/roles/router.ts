@@ -1,5 +1,6 @@
 /** Role `router`: stateless; REST and gRPC in, calls to shard nodes out. */
 import { connectMeta } from '@quiver/meta';
+import { mintNodeId } from '@quiver/model';
 import { createPeerCaller } from '@quiver/rpc';
 import { addressList } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
@@ -27,7 +28,7 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
   const grpcPort =
     config.service.grpc_port === null ? null : await claimPort(host, config.service.grpc_port, 'gRPC');
   // A router keeps nothing: each start is a new node, and the one before is forgotten when its session ends.
-  const id = Number(BigInt(`0x${env.uuid().replaceAll('-', '')}`) % (2n ** 53n - 1n)) + 1;
+  const id = mintNodeId(env.uuid());
   const caller = createPeerCaller({ nodeId: id, secret }, env);
   const self = selfOf(role, id, ['router'], { meta: null, shard: null, rest: `${host}:${restPort}` });
   const meta = connectMeta({ addresses, self, caller, env, log });

@@ -3,7 +3,7 @@
  * Always: minted once per volume, before anything else is written.
  */
 import type { Env } from '@quiver/env';
-import { ClusterError, type NodeId } from '@quiver/model';
+import { ClusterError, mintNodeId, type NodeId } from '@quiver/model';
 import type { Store } from '@quiver/storage';
 import { decodeJson, encodeJson, keys } from './records.ts';
 
@@ -17,8 +17,7 @@ interface NodeIdentity {
 export async function openNodeIdentity(store: Store, env: Env): Promise<NodeId> {
   const stored = read(store);
   if (stored !== undefined) return stored.nodeId;
-  // 53 bits of a random UUID.
-  const nodeId = Number(BigInt(`0x${env.uuid().replaceAll('-', '')}`) % (2n ** 53n - 1n)) + 1;
+  const nodeId = mintNodeId(env.uuid());
   await write(store, { nodeId });
   return nodeId;
 }
