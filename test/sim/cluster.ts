@@ -272,6 +272,7 @@ function limitsOf(random: Random): Partial<Limits> {
     keepaliveEveryMs: 60,
     resendAfterMs: 50,
     silentMs: 250 + random.below(200),
+    brokenMs: 100 + random.below(100),
     suspectMs: 40,
     stuckMs: 500 + random.below(300),
     proposeEveryMs: 80,

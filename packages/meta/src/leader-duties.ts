@@ -4,7 +4,7 @@
  * with the leadership, and a new leader gives everybody a fresh time to live.
  */
 import type { Env } from '@quiver/env';
-import type { NodeId } from '@quiver/model';
+import { ClusterError, type NodeId } from '@quiver/model';
 import { type PeerCaller, PeerUnreachable, encodePlain, peerPaths } from '@quiver/rpc';
 import type { Log } from '@quiver/telemetry';
 import type { Consensus } from './consensus.ts';
@@ -13,7 +13,7 @@ import type { ControllerSettings } from './controller-view.ts';
 import { HashVotes } from './hash-check.ts';
 import { planMembership, successorOf, type MemberView } from './membership.ts';
 import type { Heartbeat } from './node-report.ts';
-import { SessionTable, type SessionSettings } from './session-table.ts';
+import { SessionTable, type ProbeFailure, type SessionSettings } from './session-table.ts';
 import type { StateCommand } from './state-command.ts';
 import type { StateMachine } from './state-machine.ts';
 
@@ -86,22 +86,23 @@ export function startDuties(options: DutiesOptions): Duties {
   }
 
   function probeSuspects(sessions: SessionTable): void {
-    for (const id of sessions.suspects(env.now())) {
+    for (const id of sessions.suspects()) {
       const { addresses } = machine.state.nodes.get(id) ?? {};
       const address = addresses?.shard ?? addresses?.meta ?? null;
       if (address === null || probing.has(id)) continue;
       probing.add(id);
       const askedAtMs = env.now();
-      caller
+      void caller
         .call(address, peerPaths.meta.status, encodePlain({ kind: 'status' }), {
           deadlineMs: askedAtMs + probeTimeoutMs,
         })
-        // Any answer, also a refusal, comes from a process that lives.
-        .catch((error: unknown) => {
-          const isSilent =
-            error instanceof PeerUnreachable ||
-            (error as { readonly code?: string } | null)?.code === 'deadline_exceeded';
-          if (isSilent) sessions.probeFailed(id, askedAtMs);
+        .then(
+          () => null,
+          (error: unknown) => probeFailure(error),
+        )
+        .then((failure) => {
+          if (failure === null) sessions.probeAnswered(id);
+          else sessions.probeFailed(id, failure, askedAtMs);
         })
         .finally(() => probing.delete(id));
     }
@@ -174,6 +175,7 @@ export function startDuties(options: DutiesOptions): Duties {
       const own = ownTerm();
       if (own === null) return false;
       own.sessions.note(nodeId, bootId, report, env.now());
+      if (report.broken.length > 0) probeSuspects(own.sessions);
       if (hashes !== null) own.votes.note(hashes.memberId, hashes.byIndex);
       return true;
     },
@@ -184,4 +186,10 @@ export function startDuties(options: DutiesOptions): Duties {
       isStopped = true;
     },
   };
+}
+
+/** null: the node answered; also an error of the handler comes from a process that lives. */
+function probeFailure(error: unknown): ProbeFailure | null {
+  if (error instanceof PeerUnreachable) return error.isRefused ? 'refused' : 'silent';
+  return error instanceof ClusterError && error.code === 'deadline_exceeded' ? 'silent' : null;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { heartbeatMs } from './heartbeats.ts';
 import { emptyReport } from './node-report.ts';
 import { defaultSessionSettings, SessionTable } from './session-table.ts';
 
-const { ttlMs, brokenTtlMs } = defaultSessionSettings;
+const { ttlMs, brokenTtlMs, refusedTtlMs } = defaultSessionSettings;
 
 /** Sweeps as the leader does, four times a second, up to `toMs`. */
 function sweepTo(table: SessionTable, nodes: number[], fromMs: number, toMs: number): void {
@@ -31,16 +32,48 @@ describe('sessions', () => {
     const table = new SessionTable(defaultSessionSettings, 0);
     table.sweep([1, 2], 0);
     table.note(1, 'boot', emptyReport, 100);
+    expect(table.suspects()).toEqual([]);
     table.note(2, 'boot', { replicas: [], broken: [1] }, 200);
-    expect(table.suspects(300)).toEqual([]);
-    expect(table.suspects(1_000)).toEqual([1]);
-    table.probeFailed(1, 50);
+    expect(table.suspects()).toEqual([1]);
+    table.probeFailed(1, 'silent', 50);
     expect(table.isAlive(1, 100 + brokenTtlMs)).toBe(true);
-    table.probeFailed(1, 1_000);
+    table.probeFailed(1, 'silent', 1_000);
     expect(table.isAlive(1, 100 + brokenTtlMs - 1)).toBe(true);
     expect(table.isAlive(1, 100 + brokenTtlMs)).toBe(false);
     table.note(1, 'boot', emptyReport, 2_000);
     expect(table.isAlive(1, 2_000 + brokenTtlMs)).toBe(true);
+  });
+
+  test('end soonest when the probe was refused', () => {
+    const table = new SessionTable(defaultSessionSettings, 0);
+    table.sweep([1, 2], 0);
+    table.note(1, 'boot', emptyReport, 100);
+    table.note(2, 'boot', { replicas: [], broken: [1] }, 200);
+    table.probeFailed(1, 'refused', 210);
+    expect(table.suspects()).toEqual([]);
+    expect(table.isAlive(1, 100 + refusedTtlMs - 1)).toBe(true);
+    expect(table.isAlive(1, 100 + refusedTtlMs)).toBe(false);
+  });
+
+  test('of a node whose probes are refused while it speaks go on', () => {
+    const table = new SessionTable(defaultSessionSettings, 0);
+    for (let nowMs = 0; nowMs <= 20_000; nowMs += heartbeatMs) {
+      table.sweep([1, 2], nowMs);
+      expect(table.isAlive(1, nowMs)).toBe(true);
+      table.note(1, 'boot', emptyReport, nowMs);
+      table.note(2, 'boot', { replicas: [], broken: [1] }, nowMs);
+      table.probeFailed(1, 'refused', nowMs);
+    }
+  });
+
+  test('go on when a probe of a lost node is answered', () => {
+    const table = new SessionTable(defaultSessionSettings, 0);
+    table.sweep([1, 2], 0);
+    table.note(2, 'boot', { replicas: [], broken: [1] }, 200);
+    table.probeFailed(1, 'silent', 300);
+    table.probeAnswered(1);
+    expect(table.suspects()).toEqual([]);
+    expect(table.isAlive(1, brokenTtlMs)).toBe(true);
   });
 
   test('are fresh again after the leader itself stood still', () => {

@@ -1,25 +1,36 @@
 /**
  * Which nodes are alive, as the leader of the metadata sees it. Always: outside the log; a new leader, and one that was
  * stalled itself, gives everybody a fresh term; a node is taken for dead after its time to live without a word, or
- * earlier when a peer lost its connection and a probe failed too.
+ * earlier when a peer lost its connection and a probe failed too: soonest when the probe was refused, since then nothing
+ * listens there. No time is shorter than what separates two heartbeats, or a wrong address would make a node flap.
  */
 import type { NodeId } from '@quiver/model';
 import { emptyReport, type NodeReport } from './node-report.ts';
 
 export interface SessionSettings {
   readonly ttlMs: number;
-  /** Silence after which a failed probe decides. */
+  /** Silence after which a probe without an answer decides. */
   readonly brokenTtlMs: number;
+  /** The same for a probe that was refused. */
+  readonly refusedTtlMs: number;
 }
 
-export const defaultSessionSettings: SessionSettings = { ttlMs: 5_000, brokenTtlMs: 1_500 };
+export const defaultSessionSettings: SessionSettings = {
+  ttlMs: 5_000,
+  brokenTtlMs: 1_500,
+  refusedTtlMs: 800,
+};
+
+export type ProbeFailure = 'silent' | 'refused';
 
 interface Session {
   bootId: string | null;
   report: NodeReport;
   heardAtMs: number;
-  /** A probe after the last word failed. */
-  isProbeFailed: boolean;
+  /** A peer lost its connection to the node since the last word. */
+  isLost: boolean;
+  /** How a probe after the last word failed. */
+  probe: ProbeFailure | null;
 }
 
 /** Gap between two sweeps from which this process was stalled, and did not hear what was said. */
@@ -36,7 +47,11 @@ export class SessionTable {
   }
 
   note(nodeId: NodeId, bootId: string, report: NodeReport, nowMs: number): void {
-    this.#sessions.set(nodeId, { bootId, report, heardAtMs: nowMs, isProbeFailed: false });
+    this.#sessions.set(nodeId, { bootId, report, heardAtMs: nowMs, isLost: false, probe: null });
+    for (const id of report.broken) {
+      const lost = this.#sessions.get(id);
+      if (lost !== undefined && id !== nodeId) lost.isLost = true;
+    }
   }
 
   /** Nodes that should be there begin their time now; those that are gone are forgotten. Call it regularly. */
@@ -49,15 +64,22 @@ export class SessionTable {
       else if (gapMs > stallMs) session.heardAtMs = nowMs;
     for (const id of known)
       if (!this.#sessions.has(id))
-        this.#sessions.set(id, { bootId: null, report: emptyReport, heardAtMs: nowMs, isProbeFailed: false });
+        this.#sessions.set(id, {
+          bootId: null,
+          report: emptyReport,
+          heardAtMs: nowMs,
+          isLost: false,
+          probe: null,
+        });
   }
 
   isAlive(nodeId: NodeId, nowMs: number): boolean {
     const session = this.#sessions.get(nodeId);
     if (session === undefined) return false;
     const silentMs = nowMs - session.heardAtMs;
-    if (silentMs >= this.#settings.ttlMs) return false;
-    return !(session.isProbeFailed && silentMs >= this.#settings.brokenTtlMs);
+    const { ttlMs, brokenTtlMs, refusedTtlMs } = this.#settings;
+    if (session.probe === 'refused') return silentMs < refusedTtlMs;
+    return silentMs < (session.probe === 'silent' ? brokenTtlMs : ttlMs);
   }
 
   /** A word came since this leader leads: the node is there for certain. */
@@ -74,23 +96,25 @@ export class SessionTable {
     return session === undefined || session.bootId === null ? null : session.report;
   }
 
-  /** Nodes that peers lost and that are silent long enough for a probe to decide. */
-  suspects(nowMs: number): NodeId[] {
-    const broken = new Set([...this.#sessions.values()].flatMap(({ report }) => report.broken));
-    return [...broken].filter((id) => {
-      const session = this.#sessions.get(id);
-      return (
-        session !== undefined &&
-        !session.isProbeFailed &&
-        nowMs - session.heardAtMs >= this.#settings.brokenTtlMs / 2
-      );
-    });
+  /** Nodes that peers lost and that have not spoken since: a probe decides. */
+  suspects(): NodeId[] {
+    return [...this.#sessions].flatMap(([id, { isLost, probe }]) =>
+      isLost && probe !== 'refused' ? [id] : [],
+    );
   }
 
   /** @param askedAtMs - a word that came after the probe was sent wins */
-  probeFailed(nodeId: NodeId, askedAtMs: number): void {
+  probeFailed(nodeId: NodeId, failure: ProbeFailure, askedAtMs: number): void {
     const session = this.#sessions.get(nodeId);
-    if (session !== undefined && session.heardAtMs <= askedAtMs) session.isProbeFailed = true;
+    if (session !== undefined && session.heardAtMs <= askedAtMs) session.probe = failure;
+  }
+
+  /** The process is there, whatever became of the connection. */
+  probeAnswered(nodeId: NodeId): void {
+    const session = this.#sessions.get(nodeId);
+    if (session === undefined) return;
+    session.isLost = false;
+    session.probe = null;
   }
 
   reports(): ReadonlyMap<NodeId, NodeReport> {

@@ -62,6 +62,7 @@ export class FollowerSessions<Change, Key> {
     const session = this.#sessions.get(member);
     return {
       lastHeardMs: session?.lastHeardMs ?? this.#sinceMs,
+      brokenMs: session?.brokenMs ?? null,
       lastProgressMs: session?.lastProgressMs ?? this.#sinceMs,
       hasJoined: session !== undefined,
       isStreaming: session?.phase === 'streaming',
@@ -103,6 +104,7 @@ export class FollowerSessions<Change, Key> {
       receivedSeq: 0,
       sentSeq: 0,
       lastHeardMs: core.nowMs,
+      brokenMs: null,
       // A new attempt is no progress: who fails again and again is stuck.
       lastProgressMs: earlier?.lastProgressMs ?? core.nowMs,
       lastSentMs: core.nowMs,
@@ -159,8 +161,10 @@ export class FollowerSessions<Change, Key> {
   /** The connection broke: what is on its way is lost. */
   disconnected(follower: AllocId): void {
     const session = this.#sessions.get(follower);
-    if (session !== undefined)
-      session.lastSentMs = Math.min(session.lastSentMs, this.#core.nowMs - this.#core.limits.resendAfterMs);
+    if (session === undefined) return;
+    const { nowMs, limits } = this.#core;
+    session.brokenMs ??= nowMs;
+    session.lastSentMs = Math.min(session.lastSentMs, nowMs - limits.resendAfterMs);
   }
 
   keepOnly(placed: readonly AllocId[]): void {

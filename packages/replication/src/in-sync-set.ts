@@ -15,6 +15,8 @@ interface Proposal {
 /** A member's standing, from its session. */
 export interface Standing {
   readonly lastHeardMs: number;
+  /** When its connection broke, while nothing was heard since. */
+  readonly brokenMs: number | null;
   readonly lastProgressMs: number;
   /** It spoke in this term. */
   readonly hasJoined: boolean;
@@ -76,6 +78,7 @@ export class InSyncSet<Change, Key> {
     const isSuspect = !standing.hasJoined && this.#view.suspects?.includes(member) === true;
     const patienceMs = isSuspect ? limits.suspectMs : limits.silentMs;
     if (nowMs - standing.lastHeardMs >= patienceMs) return true;
+    if (standing.brokenMs !== null && nowMs - standing.brokenMs >= limits.brokenMs) return true;
     const hasAll = standing.isStreaming && standing.durableSeq >= state.lastSeq;
     return !hasAll && nowMs - standing.lastProgressMs >= limits.stuckMs;
   }
@@ -90,7 +93,7 @@ export class InSyncSet<Change, Key> {
     if (standing === null) return false;
     if (!rules.expandsOnlyWithCommitted) return true;
     // Heard just now: who enters and falls silent would hold up every write until it is evicted again.
-    const isHeard = nowMs - standing.lastHeardMs < limits.silentMs / 2;
+    const isHeard = standing.brokenMs === null && nowMs - standing.lastHeardMs < limits.silentMs / 2;
     return isHeard && standing.isStreaming && standing.durableSeq >= committedSeq;
   }
 

@@ -21,6 +21,8 @@ export interface Limits {
   readonly resendAfterMs: number;
   /** An in-sync follower that says nothing for so long is evicted. */
   readonly silentMs: number;
+  /** The same from when its connection broke: long enough for a keepalive over a new one. */
+  readonly brokenMs: number;
   /** The same for one that meta believes dead. */
   readonly suspectMs: number;
   /** An in-sync follower that speaks, but does not make durable what it was sent. */
@@ -54,6 +56,7 @@ export const defaultLimits: Limits = {
   keepaliveEveryMs: 300,
   resendAfterMs: 250,
   silentMs: 1_500,
+  brokenMs: 600,
   suspectMs: 150,
   stuckMs: 5_000,
   proposeEveryMs: 500,

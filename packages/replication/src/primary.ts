@@ -211,7 +211,9 @@ export class Primary<Change, Key> {
         break;
     }
     const session = this.#sessions.get(from);
-    if (session !== undefined) session.lastHeardMs = core.nowMs;
+    if (session === undefined) return;
+    session.lastHeardMs = core.nowMs;
+    session.brokenMs = null;
   }
 
   confirmRead(input: InputOf<Change, Key, 'confirm_read'>): void {

@@ -104,6 +104,21 @@ test('a silent copy is proposed for removal and counts until a newer view shows 
   expect(replica.step({ kind: 'view', view, nowMs: 1_700 })).toMatchObject([{ kind: 'reply', call: 1 }]);
 });
 
+test('a copy whose connection broke is proposed for removal sooner, unless it speaks again', () => {
+  const evictionOf = (speaksAgain: boolean): TestEffect[] => {
+    const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+    const { from, session } = stream(replica, 'b');
+    replica.step({ kind: 'disconnected', from: 'b', nowMs: 100 });
+    // The next attempt to connect fails too: the time runs from the first.
+    replica.step({ kind: 'disconnected', from: 'b', nowMs: 500 });
+    const ack = { kind: 'ack', ...session, receivedSeq: 0, durableSeq: 0, appliedSeq: 0 } as const;
+    if (speaksAgain) replica.step({ ...from, nowMs: 550, message: ack });
+    return replica.step(tick(750)).filter(({ kind }) => kind === 'alter_isr');
+  };
+  expect(evictionOf(false)).toMatchObject([{ isr: ['a'] }]);
+  expect(evictionOf(true)).toEqual([]);
+});
+
 test('a suspect that does not speak is proposed for removal at once, another copy is not', () => {
   const replica = primaryOf(viewOf({ isr: ['a', 'b', 'c'], replicas: ['a', 'b', 'c'], suspects: ['b'] }));
   expect(replica.step(tick(100))).toEqual([]);

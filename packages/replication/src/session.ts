@@ -13,6 +13,8 @@ export interface Session<Change, Key> {
   receivedSeq: number;
   sentSeq: number;
   lastHeardMs: number;
+  /** When the connection broke, while nothing was heard since. */
+  brokenMs: number | null;
   lastProgressMs: number;
   lastSentMs: number;
   /** By-seq position of the follower's copy: what it may still need tombstones above. */

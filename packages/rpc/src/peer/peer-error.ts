@@ -13,7 +13,12 @@ const errorKey = 'quiver-error-bin';
 const notConnected = 'No connection established';
 
 /** Marks an error that never reached a handler: the call did not begin, so it may be repeated elsewhere at once. */
-export class PeerUnreachable extends ClusterError {}
+export class PeerUnreachable extends ClusterError {
+  /** The host answered that nothing listens there: the process is not running. grpc-js gives the reason as text only. */
+  get isRefused(): boolean {
+    return this.message.includes('ECONNREFUSED');
+  }
+}
 
 export function statusFor(error: unknown): { code: number; details: string; metadata: Metadata } {
   const plain = plainError(error);

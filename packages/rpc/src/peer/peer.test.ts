@@ -133,6 +133,22 @@ test('a node that is not there is PeerUnreachable, and is reached as soon as it 
   }
 });
 
+test('a host that refuses the connection is told apart from one that says nothing', async () => {
+  const gone = await serve({ calls: { '/t/Echo': (request) => request } });
+  await gone.stop(0);
+  await expect(caller().call(gone.address, '/t/Echo', bytes('x'), soon())).rejects.toMatchObject({
+    isRefused: true,
+  });
+  // It takes the connection and never says a word of HTTP/2.
+  const mute = net.createServer((socket) => socket.on('error', () => undefined));
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  opened.push({ close: () => mute.close() });
+  const { port } = mute.address() as net.AddressInfo;
+  await expect(
+    caller().call(`127.0.0.1:${port}`, '/t/Echo', bytes('x'), soon(500)),
+  ).rejects.not.toMatchObject({ isRefused: true });
+});
+
 test('a call without the key of the cluster is refused', async () => {
   const server = await serve({ secret: 'k', calls: { '/t/Echo': (request) => request } });
   await expect(caller().call(server.address, '/t/Echo', bytes('x'), soon())).rejects.toMatchObject({
