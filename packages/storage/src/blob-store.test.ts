@@ -45,6 +45,30 @@ describe.each([
     await store.close();
   });
 
+  test('a blob that came chunk by chunk is listed with its last one, and is read chunk by chunk', async () => {
+    const store = await open();
+    for (const [id, bytes] of [
+      [1, 0],
+      [2, 1 << 20],
+      [3, (2 << 20) + 7],
+    ] as const) {
+      const whole = patterned(bytes, id);
+      const chunks = Math.max(1, Math.ceil(bytes / (1 << 20)));
+      for (let chunk = 0; chunk < chunks; chunk++) {
+        expect(await store.size(id)).toBeUndefined();
+        expect(await store.readChunk(id, chunk)).toBeUndefined();
+        await store.putChunk(id, chunk, whole.subarray(chunk << 20, (chunk + 1) << 20), bytes);
+      }
+      const into = new Uint8Array(bytes);
+      await store.read(id, into);
+      expect(equal(into, whole), `size ${bytes}`).toBe(true);
+      for (let chunk = 0; chunk < chunks; chunk++)
+        expect(equal((await store.readChunk(id, chunk))!, whole.subarray(chunk << 20, (chunk + 1) << 20))).toBe(true);
+      expect((await failure(store.readChunk(id, chunks))).code).toBe('corruption');
+    }
+    await store.close();
+  });
+
   test('a deleted blob is neither listed nor readable, and its neighbours are', async () => {
     const store = await open();
     for (const id of [1, 2, 3]) await store.put(id, patterned(100_000, id));

@@ -48,6 +48,21 @@ export interface BlobStore {
    * @throws StorageError 'corruption' (also when the blob is not there)
    */
   read(blobId: number, into: Uint8Array): Promise<void>;
+  /**
+   * One chunk of a listed blob, its checksum verified.
+   * @param chunk - from 0; all are `blobChunkBytes` long but the last
+   * @returns undefined when the blob is not listed
+   * @throws StorageError 'corruption'
+   */
+  readChunk(blobId: number, chunk: number): Promise<Uint8Array | undefined>;
+  /**
+   * Stores the next chunk of a blob that comes in pieces; with the last one the blob is listed. What never gets its last
+   * chunk is deleted when the store is opened again.
+   * REQUIRES: chunks of a blob come in order, one after another, each `blobChunkBytes` long but the last.
+   * @param totalBytes - of the whole blob
+   * @throws as `put`
+   */
+  putChunk(blobId: number, chunk: number, bytes: Uint8Array, totalBytes: number): Promise<void>;
   /** Deletes blobs, known or not, and gives their space back in the background. */
   delete(blobIds: readonly number[]): Promise<void>;
   /** All complete blobs by ascending id. */
@@ -62,7 +77,9 @@ export interface BlobStoreOptions {
   readonly onPoison?: (error: StorageError) => void;
 }
 
-const chunkBytes = 1 << 20;
+/** Of every chunk of a blob but its last. */
+export const blobChunkBytes = 1 << 20;
+const chunkBytes = blobChunkBytes;
 const batchBytesMax = 8 << 20;
 const chunkTag = 0x62;
 const headerTag = 0x69;
@@ -201,6 +218,33 @@ function runBlobStore(
       assertUsable();
       await readChunks(blobId, into);
     },
+    async readChunk(blobId, chunk) {
+      assertUsable();
+      const bytes = await sizeOf(blobId);
+      if (bytes === undefined) return undefined;
+      const at = chunkKey(blobId, chunk);
+      const stored = await engine.get(at);
+      const wanted = Math.min(chunkBytes, bytes - chunk * chunkBytes);
+      const value = stored === undefined ? undefined : openValue(at, stored);
+      if (value?.length !== wanted)
+        throw new StorageError('corruption', `chunk ${chunk} of blob ${blobId} has not its ${wanted} bytes`);
+      return value;
+    },
+    async putChunk(blobId, chunk, bytes, totalBytes) {
+      assertUsable();
+      const left = totalBytes - chunk * chunkBytes;
+      assert(
+        bytes.length === Math.min(left, chunkBytes),
+        `chunk ${chunk} of a blob of ${totalBytes} bytes has ${bytes.length}`,
+      );
+      space.admit(true);
+      await write(() => {
+        const writes = [sealChunk(blobId, chunk, partsReader([bytes]), bytes.length)];
+        if (bytes.length === left) writes.push(sealHeader(blobId, totalBytes));
+        return writes;
+      });
+      space.noteWritten(bytes.length);
+    },
     async delete(blobIds) {
       assertUsable();
       for (const blobId of blobIds) {
@@ -243,6 +287,10 @@ function headerKey(blobId: number): Uint8Array {
   return key().u8(headerTag).u64(blobId).done();
 }
 
+function chunkKey(blobId: number, chunk: number): Uint8Array {
+  return key().u8(chunkTag).u64(blobId).u32(chunk).done();
+}
+
 function chunkRange(blobId: number): { from: Uint8Array; to: Uint8Array } {
   const at = (id: number): Uint8Array => key().u8(chunkTag).u64(id).done();
   return { from: at(blobId), to: at(blobId + 1) };
@@ -264,7 +312,7 @@ function sealHeader(blobId: number, bytes: number): EngineWrite {
 }
 
 function sealChunk(blobId: number, chunk: number, source: PartsReader, count: number): EngineWrite {
-  const at = key().u8(chunkTag).u64(blobId).u32(chunk).done();
+  const at = chunkKey(blobId, chunk);
   const value = Buffer.allocUnsafe(count + trailerBytes);
   source.take(value, count);
   value.writeUInt32LE(crc32(value.subarray(0, count), crc32(at)), count);

@@ -7,5 +7,5 @@ export { openLevelStore } from './level-store.ts';
 export type { LevelStoreOptions } from './level-store.ts';
 export { createMemoryStore } from './memory-store.ts';
 export type { Opened, Volume } from './volume.ts';
-export { createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
+export { blobChunkBytes, createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
 export type { BlobInfo, BlobStore, BlobStoreOptions } from './blob-store.ts';
