@@ -271,6 +271,7 @@ function limitsOf(random: Random): Partial<Limits> {
     operationAgeMs: 60_000,
     keepaliveEveryMs: 60,
     resendAfterMs: 50,
+    chunkResendAfterMs: 50,
     silentMs: 250 + random.below(200),
     brokenMs: 100 + random.below(100),
     suspectMs: 40,

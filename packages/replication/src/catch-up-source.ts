@@ -52,6 +52,8 @@ function newSource<Change, Key>(
     nextIndex: 0,
     unacked: [],
     isAsking: false,
+    resends: 0,
+    chunkSentMs: 0,
     holdSeq: forkSeq,
   };
 }
@@ -183,6 +185,7 @@ function sendChunk<Change, Key>(
   source.nextIndex += 1;
   source.unacked.push(chunk);
   session.lastSentMs = core.nowMs;
+  source.chunkSentMs = core.nowMs;
   core.send(session.follower, { ...chunk, term: core.state.term, nonce: session.nonce });
 }
 
@@ -199,6 +202,7 @@ export function takeChunkAck<Change, Key>(
   const newest = acked.at(-1);
   if (newest === undefined) return false;
   source.unacked = source.unacked.slice(acked.length);
+  source.resends = 0;
   session.lastProgressMs = core.nowMs;
   session.positionSeq = Math.max(session.positionSeq, newest.copiedSeq);
   if (!newest.isLast) {

@@ -67,6 +67,7 @@ export class FollowerSessions<Change, Key> {
       hasJoined: session !== undefined,
       isStreaming: session?.phase === 'streaming',
       durableSeq: session?.durableSeq ?? 0,
+      isSearchable: (session?.appliedSeq ?? 0) > 0,
     };
   }
 
@@ -165,6 +166,8 @@ export class FollowerSessions<Change, Key> {
     const { nowMs, limits } = this.#core;
     session.brokenMs ??= nowMs;
     session.lastSentMs = Math.min(session.lastSentMs, nowMs - limits.resendAfterMs);
+    session.source.resends = 0;
+    session.source.chunkSentMs = -Infinity;
   }
 
   keepOnly(placed: readonly AllocId[]): void {

@@ -22,6 +22,8 @@ export interface Standing {
   readonly hasJoined: boolean;
   readonly isStreaming: boolean;
   readonly durableSeq: number;
+  /** It has something applied: its memory is made. */
+  readonly isSearchable: boolean;
 }
 
 export class InSyncSet<Change, Key> {
@@ -94,7 +96,9 @@ export class InSyncSet<Change, Key> {
     if (!rules.expandsOnlyWithCommitted) return true;
     // Heard just now: who enters and falls silent would hold up every write until it is evicted again.
     const isHeard = standing.brokenMs === null && nowMs - standing.lastHeardMs < limits.silentMs / 2;
-    return isHeard && standing.isStreaming && standing.durableSeq >= committedSeq;
+    // Writes wait until they are searchable on every member: who still makes its memory would hold them up.
+    const isReady = standing.isSearchable || committedSeq === 0;
+    return isHeard && isReady && standing.isStreaming && standing.durableSeq >= committedSeq;
   }
 
   #propose(isr: readonly AllocId[]): void {

@@ -34,4 +34,4 @@ export { correctRules, type ReplicationRules } from './rules.ts';
 export { bucketCount } from './digest-check.ts';
 export { createReplica } from './replica.ts';
 export type { FollowerStatus, Replica, ReplicaConfig, ReplicaStatus } from './replica.ts';
-export { forkSeq } from './history.ts';
+export { forkSeq, termAt } from './history.ts';

@@ -19,6 +19,8 @@ export interface Limits {
 
   readonly keepaliveEveryMs: number;
   readonly resendAfterMs: number;
+  /** The same for chunks of a catch-up, doubled with each silence: the follower may be held back by its bandwidth. */
+  readonly chunkResendAfterMs: number;
   /** An in-sync follower that says nothing for so long is evicted. */
   readonly silentMs: number;
   /** The same from when its connection broke: long enough for a keepalive over a new one. */
@@ -55,13 +57,14 @@ export const defaultLimits: Limits = {
   pendingReadsMax: 4_096,
   keepaliveEveryMs: 300,
   resendAfterMs: 250,
+  chunkResendAfterMs: 1_000,
   silentMs: 1_500,
   brokenMs: 600,
   suspectMs: 150,
   stuckMs: 5_000,
   proposeEveryMs: 500,
   joinEveryMs: 500,
-  catchUpStallMs: 5_000,
+  catchUpStallMs: 15_000,
   tombstoneAgeMs: 3_600_000,
   tombstoneMarkEveryMs: 60_000,
   barrierEveryMs: 600_000,

@@ -37,6 +37,10 @@ export interface CatchUpSource<Change, Key> {
   /** Sent and not yet durable there, oldest first. */
   unacked: Chunk<Change, Key>[];
   isAsking: boolean;
+  /** Times that chunks were sent again since one was acknowledged. */
+  resends: number;
+  /** When a chunk was last sent. */
+  chunkSentMs: number;
   /** The stream will go on from this seq or later: the log must keep what is above. */
   holdSeq: number;
 }

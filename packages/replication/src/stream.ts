@@ -9,6 +9,8 @@ import type { OperationLog } from './operation-log.ts';
 import type { Session } from './session.ts';
 import type { Operation } from './state.ts';
 
+const resendDoublingsMax = 3;
+
 /** Appends what the window allows. @returns false when the log no longer has what the follower needs next */
 export function pump<Change, Key>(
   core: ReplicaCore<Change, Key>,
@@ -70,8 +72,13 @@ export function resend<Change, Key>(core: ReplicaCore<Change, Key>, session: Ses
     quietMs >= limits.resendAfterMs
   )
     session.sentSeq = session.receivedSeq;
-  if (session.phase !== 'streaming' && session.source.unacked.length > 0 && quietMs >= limits.resendAfterMs) {
-    for (const chunk of session.source.unacked)
+  const { source } = session;
+  const chunkQuietMs = limits.chunkResendAfterMs * 2 ** Math.min(source.resends, resendDoublingsMax);
+  const isChunkDue = source.unacked.length > 0 && nowMs - source.chunkSentMs >= chunkQuietMs;
+  if (session.phase !== 'streaming' && isChunkDue) {
+    source.resends += 1;
+    source.chunkSentMs = nowMs;
+    for (const chunk of source.unacked)
       core.send(session.follower, { ...chunk, term: core.state.term, nonce: session.nonce });
     session.lastSentMs = nowMs;
   }
