@@ -60,9 +60,9 @@ export async function startShardProcess(
   meta: Meta,
   serveThreads: number,
 ): Promise<ShardProcess> {
-  const { config, env, log, secret } = role;
+  const { config, env, log, secret, callMsMax } = role;
   const { nodeId } = volumes;
-  const caller = createPeerCaller({ nodeId, secret }, env);
+  const caller = createPeerCaller({ nodeId, secret, callMsMax }, env);
   const links = createPeerLinks({
     caller,
     path: peerPaths.shard.replicate,
@@ -79,6 +79,7 @@ export async function startShardProcess(
     serveThreads,
     buildThreads: config.quiver.build_threads,
     budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
+    copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,
     store: volumes.store,
     blobs: volumes.blobs,
     links,

@@ -24,6 +24,8 @@ export interface ShardControlOptions {
   readonly threads: number;
   /** Most bytes of shared memory. */
   readonly budgetBytes: number;
+  /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
+  readonly copyBytesPerSecond: number;
   /** To the other nodes; what they send comes in by `receive`. */
   readonly links: ReplicaLinks;
   readonly meta: ShardMeta;

@@ -21,6 +21,7 @@ export interface ShardOptions {
   readonly serveThreads: number;
   readonly buildThreads: number;
   readonly budgetBytes: number;
+  readonly copyBytesPerSecond: number;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly links: ReplicaLinks;
@@ -47,6 +48,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     shared,
     threads,
     budgetBytes: options.budgetBytes,
+    copyBytesPerSecond: options.copyBytesPerSecond,
     links: options.links,
     meta: options.meta,
     env,

@@ -18,6 +18,8 @@ export interface ApplyQueueOptions {
   readonly search: SearchState;
   readonly records: ReplicaRecords;
   readonly digests: BucketDigests;
+  /** Before memory is made from the records. */
+  readonly beforeOpen: () => Promise<void>;
   readonly onPublished: (publish: number) => void;
   /** Memory was made anew. */
   readonly onOpened: () => void;
@@ -106,9 +108,13 @@ export class ApplyQueue {
 
   /** The copy is whole now: memory is made from the records. */
   #open({ publish, seq }: EffectOf<'publish'>): void {
-    const { search, onPublished, onFailure } = this.#options;
+    const { search, beforeOpen, onPublished, onFailure } = this.#options;
     this.#isOpening = true;
-    search.open(seq).then(
+    const opening = async (): Promise<void> => {
+      await beforeOpen();
+      if (!this.#isStopped) await search.open(seq);
+    };
+    opening().then(
       () => {
         this.#isOpening = false;
         if (this.#isStopped) {

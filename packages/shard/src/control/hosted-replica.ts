@@ -16,14 +16,16 @@ import { segmentSchemaOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
 import type { ShardMeta } from '../shard-cluster.ts';
 import { describeReplica } from './describe.ts';
-import { blobsOf } from './manifest.ts';
+import { blobsOf, emptyManifest } from './manifest.ts';
 import { ReplicaCalls } from './replica-calls.ts';
 import { ReplicaHost, type MetaEffect } from './replica-host.ts';
 import { loadReplicaState } from './replica-state.ts';
 import { writeOperation } from './replica-writes.ts';
-import type { ReplicaMessage } from './replication-codec.ts';
+import type { FrameMessage } from './replication-codec.ts';
 import { encodeJson, keys } from './records.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
+import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
+import { viewOf } from './shard-view.ts';
 
 const format = 2;
 /** After a failure, before the replica is opened anew. */
@@ -33,9 +35,9 @@ const becomePrimaryMs = 2_000;
 /** Proposals to meta that may be on their way for one replica. */
 const proposalsMax = 8;
 
-export interface HostedContext extends SearchContext {
+export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
-  readonly send: (shard: ShardRecord, from: number, to: number, message: ReplicaMessage) => void;
+  readonly send: (shard: ShardRecord, from: number, to: number, message: FrameMessage) => void;
 }
 
 /** A line of a node's report to the metadata leader. */
@@ -56,6 +58,7 @@ export class HostedReplica {
   #shard: ShardRecord;
   readonly #search: SearchState;
   readonly #calls = new ReplicaCalls();
+  readonly #segments: SegmentExchange;
   #host: ReplicaHost | null = null;
   #isClosed = false;
   #proposals = 0;
@@ -67,6 +70,14 @@ export class HostedReplica {
     this.#shard = shard;
     this.number = number;
     this.#search = new SearchState(context, record, shard.shardId, number);
+    this.#segments = new SegmentExchange({
+      number,
+      context,
+      search: this.#search,
+      primary: () => this.#shard.primary,
+      ledHistory: () => this.#host?.ledHistory ?? null,
+      send: (to, message) => context.send(this.#shard, number, to, message),
+    });
   }
 
   get shard(): ShardRecord {
@@ -74,6 +85,10 @@ export class HostedReplica {
   }
   get search(): SearchState {
     return this.#search;
+  }
+  /** Blobs that something durable names. */
+  get blobIds(): number[] {
+    return [...blobsOf(this.#search.manifest() ?? emptyManifest), ...this.#segments.blobIds];
   }
 
   /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
@@ -100,6 +115,8 @@ export class HostedReplica {
       send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
       onChange: () => this.#noteChange(),
+      hasSegments: () => this.#segments.hasFetched,
+      beforeOpen: (copied) => this.#segments.adopt(copied),
       isLastCopy: () => !this.#hasOtherInSync(),
       onFailure: (error) => this.#failed(error),
     });
@@ -121,8 +138,9 @@ export class HostedReplica {
     this.#noteChange();
   }
 
-  receive(from: number, message: ReplicaMessage): void {
-    this.#host?.step({ kind: 'receive', from: String(from), message });
+  receive(from: number, message: FrameMessage): void {
+    if (this.#segments.takes(from, message)) return;
+    this.#host?.receive(from, message);
     this.#noteServing();
   }
 
@@ -211,6 +229,7 @@ export class HostedReplica {
     this.#isClosed = true;
     this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
     this.#wakeWaiting();
+    await this.#segments.stop();
     await this.#host?.stop();
     await this.#search.optimizer?.stop();
   }
@@ -218,14 +237,14 @@ export class HostedReplica {
   /** The catalogue places nothing here any more: readers are refused at once, records go in the background. */
   async drop(): Promise<void> {
     this.#isClosed = true;
-    const manifest = this.#search.manifest();
+    const unneeded = this.blobIds;
     this.#search.discard();
     this.#calls.failAll(new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`));
     this.#wakeWaiting();
+    await this.#segments.stop();
     await this.#host?.stop();
     await this.#search.closed();
     const { store, blobs, log } = this.#context;
-    const unneeded = manifest === null ? [] : blobsOf(manifest);
     const from = keys.replica(this.number);
     void store
       .deleteRange(from, afterPrefix(from))
@@ -373,16 +392,4 @@ export class HostedReplica {
       reopen().catch((again: unknown) => this.#failed(again));
     });
   }
-}
-
-function viewOf(record: CollectionRecord, shard: ShardRecord): ShardView {
-  return {
-    term: shard.term,
-    cfgVersion: shard.cfgVersion,
-    primary: shard.primary === null ? null : String(shard.primary),
-    isr: shard.inSync.map(String),
-    replicas: shard.replicas.map(({ replica }) => String(replica)),
-    suspects: (shard.suspects ?? []).map(String),
-    minInSync: record.config.params.write_consistency_factor,
-  };
 }

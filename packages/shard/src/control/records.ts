@@ -13,6 +13,7 @@
  * | `s` seq u64, ordinal u32, term u32 | flags u8, id, content crc u32 |
  * | `o` operation key | seq u64, term u32, wall clock ms u64, flags u8 (1 torn), receipt |
  * | `g` | manifest, JSON |
+ * | `f` | segments fetched so far, JSON (segment-fetch.ts) |
  */
 import { afterPrefix, key, type Change } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
@@ -26,6 +27,7 @@ const kinds = {
   bySeq: 0x73,
   operation: 0x6f,
   manifest: 0x67,
+  fetched: 0x66,
   node: 0x6e,
 };
 
@@ -53,6 +55,7 @@ export const keys = {
   ident: (replica: number) => ofKind(replica, kinds.ident).done(),
   state: (replica: number) => ofKind(replica, kinds.state).done(),
   manifest: (replica: number) => ofKind(replica, kinds.manifest).done(),
+  fetched: (replica: number) => ofKind(replica, kinds.fetched).done(),
   history: (replica: number, term: number) => ofKind(replica, kinds.history).u32(term).done(),
   point: (replica: number, id: PointId) => keyOfId(keys.points(replica).from, id),
   vector: (replica: number, name: string, id: PointId) => keyOfId(keys.vectors(replica, name).from, id),

@@ -6,10 +6,12 @@
 import {
   createReplica,
   type Effect,
+  type HistoryEntry,
   type Input,
   type Replica as Machine,
   type ReplicaStatus,
   type ShardView,
+  type StoredRecord,
 } from '@quiver/replication';
 import type { PointId } from '@quiver/model';
 import { StorageError, type Change } from '@quiver/storage';
@@ -23,6 +25,8 @@ import { ReplicaRecords, type Persist } from './replica-records.ts';
 import type { LoadedReplica } from './replica-state.ts';
 import type { ReplicaMessage } from './replication-codec.ts';
 import type { SearchContext, SearchState } from './search-state.ts';
+import type { NodeBandwidth } from './segment-exchange.ts';
+import type { CopiedRecords } from './segment-fetch.ts';
 import { TombstoneCollector } from './tombstone-collector.ts';
 
 export type HostInput = Input<OrderedChange, PointId>;
@@ -44,7 +48,7 @@ export type MetaEffect = Extract<
 
 export interface ReplicaHostOptions {
   readonly number: number;
-  readonly context: SearchContext;
+  readonly context: SearchContext & NodeBandwidth;
   readonly search: SearchState;
   readonly loaded: LoadedReplica;
   readonly vectorNames: readonly string[];
@@ -53,6 +57,10 @@ export interface ReplicaHostOptions {
   readonly onMeta: (effect: MetaEffect) => void;
   /** Role, mode or term may be another now. */
   readonly onChange: () => void;
+  /** Segments were fetched and wait for the records. */
+  readonly hasSegments: () => boolean;
+  /** The records are whole and memory is to be made from them. */
+  readonly beforeOpen: (copied: CopiedRecords) => Promise<void>;
   /** No other copy is in sync: a damaged one is still the best there is. */
   readonly isLastCopy: () => boolean;
   /** The machine stands still; the replica must be opened anew. */
@@ -68,6 +76,9 @@ export class ReplicaHost {
   readonly #applies: ApplyQueue;
   readonly #tombstones: TombstoneCollector;
   #inputs: WithoutNow<HostInput>[] = [];
+  #history: readonly HistoryEntry[];
+  /** Of chunks that came and are not acknowledged. */
+  #unackedBytes = 0;
   /** Persist effect that ends the copy under way; 0 = none is under way. */
   #cleanAfter: number;
   #isStepping = false;
@@ -81,6 +92,7 @@ export class ReplicaHost {
     const { store, env } = context;
     const { state, history } = loaded.persisted;
     this.#cleanAfter = state.mode === 'clean' ? 0 : Infinity;
+    this.#history = history;
     const onFailure = (error: unknown): void => this.#fail(error);
     this.#records = new ReplicaRecords(store, number, {
       vectorNames,
@@ -95,6 +107,12 @@ export class ReplicaHost {
       search,
       records: this.#records,
       digests,
+      beforeOpen: () =>
+        options.beforeOpen({
+          lastSeq: this.#machine.status.durableSeq,
+          history: this.#history,
+          tombstoneHorizon: this.#records.state.tombstoneHorizon,
+        }),
       onPublished: (publish) => this.step({ kind: 'applied', publish }),
       onOpened: () => options.onChange(),
       onDigests: (ask, buckets) => this.step({ kind: 'digests_taken', ask, buckets }),
@@ -138,6 +156,16 @@ export class ReplicaHost {
     return this.#applies.isIdle && this.#options.search.replica !== null && !this.#isStopped;
   }
 
+  /** Terms of the order, while this replica leads and memory shows all of it; else null. */
+  get ledHistory(): readonly HistoryEntry[] | null {
+    return this.status.role === 'primary' && this.isClean && this.isSearchable ? this.#history : null;
+  }
+
+  receive(from: number, message: ReplicaMessage): void {
+    if (message.kind === 'chunk') this.#unackedBytes += bytesOfRecords(message.records);
+    this.step({ kind: 'receive', from: String(from), message });
+  }
+
   takeView(view: ShardView): void {
     this.step({ kind: 'view', view });
   }
@@ -168,7 +196,7 @@ export class ReplicaHost {
   }
 
   #perform(effect: HostEffect): void {
-    const { calls, send, onMeta, onChange, context } = this.#options;
+    const { calls, onMeta, onChange, context } = this.#options;
     if (this.#isStopped) return;
     switch (effect.kind) {
       case 'persist':
@@ -188,7 +216,7 @@ export class ReplicaHost {
         calls.answer(effect);
         break;
       case 'send':
-        send(Number(effect.to), effect.message);
+        this.#send(Number(effect.to), effect.message);
         break;
       case 'role':
         context.log.info('replica changed its role', {
@@ -207,13 +235,13 @@ export class ReplicaHost {
         onMeta(effect);
         break;
       case 'read_keys':
-        this.#answer(this.#pages.readKeys(effect));
+        this.#answerPage(this.#pages.readKeys(effect));
         break;
       case 'read_by_seq':
-        this.#answer(this.#pages.readBySeq(effect));
+        this.#answerPage(this.#pages.readBySeq(effect));
         break;
       case 'read_range':
-        this.#answer(this.#pages.readRange(effect));
+        this.#answerPage(this.#pages.readRange(effect));
         break;
       case 'list_dirty':
         this.#answer(this.#pages.listDirty(effect));
@@ -239,6 +267,29 @@ export class ReplicaHost {
     }
   }
 
+  /** The source sends no faster than this side may take in: it waits for the answer to each chunk. */
+  #send(to: number, message: ReplicaMessage): void {
+    const { send, context } = this.#options;
+    if (message.kind !== 'chunk_ack') {
+      send(to, message);
+      return;
+    }
+    const bytes = this.#unackedBytes;
+    this.#unackedBytes = 0;
+    context.inbound.whenFree(bytes, () => send(to, message));
+  }
+
+  /** Pages are what catch-ups send: they wait for the node's bandwidth. */
+  #answerPage(reading: Promise<Omit<Extract<HostInput, { kind: 'page' }>, 'nowMs'>>): void {
+    const { outbound } = this.#options.context;
+    this.#answer(
+      reading.then(async (page) => {
+        await outbound.take(bytesOfRecords(page.records));
+        return page;
+      }),
+    );
+  }
+
   #answer(reading: Promise<WithoutNow<HostInput>>): void {
     reading.then(
       (input) => this.step(input),
@@ -249,11 +300,14 @@ export class ReplicaHost {
   #persist(effect: Persist): void {
     const { search } = this.#options;
     const before = this.#records.state;
+    this.#history = effect.history ?? this.#history;
     if (isPlan(effect)) {
       const isBlank = before.lastSeq === 0;
       const isFork = effect.state.copiedSeq < before.lastSeq;
-      // Records above the fork are replaced by older ones: what was made of them must be made anew.
-      if (isFork || (effect.state.rangeCopy !== null && !isBlank)) {
+      // Records above the fork are replaced by older ones: what was made of them must be made anew. A blank one is
+      // filled as it is, unless there are segments to make it from.
+      const isMadeAnew = !isBlank || this.#options.hasSegments();
+      if (isFork || (effect.state.rangeCopy !== null && isMadeAnew)) {
         search.freeze();
         this.#discards.push(effect.persist);
       }
@@ -326,4 +380,8 @@ export class ReplicaHost {
 /** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
 function isPlan(effect: Persist): boolean {
   return effect.write === null && effect.state.mode === 'catch_up';
+}
+
+function bytesOfRecords(records: readonly StoredRecord<OrderedChange>[]): number {
+  return records.reduce((sum, { change }) => sum + changeTraits.bytesOf(change), 0);
 }

@@ -16,15 +16,17 @@ import { decodePlain, encodePlain } from '@quiver/rpc';
 import { contentCrcOf, vectorBytes, type OrderedChange } from './change.ts';
 import { FrameReader, FrameWriter } from './frame-bytes.ts';
 import { decodeVector, vectorParts } from './records.ts';
+import type { SegmentMessage } from './segment-message.ts';
 
 export type ReplicaMessage = Message<OrderedChange, PointId>;
+export type FrameMessage = ReplicaMessage | SegmentMessage;
 type Record = StoredRecord<OrderedChange>;
 
 export interface ReplicaFrame {
   readonly from: number;
   readonly to: number;
   /** Decodes; @throws ClusterError corruption or malformed */
-  message(): ReplicaMessage;
+  message(): FrameMessage;
 }
 
 const format = 1;
@@ -33,7 +35,7 @@ const headBytes = 12;
 /** An operation is sent to several followers: its bytes are made once. */
 const packedOperations = new WeakMap<object, Uint8Array>();
 
-export function encodeReplicaFrame(from: number, to: number, message: ReplicaMessage): Uint8Array {
+export function encodeReplicaFrame(from: number, to: number, message: FrameMessage): Uint8Array {
   const body = encodePlain(packed(message));
   const frame = Buffer.allocUnsafe(headBytes + body.length);
   frame.writeUInt32LE(format, 0);
@@ -65,7 +67,7 @@ type PackedMessage = { readonly kind: string } & {
   readonly records?: Uint8Array;
 };
 
-function packed(message: ReplicaMessage): unknown {
+function packed(message: FrameMessage): unknown {
   switch (message.kind) {
     case 'append':
       return { ...message, operations: message.operations.map(packOperation) };
@@ -77,7 +79,7 @@ function packed(message: ReplicaMessage): unknown {
   }
 }
 
-function unpacked(message: PackedMessage): ReplicaMessage {
+function unpacked(message: PackedMessage): FrameMessage {
   switch (message.kind) {
     case 'append': {
       const operations = (message.operations as readonly Uint8Array[]).map(unpackOperation);
@@ -87,7 +89,7 @@ function unpacked(message: PackedMessage): ReplicaMessage {
     case 'repair':
       return { ...message, records: unpackRecords(message.records!) } as unknown as ReplicaMessage;
     default:
-      return message as unknown as ReplicaMessage;
+      return message as unknown as FrameMessage;
   }
 }
 

@@ -15,7 +15,7 @@ import { blobsOf, emptyManifest, type Manifest } from './manifest.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { createProgressLine } from './progress-line.ts';
 import { openReplica } from './recovery.ts';
-import { decodeJson, keys } from './records.ts';
+import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
 
@@ -47,6 +47,8 @@ export class SearchState {
   #open: Open | null = null;
   #nextSegmentId = 1;
   #isFrozen = false;
+  /** On its way to the disk. */
+  #adopting: Manifest | null = null;
   /** The last one closed: its work ends before the next one opens. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -135,8 +137,33 @@ export class SearchState {
     return this.#closing;
   }
 
+  /**
+   * Makes segments that came from elsewhere this replica's saved ones. REQUIRES: not open.
+   * @param beside - a change for the same batch
+   */
+  async adopt(manifest: Manifest | null, beside: Change): Promise<void> {
+    const changes = [beside];
+    if (manifest !== null) {
+      // Their numbers were given by another replica.
+      const segments = manifest.segments.map((saved, i) => ({
+        ...saved,
+        stored: { ...saved.stored, id: this.#nextSegmentId + i },
+      }));
+      this.#nextSegmentId += segments.length;
+      this.#adopting = { ...manifest, segments, nextSegmentId: this.#nextSegmentId };
+      const value = encodeJson(this.#adopting);
+      changes.push({ kind: 'put', key: keys.manifest(this.#number), value });
+    }
+    try {
+      await this.#context.store.commit(changes, { essential: true });
+    } finally {
+      this.#adopting = null;
+    }
+  }
+
   /** The saved segments, whether open or not. */
   manifest(): Manifest | null {
+    if (this.#adopting !== null) return this.#adopting;
     const open = this.#open?.optimizer.manifest();
     if (open !== undefined) return open;
     const stored = this.#context.store.getSync(keys.manifest(this.#number));

@@ -18,10 +18,10 @@ import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/stor
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
+import { Bandwidth } from './bandwidth.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
-import { blobsOf, emptyManifest } from './manifest.ts';
 import { keys } from './records.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
@@ -63,6 +63,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   });
   const retired = createRetiredRegions(pool, shared, env, () => void giveBack());
   const build = createBuildQueue(broadcast.build);
+  const inbound = new Bandwidth(env, options.copyBytesPerSecond);
+  const outbound = new Bandwidth(env, options.copyBytesPerSecond);
   const hosted = new Map<number, HostedReplica>();
   let isClosing = false;
   let isDraining = false;
@@ -92,6 +94,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     retired,
     broadcast,
     takeBlobId: () => nextBlobId++,
+    inbound,
+    outbound,
     env,
     log,
     meta,
@@ -142,9 +146,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       if (!known.has(found)) await removeRecords(found);
       next = found + 1;
     }
-    const needed = new Set(
-      [...hosted.values()].flatMap(({ search }) => blobsOf(search.manifest() ?? emptyManifest)),
-    );
+    const needed = new Set([...hosted.values()].flatMap(({ blobIds }) => blobIds));
     const unneeded = listed.map(({ blobId }) => blobId).filter((blobId) => !needed.has(blobId));
     if (unneeded.length > 0) await blobs.delete(unneeded);
   }
@@ -243,6 +245,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       isClosing = true;
       retired.stop();
       cancelTick();
+      inbound.stop();
+      outbound.stop();
       await Promise.all([...hosted.values()].map((replica) => replica.close()));
     },
   };

@@ -18,6 +18,8 @@ import { createMemoryBlobStore, type BlobStore, type Volume } from '@quiver/stor
 import { createFaultyDisk, createFaultyStore, type FaultyDisk } from '@quiver/storage/testing';
 import { createLog, type Log } from '@quiver/telemetry';
 import { createBuilder } from '../build/builder.ts';
+import type { Manifest } from '../control/manifest.ts';
+import { decodeJson, keys } from '../control/records.ts';
 import { createShardControl } from '../control/shard-control.ts';
 import { openInlineChannel } from '../inline-port.ts';
 import type { ShardControl, ShardServe } from '../node.ts';
@@ -48,6 +50,12 @@ export class NodeCluster {
   readonly #cuts = new Set<string>();
   /** Bytes that reached the link, by "from>to". */
   readonly sentBytes = new Map<string, number>();
+  /** Of nodes that are started from now on; 0: no limit. */
+  copyBytesPerSecond = 0;
+  /** Frames that get lost. */
+  dropFrames: (frame: Uint8Array) => boolean = () => false;
+  /** The node of each merge that was begun. */
+  readonly builds: NodeId[] = [];
   #keys = 0;
   readonly logged: string[] = [];
 
@@ -89,6 +97,7 @@ export class NodeCluster {
       shared,
       threads: nodeThreads,
       budgetBytes: 2 ** 28,
+      copyBytesPerSecond: this.copyBytesPerSecond,
       links: { send: (to, bytes) => this.#send(id, to, bytes) },
       meta: {
         propose: (command) => meta.propose(id, command),
@@ -112,7 +121,13 @@ export class NodeCluster {
     control.attachServe(serveNear);
     const [buildNear, buildFar] = openInlineChannel<FromBuild, ToBuild>();
     createBuilder({ directory: new ArenaDirectory(2, control.arenas()), port: buildFar, env });
-    control.attachBuild(buildNear);
+    control.attachBuild({
+      ...buildNear,
+      post: (message) => {
+        if (message.kind === 'build') this.builds.push(id);
+        buildNear.post(message);
+      },
+    });
     node.running = { control, serve, store };
     meta.subscribe(id, async (catalogue) => {
       try {
@@ -149,6 +164,7 @@ export class NodeCluster {
 
   #send(from: NodeId, to: NodeId, bytes: Uint8Array): boolean {
     const link = `${from}>${to}`;
+    if (this.dropFrames(bytes)) return true;
     if (this.#cuts.has(link) || this.nodes.get(to)?.running == null) return false;
     this.sentBytes.set(link, (this.sentBytes.get(link) ?? 0) + bytes.length);
     const copy = Uint8Array.from(bytes);
@@ -176,6 +192,18 @@ export class NodeCluster {
     watched.catch(() => undefined);
     await this.until('a call', () => isDone, limitMs);
     return watched;
+  }
+
+  /** Parts of segments that a replica fetched and does not use yet. */
+  fetched(node: NodeId, replica: number): number {
+    const stored = this.node(node).running?.store.getSync(keys.fetched(replica));
+    return stored === undefined ? 0 : (decodeJson(stored) as { blobs: unknown[] }).blobs.length;
+  }
+
+  /** Saved segments of a replica. */
+  manifest(node: NodeId, replica: number): Manifest | null {
+    const stored = this.node(node).running?.store.getSync(keys.manifest(replica));
+    return stored === undefined ? null : (decodeJson(stored) as Manifest);
   }
 
   collection(name: string): CollectionRecord {
