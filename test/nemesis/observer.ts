@@ -20,7 +20,7 @@ const statusTimeoutMs = 5_000;
 export function observe(cluster: Cluster): Observer {
   const env = createRealEnv();
   const id: NodeId = 1 + Math.floor(env.random() * (Number.MAX_SAFE_INTEGER - 1));
-  const caller = createPeerCaller({ nodeId: id, secret: null }, env);
+  const caller = createPeerCaller({ nodeId: id, secret: null, callMsMax: 60_000 }, env);
   const meta = connectMeta({
     addresses: cluster.of('meta').map(({ p2pPort }) => `127.0.0.1:${p2pPort}`),
     self: {

@@ -21,6 +21,8 @@ export interface MetaMemberOptions {
   /** Where other members and nodes call; null: nobody does, this process is its own cluster. */
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly secret: string | null;
+  /** Longest time given to a call of another member. */
+  readonly callMsMax: number;
   readonly watermarks: Watermarks;
   readonly env: Env;
   readonly log: Log;
@@ -37,8 +39,8 @@ export interface MetaMember {
 const queueBytesMax = 32 << 20;
 
 export async function startMetaMember(options: MetaMemberOptions): Promise<MetaMember> {
-  const { env, log, listen, secret, self } = options;
-  const caller = createPeerCaller({ nodeId: self.id ?? 0, secret }, env);
+  const { env, log, listen, secret, callMsMax, self } = options;
+  const caller = createPeerCaller({ nodeId: self.id ?? 0, secret, callMsMax }, env);
   const start = async (store: Store): Promise<MetaNode> =>
     startMetaNode({
       store,

@@ -46,6 +46,7 @@ export type Founded =
   | { readonly kind: 'joined'; readonly clusterId: string; readonly members: readonly MemberRecord[] };
 
 export interface FoundingOptions {
+  readonly joinTimeoutMs: number;
   readonly founding: Founding;
   readonly self: MemberRecord;
   readonly caller: Pick<PeerCaller, 'call'>;
@@ -56,6 +57,7 @@ export interface FoundingOptions {
 
 const pollMs = 300;
 const helloTimeoutMs = 1_000;
+/** Qdrant's `bootstrap_timeout_sec`. */
 export const joinTimeoutMs = 15_000;
 
 /** Goes on until it has succeeded. @throws ClusterError unavailable when closed meanwhile */
@@ -121,7 +123,7 @@ async function join(options: FoundingOptions, addresses: readonly string[]): Pro
   for (const address of addresses) {
     if (address === options.self.address) continue;
     try {
-      const { clusterId, members } = await askToJoin(options, address);
+      const { clusterId, members } = await askToJoin(options, address, options.joinTimeoutMs);
       return { kind: 'joined', clusterId, members };
     } catch (error) {
       options.log.debug('joining failed', { address, error });
@@ -134,7 +136,7 @@ async function join(options: FoundingOptions, addresses: readonly string[]): Pro
 export async function askToJoin(
   { caller, env, self }: Pick<FoundingOptions, 'caller' | 'env' | 'self'>,
   address: string,
-  timeoutMs = joinTimeoutMs,
+  timeoutMs: number,
 ): Promise<JoinReply> {
   const reply = await caller.call(address, peerPaths.meta.join, encodePlain({ member: self, hops: 0 }), {
     deadlineMs: env.now() + timeoutMs,

@@ -13,7 +13,7 @@ import type { Log } from '@quiver/telemetry';
 import type { AddressBook } from './address-book.ts';
 import type { CatalogueFeed } from './catalogue-feed.ts';
 import type { Consensus } from './consensus.ts';
-import { joinTimeoutMs, type JoinReply, type MemberHello } from './founding.ts';
+import type { JoinReply, MemberHello } from './founding.ts';
 import type { Duties } from './leader-duties.ts';
 import type { Heartbeat, HeartbeatReply } from './node-report.ts';
 import type { ProposeRequest } from './proposal.ts';
@@ -32,6 +32,7 @@ export interface MemberPeer extends Required<Pick<PeerServerOptions, 'calls' | '
 }
 
 export interface MemberPeerOptions {
+  readonly joinTimeoutMs: number;
   readonly env: Env;
   readonly log: Log;
   readonly caller: Pick<PeerCaller, 'call'>;
@@ -130,7 +131,10 @@ export function createMemberPeer(options: MemberPeerOptions): MemberPeer {
         encodePlain(await proposer.propose(decodePlain(bytes) as ProposeRequest, within(deadlineMs))),
       [peerPaths.meta.join]: async (bytes, { deadlineMs }) =>
         encodePlain(
-          await join(decodePlain(bytes) as JoinRequest, Math.min(deadlineMs, env.now() + joinTimeoutMs)),
+          await join(
+            decodePlain(bytes) as JoinRequest,
+            Math.min(deadlineMs, env.now() + options.joinTimeoutMs),
+          ),
         ),
       [peerPaths.meta.heartbeat]: (bytes) => encodePlain(heartbeat(decodePlain(bytes) as Heartbeat)),
       [peerPaths.meta.read]: async (_bytes, { deadlineMs }) => {

@@ -13,7 +13,7 @@ import { createAddressBook, type AddressBook } from './address-book.ts';
 import { createCatalogueFeed, emptyCatalogue, type CatalogueFeed } from './catalogue-feed.ts';
 import { startConsensus, type Consensus } from './consensus.ts';
 import { defaultControllerSettings, type ControllerSettings } from './controller-view.ts';
-import { askToJoin, found, type Founded, type Founding } from './founding.ts';
+import { askToJoin, found, joinTimeoutMs, type Founded, type Founding } from './founding.ts';
 import { metaAddresses, startHeartbeats } from './heartbeats.ts';
 import { installFounders } from './install-founders.ts';
 import { startDuties, type Duties } from './leader-duties.ts';
@@ -41,6 +41,8 @@ export interface MetaSettings {
   readonly controller: ControllerSettings;
   /** Silence after which a voter's vote is given to a learner. */
   readonly voterLostMs: number;
+  /** Given to each try to join a cluster. */
+  readonly joinTimeoutMs: number;
 }
 
 export const defaultMetaSettings: MetaSettings = {
@@ -49,6 +51,7 @@ export const defaultMetaSettings: MetaSettings = {
   sessions: defaultSessionSettings,
   controller: defaultControllerSettings,
   voterLostMs: 10_000,
+  joinTimeoutMs,
 };
 
 export interface MetaNodeOptions {
@@ -190,6 +193,7 @@ function runNode(
   const proposer = createProposer({ env, caller, machine, lanes, memberId, book, running: () => running });
   const peer = createMemberPeer({
     env,
+    joinTimeoutMs: settings.joinTimeoutMs,
     log,
     caller,
     member,
@@ -215,6 +219,7 @@ function runNode(
     if (!isMember) {
       const context = {
         founding: options.founding,
+        joinTimeoutMs: settings.joinTimeoutMs,
         self: member,
         caller,
         env,

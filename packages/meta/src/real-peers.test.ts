@@ -33,7 +33,7 @@ interface Member {
 }
 
 async function start(name: string, port: number, store: Store, founding: Founding): Promise<Member> {
-  const caller = createPeerCaller({ nodeId: port, secret }, env);
+  const caller = createPeerCaller({ nodeId: port, secret, callMsMax: 60_000 }, env);
   const node = await startMetaNode({
     store,
     env,
@@ -75,7 +75,7 @@ async function start(name: string, port: number, store: Store, founding: Foundin
 }
 
 function connect(ports: readonly number[]): Meta {
-  const caller = createPeerCaller({ nodeId: 0, secret }, env);
+  const caller = createPeerCaller({ nodeId: 0, secret, callMsMax: 60_000 }, env);
   const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const self = { ...testNode, id: 1, name: 'router', roles: ['router' as const] };
   const meta = connectMeta({ addresses, self, caller, env, log });

@@ -19,7 +19,7 @@ export const clusterKeys = {
     'Role meta: all first members, as name=http://host:6335,...; they found the cluster together.',
   ),
   meta: text('', 'Roles shard and router: members of the metadata store, as http://host:6335,...'),
-  grpc_timeout_ms: integer(60_000, 'Longest time given to a call between nodes.', noEffect),
+  grpc_timeout_ms: integer(60_000, 'Longest time given to a call between nodes.', { min: 1 }),
   connection_timeout_ms: integer(
     2_000,
     'Time given to a connection between nodes; it is two seconds here.',
@@ -41,13 +41,19 @@ export const clusterKeys = {
     }),
     compact_wal_entries: integer(128, 'Log entries kept; Quiver compacts by bytes.', noEffect),
     max_message_queue_size: maybeInteger('Messages that may wait.', noEffect),
-    bootstrap_timeout_sec: integer(15, 'Time given to joining.', noEffect),
+    bootstrap_timeout_sec: integer(15, 'Time given to each try to join; tries go on until one succeeds.', {
+      min: 1,
+    }),
     message_timeout_ticks: integer(10, 'Ticks given to a message.', noEffect),
   },
   heal: {
     session_ttl_ms: integer(5_000, 'A node that was not heard of for this long is down.', { min: 500 }),
     grace_sec: integer(60, 'A node that is down this long gets its replicas re-created elsewhere.'),
     rebalance: flag(true, 'Replicas move to nodes that have fewer; a node gives and takes one at a time.'),
-    bandwidth_mb_per_sec: decimal(100, 'Most that a node sends for catch-up and moves.', noEffect),
+    bandwidth_mb_per_sec: decimal(
+      100,
+      'MiB a second that a node sends at most for catch-up and moves, and as much again that it takes in; 0: no limit.',
+      { min: 0 },
+    ),
   },
 } as const satisfies Schema;

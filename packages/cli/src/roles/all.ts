@@ -58,6 +58,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       settings: metaSettings(config),
       listen: p2pPort === null ? null : { host, port: p2pPort },
       secret: role.secret,
+      callMsMax: role.callMsMax,
       watermarks: watermarksOf(config),
     },
     ...role,

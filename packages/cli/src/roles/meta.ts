@@ -41,6 +41,7 @@ export async function runMeta(loaded: LoadedConfig): Promise<void> {
     settings: metaSettings(config),
     listen: { host, port },
     secret: role.secret,
+    callMsMax: role.callMsMax,
     watermarks: watermarksOf(config),
     env,
     log,

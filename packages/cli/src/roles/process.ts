@@ -30,6 +30,8 @@ export interface RoleProcess {
   readonly startedAtMs: number;
   /** What nodes of the cluster show each other; the API key serves. */
   readonly secret: string | null;
+  /** Longest time given to a call of another node. */
+  readonly callMsMax: number;
   /** A write failed and its outcome is unknown: nothing more may be accepted, the next start verifies and recovers. */
   readonly onPoison: (error: Error) => void;
   readonly onThreadDeath: (name: string, error: Error | undefined) => void;
@@ -58,6 +60,7 @@ export function openProcess({ config, warnings }: LoadedConfig): RoleProcess {
     folder,
     startedAtMs: env.now(),
     secret: config.service.api_key,
+    callMsMax: config.cluster.grpc_timeout_ms,
     onPoison(error) {
       log.error('a volume failed; the process ends, the next start recovers', { error });
       process.exit(poisonedExitCode);
@@ -94,6 +97,7 @@ export function metaSettings({ cluster }: Config): Partial<MetaSettings> {
   const { session_ttl_ms: ttlMs, grace_sec: graceSec, rebalance } = cluster.heal;
   return {
     tickMs: cluster.consensus.tick_period_ms,
+    joinTimeoutMs: cluster.consensus.bootstrap_timeout_sec * 1_000,
     sessions: { ...defaultSessionSettings, ttlMs },
     controller: { ...defaultControllerSettings, graceMs: graceSec * 1_000, rebalance },
   };

@@ -17,7 +17,7 @@ import { serveThreadCount } from './sizing.ts';
 export async function runRouter(loaded: LoadedConfig): Promise<void> {
   const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
-  const { config, env, log, secret } = role;
+  const { config, env, log, secret, callMsMax } = role;
   const { host } = config.service;
   const addresses = addressList(config.cluster.meta, 'cluster.meta', 6335);
   if (addresses.length === 0)
@@ -29,7 +29,7 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     config.service.grpc_port === null ? null : await claimPort(host, config.service.grpc_port, 'gRPC');
   // A router keeps nothing: each start is a new node, and the one before is forgotten when its session ends.
   const id = mintNodeId(env.uuid());
-  const caller = createPeerCaller({ nodeId: id, secret }, env);
+  const caller = createPeerCaller({ nodeId: id, secret, callMsMax }, env);
   const self = selfOf(role, id, ['router'], { meta: null, shard: null, rest: `${host}:${restPort}` });
   const meta = connectMeta({ addresses, self, caller, env, log });
   const serving = await startServeThreads({

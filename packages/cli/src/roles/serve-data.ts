@@ -5,7 +5,7 @@ import type { ServeOptions } from '../threads/start-serve.ts';
 import type { RoleProcess } from './process.ts';
 
 export function serveData(
-  { config, logSettings, secret }: RoleProcess,
+  { config, logSettings, secret, callMsMax }: RoleProcess,
   listening: Listening,
 ): ServeOptions['data'] {
   const { service, cluster } = config;
@@ -22,6 +22,7 @@ export function serveData(
     metricsPrefix: service.metrics_prefix ?? '',
     log: logSettings,
     clusterSecret: secret,
+    callMsMax,
     // Roles apart are always of a cluster.
     clusterEnabled: cluster.enabled || cluster.meta !== '',
   };

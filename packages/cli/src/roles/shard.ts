@@ -18,7 +18,7 @@ import { serveThreadCount } from './sizing.ts';
 export async function runShard(loaded: LoadedConfig): Promise<void> {
   const stopSignals = receiveStopSignals();
   const role = openProcess(loaded);
-  const { config, env, log, folder, secret } = role;
+  const { config, env, log, folder, secret, callMsMax } = role;
   const { host, http_port: httpPort } = config.service;
   const addresses = addressList(config.cluster.meta, 'cluster.meta', 6335);
   if (addresses.length === 0)
@@ -32,7 +32,7 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     dataPort,
   );
   const volumes = await openShardVolumes(role);
-  const caller = createPeerCaller({ nodeId: volumes.nodeId, secret }, env);
+  const caller = createPeerCaller({ nodeId: volumes.nodeId, secret, callMsMax }, env);
   const self = selfOf(role, volumes.nodeId, ['shard'], { meta: null, shard: advertised, rest: null });
   const meta = connectMeta({ addresses, self, caller, env, log });
   let isReady = false;

@@ -45,6 +45,8 @@ export interface ServeThreadData {
   readonly shard: ServeShardData | null;
   /** What nodes of the cluster show each other. */
   readonly clusterSecret: string | null;
+  /** Longest time given to a call of another node. */
+  readonly callMsMax: number;
 }
 
 /** What ties a serve thread to the shards of its process. */

@@ -37,12 +37,12 @@ if (parent === undefined) throw new Error('a serve thread is started by the cont
 const env = createRealEnv();
 const log = createLog({ ...data.log, fields: { thread: data.name } });
 const stats = createRequestStats();
-const { listening, clusterSecret: secret } = data;
+const { listening, clusterSecret: secret, callMsMax } = data;
 
 const meta = createMetaClient({ port: adoptPort(data.metaPort), env });
 const ownNode = data.shard?.nodeId ?? null;
 const local = data.shard === null ? null : openShard(data.shard);
-const caller = createPeerCaller({ nodeId: ownNode ?? 0, secret }, env);
+const caller = createPeerCaller({ nodeId: ownNode ?? 0, secret, callMsMax }, env);
 const nodes = createShardNodes({ ownNode, local, meta, caller, env });
 const { defaults, clusterEnabled } = data;
 const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled });

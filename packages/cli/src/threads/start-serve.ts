@@ -10,7 +10,15 @@ export interface ServeOptions {
   readonly count: number;
   readonly data: Pick<
     ServeThreadData,
-    'listening' | 'access' | 'defaults' | 'clusterEnabled' | 'metricsPrefix' | 'log' | 'clusterSecret'
+    | 'listening'
+    | 'access'
+    | 'defaults'
+    | 'clusterEnabled'
+    | 'metricsPrefix'
+    | 'log'
+    | 'clusterSecret'
+    | 'callMsMax'
+     
   >;
   readonly meta: Meta;
   /** null: a router alone. */

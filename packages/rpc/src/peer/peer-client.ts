@@ -49,6 +49,8 @@ export interface PeerIdentity {
   /** 0: none, as a router before it knows the cluster. */
   readonly nodeId: NodeId;
   readonly secret: string | null;
+  /** Longest time given to any call, whatever its deadline. */
+  readonly callMsMax: number;
 }
 
 export function createPeerCaller(identityOf: PeerIdentity, env: Env): PeerCaller {
@@ -108,7 +110,8 @@ export function createPeerCaller(identityOf: PeerIdentity, env: Env): PeerCaller
   }
 
   return {
-    async call(address, path, request, { deadlineMs }) {
+    async call(address, path, request, { deadlineMs: askedMs }) {
+      const deadlineMs = Math.min(askedMs, env.now() + identityOf.callMsMax);
       const entry = clientFor(address);
       await connecting(address, entry, deadlineMs);
       if (clients.get(address) !== entry) {

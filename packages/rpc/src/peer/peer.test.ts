@@ -34,8 +34,8 @@ async function serve(
   return { ...server, address: `127.0.0.1:${server.port}` };
 }
 
-function caller(nodeId = 5, secret: string | null = null): PeerCaller {
-  const made = createPeerCaller({ nodeId, secret }, env);
+function caller(nodeId = 5, secret: string | null = null, callMsMax = 60_000): PeerCaller {
+  const made = createPeerCaller({ nodeId, secret, callMsMax }, env);
   opened.push(made);
   return made;
 }
@@ -147,6 +147,24 @@ test('a host that refuses the connection is told apart from one that says nothin
   await expect(
     caller().call(`127.0.0.1:${port}`, '/t/Echo', bytes('x'), soon(500)),
   ).rejects.not.toMatchObject({ isRefused: true });
+});
+
+test('no call is given more time than the longest that is configured', async () => {
+  const given: number[] = [];
+  const server = await serve({
+    calls: {
+      '/t/Echo': (request, call) => {
+        given.push(call.deadlineMs - env.now());
+        return request;
+      },
+    },
+  });
+  for (const callMsMax of [2_000, 60_000])
+    await caller(5, null, callMsMax).call(server.address, '/t/Echo', bytes('x'), {
+      deadlineMs: env.now() + 30_000,
+    });
+  expect(given[0]).toBeLessThanOrEqual(2_000);
+  expect(given[1]).toBeGreaterThan(2_000);
 });
 
 test('a call without the key of the cluster is refused', async () => {

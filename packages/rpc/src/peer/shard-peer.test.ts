@@ -120,7 +120,7 @@ async function stage(
     calls: shardPeerCalls({ node: served, meta, env, deadlineMsDefault: 1_000 }),
   });
   opened.push({ close: () => server.stop(0) });
-  const caller = createPeerCaller({ nodeId: 1, secret: null }, env);
+  const caller = createPeerCaller({ nodeId: 1, secret: null, callMsMax: 60_000 }, env);
   opened.push(caller);
   const two = { id: 2, addresses: { meta: null, shard: `127.0.0.1:${server.port}`, rest: null } };
   const asking = { ...catalogue(), revision: 3, nodes: new Map([[2, two as unknown as NodeRecord]]) };
