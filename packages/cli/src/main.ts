@@ -2,6 +2,7 @@
  * The `quiver` command: reads flags and configuration, says at once what is wrong with them, and runs a role.
  * Exit codes: 0 stopped as asked, 2 wrong command line, 78 wrong configuration, 74 a volume failed, 1 anything else.
  */
+import { ClusterError } from '@quiver/model';
 import { ConfigError, loadConfig, usage } from './config/index.ts';
 import { runAll } from './roles/all.ts';
 import { runMeta } from './roles/meta.ts';
@@ -44,10 +45,15 @@ try {
     process.stderr.write(`${error.problems.map((problem) => `quiver: ${problem}`).join('\n')}\n`);
     process.exitCode = exitConfig;
   } else {
-    process.stderr.write(
-      `quiver: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
+    process.stderr.write(`quiver: ${explain(error)}\n`);
     process.exitCode = 1;
   }
   process.exit();
+}
+
+/** What the world refused is told in a sentence; where in the code it happened helps only with our own mistakes. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isOfTheWorld = error instanceof ClusterError ? error.code !== 'internal' : 'syscall' in error;
+  return isOfTheWorld ? error.message : (error.stack ?? error.message);
 }

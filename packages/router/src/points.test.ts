@@ -91,6 +91,16 @@ describe('an upsert is refused', () => {
     expect(node.written).toEqual([]);
   });
 
+  test.each([Infinity, -Infinity, NaN])('with %d in a vector', async (value) => {
+    const column = dense(4);
+    column.values[2] = value;
+    await expect(node.api.update('t', [upsert({ a: column })], node.context)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining(`'a' has the value ${value}: every value must be finite`) as string,
+    });
+    expect(node.written).toEqual([]);
+  });
+
   test('without points, and so is every change of no ids', async () => {
     const none = { kind: 'ids', ids: [] } as const;
     const updates: PointsUpdate[] = [
@@ -209,6 +219,10 @@ describe('a query is refused', () => {
     [{ ...nearest(denseVector(1)), using: 's' }, 'Conversion between sparse and regular vectors failed'],
     [{ ...nearest(multiVector(1, 1)), using: 's' }, 'Conversion between multi and regular vectors failed'],
     [{ ...nearest(denseVector()), using: 'a' }, 'Vector dimension error: expected dim: 4, got 0'],
+    [
+      { ...nearest(denseVector(1, 2, 1e39, 4)), using: 'a' },
+      "a vector 'a' has the value Infinity: every value must be finite and within ±3.4e38, the range of float32",
+    ],
     [{ ...byId(99), using: 'zz' }, 'No point with id 99 found', 'not_found'],
     [{ ...byId(1), using: 'zz' }, 'Not existing vector name error: zz'],
     [{ ...byId(1), using: 'a', ...from('zz', null) }, 'Collection zz not found', 'not_found'],

@@ -1,7 +1,8 @@
 /**
  * Vectors of a request against the collection: names, kinds, dimensions, in Qdrant's words. Pure.
  * What may stand for another is turned into it: a single dense vector where a multivector is expected, unsorted sparse
- * entries. Always: what comes out fits the collection's parameters.
+ * entries. Always: what comes out fits the collection's parameters and is finite (Qdrant takes infinity and NaN, and
+ * then scores nothing: a point that no search can find, or a search that finds nothing).
  */
 import {
   ClusterError,
@@ -60,9 +61,25 @@ export function checkedBatch(
   for (const [name, column] of batch.vectors) {
     const space = vectorSpace(record, name);
     if (space === undefined) throw unknownVector(name);
+    requireFinite(column.values, name);
     vectors.set(name, checkedColumn(space, column, batch.ids.length, naming === 'named' ? name : ''));
   }
   return { ...batch, vectors };
+}
+
+/** Adds up zeros, unless one value is infinite or NaN: half the time of a test for each. */
+function isAllFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) sum += values[i]! * 0;
+  return sum === 0;
+}
+
+function requireFinite(values: Float32Array, name: string): void {
+  if (isAllFinite(values)) return;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  const whose = name === '' ? 'a vector' : `a vector '${name}'`;
+  const text = `${whose} has the value ${values[at]!}: every value must be finite and within ±3.4e38, the range of float32`;
+  throw new ClusterError('invalid_argument', text);
 }
 
 function checkedColumn(space: VectorSpace, column: VectorColumn, count: number, name: string): VectorColumn {
@@ -145,6 +162,7 @@ function sortedEntries(
 export function checkedQueryVector(record: CollectionRecord, name: string, vector: Vector): Vector {
   const space = vectorSpace(record, name);
   if (space === undefined) throw unknownVector(name);
+  requireFinite(vector.values, name);
   if (space.kind === 'sparse') {
     if (vector.kind !== 'sparse') return conversionFailed(vector.kind);
     const { indices, values } = vector;

@@ -28,8 +28,8 @@ export async function startHealthServer(options: HealthOptions): Promise<HealthS
         answer(200, 'healthz check passed');
         return;
       case '/readyz':
-        if (options.ready()) answer(200, 'all shards are ready');
-        else answer(503, 'some shards are not ready');
+        if (options.ready()) answer(200, 'ready');
+        else answer(503, 'not ready: it is starting, or it drains');
         return;
       case '/metrics':
         options.metrics().then(

@@ -56,10 +56,15 @@ export interface PeerReport {
   readonly uri: string;
   readonly isResponsive: boolean;
 }
-export interface ClusterReport {
-  readonly status: MetaStatus;
+/** Either what the metadata store says of itself, or why it does not. */
+export type ConsensusReport =
+  | { readonly status: MetaStatus; readonly failure: null }
+  | { readonly status: null; readonly failure: string };
+export type ClusterReport = ConsensusReport & {
+  /** The node that answers; 0 of a router that has not met the metadata store. */
+  readonly nodeId: NodeId;
   readonly peers: readonly PeerReport[];
-}
+};
 export interface ReplicaReport extends PlacedReplica {
   /** null: its node did not tell. */
   readonly pointsCount: number | null;

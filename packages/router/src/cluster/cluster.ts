@@ -10,7 +10,13 @@ import type { RequestContext } from '../api.ts';
 import type { UseCaseOptions } from '../create-api.ts';
 import type { NodeCalls } from '../routing/node-calls.ts';
 import { isCustom, shardKeysOf } from '../shard-keys.ts';
-import type { ClusterApi, ClusterOperation, CollectionReport, ReplicaReport } from './cluster-api.ts';
+import type {
+  ClusterApi,
+  ClusterOperation,
+  CollectionReport,
+  ConsensusReport,
+  ReplicaReport,
+} from './cluster-api.ts';
 import { checkReplicatePoints, clusterCommands } from './cluster-commands.ts';
 import { placedReplicas, reshardingInfo, transferInfos } from './replica-states.ts';
 import { replicatePoints } from './replicate-points.ts';
@@ -24,6 +30,8 @@ export interface ClusterOptions {
 const describeBytes = 1_024;
 /** A node that is slow to tell of its replicas holds up no report. */
 const describeMsMax = 2_000;
+/** A report on the cluster is wanted most while no member of the metadata store answers. */
+const statusMsMax = 2_000;
 
 export function clusterUseCases(options: UseCaseOptions, cluster: ClusterOptions): ClusterApi {
   const { collections, meta, env } = options;
@@ -61,8 +69,18 @@ export function clusterUseCases(options: UseCaseOptions, cluster: ClusterOptions
     return new Map(states.map((state) => [state.shardId, state]));
   }
 
+  async function consensusOf(context: RequestContext): Promise<ConsensusReport> {
+    const deadlineMs = Math.min(context.deadlineMs, env.now() + statusMsMax);
+    try {
+      return { status: await meta.status({ deadlineMs }), failure: null };
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      return { status: null, failure: error.message };
+    }
+  }
+
   async function ownNodeId(context: RequestContext): Promise<NodeId> {
-    return ownNode ?? (await meta.status({ deadlineMs: context.deadlineMs })).nodeId;
+    return ownNode ?? (await consensusOf(context)).status?.nodeId ?? 0;
   }
 
   async function report(
@@ -107,13 +125,13 @@ export function clusterUseCases(options: UseCaseOptions, cluster: ClusterOptions
     clusterEnabled: cluster.enabled,
     updateCluster,
     async clusterReport(context) {
-      const status = await meta.status({ deadlineMs: context.deadlineMs });
+      const consensus = await consensusOf(context);
       const peers = [...meta.catalogue().nodes.values()].map((node) => ({
         nodeId: node.id,
         uri: uriOf(node),
         isResponsive: node.state !== 'down',
       }));
-      return { status, peers };
+      return { nodeId: consensus.status?.nodeId ?? ownNode ?? 0, ...consensus, peers };
     },
     collectionReports: (withReplicas, context) =>
       Promise.all(

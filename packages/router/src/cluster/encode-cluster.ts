@@ -10,10 +10,24 @@ import type {
   TransferInfo,
 } from './cluster-api.ts';
 
-export function clusterStatusJson({ status, peers }: ClusterReport, atWallMs: number): unknown {
+/** No member of the metadata store answers. */
+const unknownStatus: Omit<MetaStatus, 'clusterId' | 'clusterMetadata'> = {
+  nodeId: 0,
+  term: 0,
+  commit: 0,
+  pendingOperations: 0,
+  leader: null,
+  role: 'none',
+  voters: [],
+  learners: [],
+};
+
+export function clusterStatusJson(report: ClusterReport, atWallMs: number): unknown {
+  const { nodeId, peers } = report;
+  const status = report.status ?? unknownStatus;
   return {
     status: 'enabled',
-    peer_id: status.nodeId,
+    peer_id: nodeId,
     peers: Object.fromEntries(peers.map(({ nodeId, uri }) => [nodeId, { uri }])),
     raft_info: {
       term: status.term,
@@ -23,7 +37,7 @@ export function clusterStatusJson({ status, peers }: ClusterReport, atWallMs: nu
       role: roleName(status.role),
       is_voter: isVoter(status),
     },
-    consensus_thread_status: threadStatusJson(atWallMs),
+    consensus_thread_status: threadStatusJson(report, atWallMs),
     message_send_failures: {},
   };
 }
@@ -52,10 +66,11 @@ export function shardKeysJson(keys: readonly ShardKey[] | null): unknown {
 }
 
 export function clusterTelemetryJson(
-  { status, peers }: ClusterReport,
+  report: ClusterReport,
   collections: readonly CollectionReport[],
   { detailed, version, atWallMs }: { detailed: boolean; version: string; atWallMs: number },
 ): unknown {
+  const { nodeId: ownId, peers } = report;
   return {
     collections: Object.fromEntries(collections.map((one) => [one.name, collectionJson(one, detailed)])),
     cluster: {
@@ -68,7 +83,7 @@ export function clusterTelemetryJson(
             uri,
             responsive: isResponsive,
             // What a peer says of its own consensus is known of this one only.
-            ...(nodeId === status.nodeId ? { details: detailsJson(status, version, atWallMs) } : {}),
+            ...(nodeId === ownId ? { details: detailsJson(report, version, atWallMs) } : {}),
           },
         ]),
       ),
@@ -96,7 +111,8 @@ function collectionJson(report: CollectionReport, detailed: boolean): unknown {
   };
 }
 
-function detailsJson(status: MetaStatus, version: string, atWallMs: number): unknown {
+function detailsJson(report: ClusterReport, version: string, atWallMs: number): unknown {
+  const status = report.status ?? unknownStatus;
   return {
     version,
     role: roleName(status.role),
@@ -104,11 +120,12 @@ function detailsJson(status: MetaStatus, version: string, atWallMs: number): unk
     term: status.term,
     commit: status.commit,
     num_pending_operations: status.pendingOperations,
-    consensus_thread_status: threadStatusJson(atWallMs),
+    consensus_thread_status: threadStatusJson(report, atWallMs),
   };
 }
 
-function threadStatusJson(atWallMs: number): unknown {
+function threadStatusJson({ failure }: ClusterReport, atWallMs: number): unknown {
+  if (failure !== null) return { consensus_thread_status: 'stopped_with_err', err: failure };
   return { consensus_thread_status: 'working', last_update: new Date(atWallMs).toISOString() };
 }
 
@@ -126,7 +143,7 @@ function roleName(role: MetaStatus['role']): string | null {
   }
 }
 
-function isVoter({ voters, nodeId }: MetaStatus): boolean {
+function isVoter({ voters, nodeId }: Pick<MetaStatus, 'voters' | 'nodeId'>): boolean {
   return voters.includes(nodeId);
 }
 
