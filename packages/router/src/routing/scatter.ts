@@ -186,7 +186,10 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
       error: ClusterError,
     ): Answer[] {
       if (options.onMissing === null || !(isRetryable(error.code) || error.code === 'deadline_exceeded'))
-        throw finalError(error, `shard ${shardIds.join(', ')} of collection ${collection.name}`);
+        throw finalError(
+          error,
+          `${shardIds.length === 1 ? 'shard' : 'shards'} ${shardIds.join(', ')} of collection ${collection.name}`,
+        );
       for (const shardId of shardIds) options.onMissing(shardId);
       return [];
     }

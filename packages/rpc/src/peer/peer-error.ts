@@ -14,10 +14,25 @@ const notConnected = 'No connection established';
 
 /** Marks an error that never reached a handler: the call did not begin, so it may be repeated elsewhere at once. */
 export class PeerUnreachable extends ClusterError {
-  /** The host answered that nothing listens there: the process is not running. grpc-js gives the reason as text only. */
+  /** The host answered that nothing listens there: the process is not running. */
   get isRefused(): boolean {
-    return this.message.includes('ECONNREFUSED');
+    return this.message.endsWith(reasons.ECONNREFUSED);
   }
+}
+
+/** What the system says when there is no connection, for people. */
+const reasons = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its name is unknown',
+  EHOSTUNREACH: 'there is no way to its host',
+  ENETUNREACH: 'there is no way to its network',
+  ETIMEDOUT: 'its host does not answer',
+};
+
+/** grpc-js has the code of the last attempt in its text only. */
+function reasonOf(details: string): string {
+  const code = Object.keys(reasons).find((one) => details.includes(one));
+  return code === undefined ? 'no connection' : reasons[code as keyof typeof reasons];
 }
 
 export function statusFor(error: unknown): { code: number; details: string; metadata: Metadata } {
@@ -34,10 +49,14 @@ export function errorFrom(error: ServiceError, address: string): ClusterError {
     return new ClusterError('deadline_exceeded', `node ${address} did not answer in time`, { cause: error });
   // gRPC says UNAVAILABLE as well of a connection that was lost while the call was under way.
   if (error.code === status.UNAVAILABLE && error.details.startsWith(notConnected))
-    return new PeerUnreachable('unavailable', `node ${address} cannot be reached: ${error.details}`, {
-      cause: error,
-      retryAfterSeconds: 1,
-    });
+    return new PeerUnreachable(
+      'unavailable',
+      `node ${address} cannot be reached: ${reasonOf(error.details)}`,
+      {
+        cause: error,
+        retryAfterSeconds: 1,
+      },
+    );
   return new ClusterError('unavailable', `the call to node ${address} broke: ${error.details}`, {
     cause: error,
     retryAfterSeconds: 1,
