@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
- * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server), `cluster` (cost of replication, router hop, fan-out).
+ * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server), `filters` (filtered search beside it), `cluster` (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 const parts: Readonly<Record<string, string>> = {
   ann: 'ann-peers.ts',
   rest: 'rest-peers.ts',
+  filters: 'filter-peers.ts',
   cluster: 'cluster-cost.ts',
 };
 const asked = process.argv.slice(2);

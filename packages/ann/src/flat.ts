@@ -13,6 +13,7 @@ export interface FlatParams {
 export function createFlat(kernel: Kernel, { rows, count, present }: FlatParams): VectorIndex {
   return {
     count,
+    facts: () => ({ walk: 'codes', hasFallenBack: false, visited: 0, estimated: 0, lookedUp: 0, exact: 0 }),
     search({ query, k, visibility, filter }) {
       const top = createTopK(k);
       kernel.scan(rows, query, { from: 0, to: count, visibility, filter, present }, top);

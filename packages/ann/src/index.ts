@@ -1,6 +1,6 @@
 export { createFlat } from './flat.ts';
 export type { FlatParams } from './flat.ts';
-export type { SearchRequest, VectorIndex } from './vector-index.ts';
+export type { SearchFacts, SearchRequest, VectorIndex, Walk } from './vector-index.ts';
 export { createHnsw } from './hnsw/build.ts';
 export type { HnswBuilder, HnswParams } from './hnsw/build.ts';
 export { checkHnsw } from './hnsw/check.ts';

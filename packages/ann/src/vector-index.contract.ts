@@ -2,7 +2,7 @@
 import { createRng, type Element, type Metric, type Rng } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
 import { recallOf, stageRows, writeBits, type IndexStage, type StageParams } from './testing/index-stage.ts';
-import type { VectorIndex } from './vector-index.ts';
+import type { VectorIndex, Walk } from './vector-index.ts';
 
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261125);
 
@@ -89,21 +89,27 @@ export function vectorIndexContract({ name, kinds, stage: options, open }: Index
       }
     });
 
-    test('a filter keeps recall: plain walk at 60 %, filtered walk at 10 %, also where the filter is one region', () => {
+    test('a filter keeps recall: plain walk at 60 %, filtered walk and scan of codes at 10 %, also where the filter is one region', () => {
       const rng = createRng(seed);
       const vectors = mixed(rng, 5000, 24);
       const stage = stageRows({ ...options, metric: 'euclid', vectors });
       const index = open(stage, false);
       const queries = mixed(rng, 60, 24);
       const filter = stage.columns;
-      const recall = (walk: 'plain' | 'filtered'): number =>
-        recallOf(index, stage.flat, queries, { filter, walk });
+      const recall = (walk: Walk): number => recallOf(index, stage.flat, queries, { filter, walk });
       writeBits(stage.kernel, filter, 5000, () => rng.below(10) < 6);
       expect(recall('plain')).toBeGreaterThanOrEqual(0.97);
       writeBits(stage.kernel, filter, 5000, () => rng.below(10) === 0);
       expect(recall('filtered')).toBeGreaterThanOrEqual(0.95);
+      expect(recall('codes')).toBeGreaterThanOrEqual(0.99);
       writeBits(stage.kernel, filter, 5000, (row) => vectors[row]![0]! > 3);
       expect(recall('filtered')).toBeGreaterThanOrEqual(0.95);
+      expect(recall('codes')).toBeGreaterThanOrEqual(0.99);
+      // Nothing passes around most queries: the walk gives up, and what is done instead keeps the recall.
+      for (const walk of ['filtered', 'codes'] as const)
+        expect(
+          recallOf(index, stage.flat, queries, { filter, fallback: { walk, expansionsMax: 200 } }),
+        ).toBeGreaterThanOrEqual(0.95);
     });
 
     test('copies of one row are answers one by one, under a filter too', () => {
@@ -117,7 +123,7 @@ export function vectorIndexContract({ name, kinds, stage: options, open }: Index
       expect(copies.scores.every((score) => score === 0)).toBe(true);
       expect(new Set(copies.rows).size).toBe(500);
       writeBits(stage.kernel, stage.columns, 3000, (row) => row % 300 === 27);
-      for (const walk of ['plain', 'filtered'] as const) {
+      for (const walk of ['plain', 'filtered', 'codes'] as const) {
         const found = index.search({ ...all, query: copy, k: 10, ef: 64, filter: stage.columns, walk });
         expect([...found.rows].sort((a, b) => a - b)).toEqual(
           Array.from({ length: 10 }, (_, i) => 27 + 300 * i),

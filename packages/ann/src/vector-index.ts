@@ -20,11 +20,33 @@ export interface SearchRequest {
   readonly visibility: Visibility | null;
   /** Address of the filter's bitset in the index's arena (bit = row), 0 = all pass. */
   readonly filter: number;
+  readonly walk: Walk;
   /**
-   * How a graph is walked under a filter. `plain` walks every row and keeps what passes: for filters that most rows
-   * pass. `filtered` walks only passing rows, over two hops where needed (ACORN): for those that few pass.
+   * What to do instead when a `plain` walk meets so few passing rows that it would expand more than `expansionsMax` (1 or
+   * more) of them; null = it goes on whatever it costs. Only with a filter.
    */
-  readonly walk: 'plain' | 'filtered';
+  readonly fallback?: { readonly walk: 'filtered' | 'codes'; readonly expansionsMax: number } | null;
+}
+
+/**
+ * How a graph answers. `plain` walks every row and keeps what passes: for filters that enough rows pass around the query.
+ * `filtered` walks only passing rows, over two hops where needed (ACORN): for those that few pass. `codes` walks nothing
+ * and scores all passing rows by their codes first; REQUIRES a filter whose rows all have the vector.
+ */
+export type Walk = 'plain' | 'filtered' | 'codes';
+
+/** What the last search of an index did. */
+export interface SearchFacts {
+  /** As done: a walk that gave up shows what was done instead. */
+  readonly walk: Walk;
+  readonly hasFallenBack: boolean;
+  /** Nodes whose links were looked at. */
+  readonly visited: number;
+  /** Distances estimated from a row's codes, and from neighbour codes. */
+  readonly estimated: number;
+  readonly lookedUp: number;
+  /** Distances computed from the stored rows. */
+  readonly exact: number;
 }
 
 export interface VectorIndex {
@@ -32,4 +54,6 @@ export interface VectorIndex {
   readonly count: number;
   /** Nearest first, at most k. The arrays are the caller's own. */
   search(request: SearchRequest): Found;
+  /** Of the last search of this index's thread. Before any, all zero. */
+  facts(): SearchFacts;
 }

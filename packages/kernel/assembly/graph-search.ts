@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, errorOf, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
+import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
 import {
   beamKey,
   clearBeam,
@@ -12,21 +12,22 @@ import {
   nodeOf,
   offer,
   size,
+  taken,
   takeNearest,
   walk,
 } from './graph-walk';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
 import { LIST, OPEN, SCORES, TOP } from './scratch';
 import { expansions, walkNeighbours } from './neighbour-walk';
-import { chainPasses, FILTER, passes, setPassing } from './passing';
+import { chainPasses, isHopeless, passes, setPassing } from './passing';
+import { walkPassing } from './passing-walk';
+import { scanCodes } from './code-scan';
 import { distance } from './score';
 
-/** Most unseen neighbours of one expansion over two hops. */
-const EXPANSION_MAX = 8192;
-/** Passing rows spread over the set that a filtered walk starts from, besides the entry. */
-const SEEDS: u32 = 32;
 /** Results kept beyond k by a walk over neighbour codes. */
 const RESULTS_SPARE: i32 = 16;
+/** Candidates kept beyond k by a scan of codes, at least. */
+const SCAN_SPARE: i32 = 32;
 const OPEN_MAX = 131_072;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
 const ERRORS: f32 = 3;
@@ -97,6 +98,8 @@ function rescore(count: i32, k: u32): u32 {
 // The checked walk: OPEN is a heap of all candidates, nearest first; TOP holds the nearest passing rows, ascending.
 
 let openCount: i32 = 0;
+/** Nodes taken from OPEN to be expanded. */
+let opened: u32 = 0;
 let topCount: i32 = 0;
 
 function pushOpen(key: u64): void {
@@ -137,10 +140,10 @@ function popOpen(): u64 {
 }
 // @ts-ignore: decorator
 @inline
-function worst(ef: i32): u64 {
+export function worst(ef: i32): u64 {
   return topCount < ef ? u64.MAX_VALUE : load<u64>(TOP + (<usize>(ef - 1) << 3));
 }
-function insertTop(key: u64, ef: i32): void {
+export function insertTop(key: u64, ef: i32): void {
   if (key >= worst(ef)) return;
   if (topCount < ef) topCount++;
   let p = TOP + (<usize>(topCount - 1) << 3);
@@ -165,18 +168,25 @@ function consider(row: u32, ef: i32): void {
   }
 }
 
-function walkChecked(entry: u32, ef: i32): void {
+/** False when it gave up, as `walkNeighbours` does. */
+function walkChecked(entry: u32, ef: i32, budget: u32): bool {
   clearBeam();
   openCount = 0;
   topCount = 0;
+  opened = 0;
+  let passed: u32 = 0;
   seen(entry);
   consider(entry, ef);
   while (openCount > 0) {
     const key = popOpen();
-    if (key > worst(ef)) return;
+    if (key > worst(ef)) return true;
+    opened++;
+    if (chainPasses(<u32>key)) passed++;
+    if (budget != 0 && isHopeless(opened, passed, ef, budget)) return false;
     const count = collect(0, <u32>key);
     for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), ef);
   }
+  return true;
 }
 
 /** Rows of TOP, nearest first, to LIST; as many as `listBeam` would. */
@@ -194,72 +204,32 @@ function listTop(k: i32, limit: i32): i32 {
   return count;
 }
 
-// The filtered walk (ACORN-1, Patel et al. 2024): only passing rows are scored and expanded; a neighbour that does not
-// pass is stepped over to its own neighbours.
+/** Kinds of searches: what SearchRequest.walk of `ann` and the presence of neighbour codes come down to. */
+const PLAIN: i32 = 0;
+const CHECKED: i32 = 1;
+const FILTERED: i32 = 2;
+const NEIGHBOURS: i32 = 3;
+const NEIGHBOURS_CHECKED: i32 = 4;
+const CODES: i32 = 5;
 
-function collectPassing(node: u32): i32 {
-  const links = linksOf(0, node);
-  let count = 0;
-  for (let i: u32 = 0; i < M0; i++) {
-    const neighbour = load<u32>(links + (<usize>i << 2));
-    if (neighbour == NONE || count >= EXPANSION_MAX) break;
-    if (seen(neighbour)) continue;
-    if (chainPasses(neighbour)) {
-      sink += touchCodes(neighbour);
-      store<u32>(LIST + (<usize>count << 2), neighbour);
-      count++;
-      continue;
-    }
-    const second = linksOf(0, neighbour);
-    for (let j: u32 = 0; j < M0; j++) {
-      const far = load<u32>(second + (<usize>j << 2));
-      if (far == NONE || count >= EXPANSION_MAX) break;
-      if (!chainPasses(far) || seen(far)) continue;
-      sink += touchCodes(far);
-      store<u32>(LIST + (<usize>count << 2), far);
-      count++;
-    }
-  }
-  return count;
-}
+// What the last search did, for explaining it.
+let lastKind: i32 = 0;
+let visited: u32 = 0;
+let estimated: u32 = 0;
+let lookedUp: u32 = 0;
+let rescored: u32 = 0;
 
-/** Passing rows of evenly spread places of the filter: the passing set may lie far from the entry. */
-function offerSeeds(ef: i32): void {
-  const words = (COUNT + 31) >> 5;
-  const seeds = min<u32>(SEEDS, words);
-  for (let i: u32 = 0; i < seeds; i++) {
-    const end = <u32>((<u64>words * <u64>(i + 1)) / <u64>seeds);
-    for (let w = <u32>((<u64>words * <u64>i) / <u64>seeds); w < end; w++) {
-      const bits = load<u32>(FILTER + (<usize>w << 2));
-      if (bits == 0) continue;
-      const row = (w << 5) + ctz(bits);
-      // A row without links is not in the graph, or hangs in a chain.
-      if (row >= COUNT || load<u32>(linksOf(0, row)) == NONE || !passes(row) || seen(row)) continue;
-      offer(beamKey(estimate(row), row), ef);
-      break;
-    }
-  }
-}
-
-function walkFiltered(entry: u32, ef: i32): void {
-  clearBeam();
-  seen(entry);
-  offer(beamKey(estimate(entry), entry), ef);
-  offerSeeds(ef);
-  while (true) {
-    const node = takeNearest();
-    if (node == NONE) return;
-    const count = collectPassing(node);
-    for (let i = 0; i < count; i++) {
-      const row = load<u32>(LIST + (<usize>i << 2));
-      offer(beamKey(estimate(row), row), ef);
-    }
-  }
+function countWalk(nodes: u32, lookups: u32): void {
+  visited += nodes;
+  estimated += codesRead;
+  lookedUp += lookups;
 }
 
 /**
  * Searches the open graph for the query at QUERY (prepared). kind 0: plain walk, everything is an answer; 1: plain walk
- * with a check of visibility and filter; 2: filtered walk; 3, 4: 0 and 1 by neighbour codes. Returns the count of keys at TOP (a heap, farthest first).
+ * with a check of visibility and filter; 2: filtered walk; 3, 4: 0 and 1 by neighbour codes; 5: scan of what passes by
+ * codes. A checked walk that would expand more than `budget` rows (0 = no bound) gives up, and `fallback` (2 or 5) is
+ * done instead. Returns the count of keys at TOP (a heap, farthest first).
  */
 export function searchGraph(
   kind: i32,
@@ -270,29 +240,64 @@ export function searchGraph(
   born: usize,
   death: usize,
   group: u32,
+  fallback: i32,
+  budget: u32,
 ): u32 {
   setPassing(filter, born, death, group);
   queryFromVector();
-  if (kind >= 3) {
-    const isChecked = kind == 4;
-    const width = max<i32>(<i32>(<f32>ef * BEAM_SCALE), <i32>k);
+  visited = estimated = lookedUp = 0;
+  const listed = listFound(kind, k, ef, rescoreCount, fallback, budget);
+  rescored = listed;
+  return rescore(listed, k);
+}
+
+/** Candidates of a search to LIST; returns how many. */
+function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32, budget: u32): i32 {
+  if (kind == NEIGHBOURS || kind == NEIGHBOURS_CHECKED) {
+    lastKind = kind;
+    const isChecked = kind == NEIGHBOURS_CHECKED;
+    const width = max<i32>(<i32>(<f32>ef * BEAM_SCALE), k);
     const start = ENTRY_TABLE == 0 ? entryRow() : rowOf(1, nearestOfTable(ENTRY_TABLE));
-    walkNeighbours(start, width, max<i32>(width, <i32>k + RESULTS_SPARE), isChecked);
-    if (size >= <i32>k) return rescore(listBeam(k, rescoreCount, isChecked), k);
+    const isDone = walkNeighbours(start, width, max<i32>(width, k + RESULTS_SPARE), isChecked, budget);
+    countWalk(expansions, expansions * LANES);
+    if (isDone && size >= k) return listBeam(k, rescoreCount, isChecked);
     // Nodes that wait in the beam more than once left too few results: a walk that has each once finds them.
-    kind -= 3;
+    kind = budget != 0 ? fallback : kind - 3;
   }
+  lastKind = kind;
+  if (kind == CODES) return listCodes(k, ef, rescoreCount);
   const entry = entryRow();
-  if (kind == 0) {
+  if (kind == PLAIN) {
     walk(0, entry, ef);
-    return rescore(listBeam(k, rescoreCount, false), k);
+    countWalk(taken, 0);
+    return listBeam(k, rescoreCount, false);
   }
-  if (kind == 1) {
-    walkChecked(entry, ef);
-    return rescore(listTop(k, rescoreCount), k);
+  if (kind == CHECKED) {
+    const isDone = walkChecked(entry, ef, budget);
+    countWalk(opened, 0);
+    if (isDone) return listTop(k, rescoreCount);
+    lastKind = fallback;
+    if (fallback == CODES) return listCodes(k, ef, rescoreCount);
   }
-  walkFiltered(entry, ef);
-  return rescore(listBeam(k, rescoreCount, true), k);
+  walkPassing(entry, ef);
+  countWalk(taken, 0);
+  return listBeam(k, rescoreCount, true);
+}
+
+function listCodes(k: i32, ef: i32, rescoreCount: i32): i32 {
+  clearBeam();
+  topCount = 0;
+  scanCodes(max<i32>(ef, k + max<i32>(k, SCAN_SPARE)));
+  countWalk(0, 0);
+  return listTop(k, rescoreCount);
+}
+
+/** Of the last search: 0 its kind, after falling back; 1 nodes expanded; 2 codes scored; 3 links looked up; 4 rows scored exactly. */
+export function searchFact(index: i32): u32 {
+  if (index == 0) return lastKind;
+  if (index == 1) return visited;
+  if (index == 2) return estimated;
+  return index == 3 ? lookedUp : rescored;
 }
 
 /** Bytes of codes and blocks that the last walk read. */

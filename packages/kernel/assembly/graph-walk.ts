@@ -20,6 +20,8 @@ import {
 export let size: i32 = 0;
 /** Codes read since the beam was cleared. */
 export let codesRead: u32 = 0;
+/** Nodes taken to be expanded since then. */
+export let taken: u32 = 0;
 let cursor: i32 = 0;
 /** Keeps the touching loads alive. */
 let sink: u32 = 0;
@@ -45,6 +47,14 @@ export function clearBeam(): void {
   size = 0;
   cursor = 0;
   codesRead = 0;
+  taken = 0;
+}
+
+/** Counts codes that a caller read for itself. */
+// @ts-ignore: decorator
+@inline
+export function countCodes(count: i32): void {
+  codesRead += count;
 }
 
 /** Takes `count` ascending keys of expanded nodes as the beam. */
@@ -88,6 +98,7 @@ export function takeNearest(): u32 {
     cursor++;
     if (key & 1) continue;
     store<u64>(p, key | 1);
+    taken++;
     return nodeOf(key);
   }
   return NONE;

@@ -6,4 +6,4 @@ export { openGraph } from './graph';
 export { encodeRows } from './encode';
 export { adopt, insertRow, insertUpper } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
-export { estimateTop, searchGraph, walkedBytes } from './graph-search';
+export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';

@@ -19,7 +19,7 @@ import {
 } from './graph';
 import { beamKey, clearBeam, keyAt, offer, setBeam, size, takeNearest } from './graph-walk';
 import { distanceOf } from './key';
-import { chainPasses } from './passing';
+import { chainPasses, isHopeless, WIDEN_MAX } from './passing';
 import { QUERY, SCORES, WORK } from './scratch';
 
 /** Most results of a walk: what SCORES has room for. */
@@ -31,9 +31,6 @@ const DISTANCES_AT: usize = 98_304;
 /** Largest entry of a table: four of them add up in a byte. */
 const ENTRY_MAX: f32 = 63;
 
-/** A checked walk's beam grows to this many times what was asked for at most. */
-const WIDEN_MAX: i32 = 8;
-
 /** What one unit of a table entry is worth, and the sum of what was taken off the tables. */
 let tableScale: f32 = 0;
 let tableBase: f32 = 0;
@@ -43,8 +40,9 @@ let width: i32 = 0;
 let widthMax: i32 = 0;
 let isChecked: bool = false;
 let sink: u32 = 0;
-/** Blocks read by the last walk. */
+/** Blocks read by the last walk, and how many of their rows passed. */
 export let expansions: u32 = 0;
+let passed: u32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -217,7 +215,10 @@ function expand(node: u32, limit: i32, scale: v128, base: v128): void {
   sink += sum;
   expansions++;
   const d = estimate(node);
-  if (!isChecked || chainPasses(node)) addResult(beamKey(d, node), limit);
+  if (!isChecked || chainPasses(node)) {
+    passed++;
+    addResult(beamKey(d, node), limit);
+  }
   const from = f32x4.splat(d);
   let links = LINKS + block,
     factors = NEIGHBOUR_CODES + block;
@@ -239,13 +240,15 @@ function expand(node: u32, limit: i32, scale: v128, base: v128): void {
 
 /**
  * Walks from a row with a beam of `ef`; the beam then holds the nearest expanded rows, those that pass when `check` is set, at
- * most `limit` (<= RESULTS_MAX). REQUIRES: the query is prepared for estimates.
+ * most `limit` (<= RESULTS_MAX). False when it gave up because so few rows pass that it would expand more than `budget`
+ * rows (0 = no bound). REQUIRES: the query is prepared for estimates.
  */
-export function walkNeighbours(entry: u32, ef: i32, limit: i32, check: bool): void {
+export function walkNeighbours(entry: u32, ef: i32, limit: i32, check: bool, budget: u32): bool {
   fillTables();
   clearBeam();
   resultCount = 0;
   expansions = 0;
+  passed = 0;
   isChecked = check;
   width = ef;
   widthMax = check ? min<i32>(ef * WIDEN_MAX, RESULTS_MAX) : ef;
@@ -255,7 +258,10 @@ export function walkNeighbours(entry: u32, ef: i32, limit: i32, check: bool): vo
   while (true) {
     const node = takeNearest();
     if (node == NONE) break;
-    if (!seen(node)) expand(node, limit, scale, base);
+    if (seen(node)) continue;
+    expand(node, limit, scale, base);
+    if (budget != 0 && isHopeless(expansions, passed, ef, budget)) return false;
   }
   setBeam(SCORES, resultCount);
+  return true;
 }

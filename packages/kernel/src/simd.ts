@@ -26,6 +26,8 @@ export interface KernelExports {
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
   searchGraph(...numbers: number[]): number;
+  /** What the last search did; assembly/graph-search.ts numbers the facts. */
+  searchFact(index: number): number;
   /** Bytes of blocks and codes that the last walk read. */
   walkedBytes(): number;
   /** Neighbour codes, in this order: the free links of a row, a larger block for each, the codes. */

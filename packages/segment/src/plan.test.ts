@@ -7,28 +7,57 @@ const input: PlanInput = {
   rowCount: 100_000,
   passing: null,
   k: 10,
+  ef: 100,
   fullScanRows: 1000,
   filteredWalkBelow: null,
 };
 
+const kindOf = (change: Partial<PlanInput>): string => planSearch({ ...input, ...change }).kind;
+
 test('without a graph, or when asked for, every search is exact', () => {
-  expect(planSearch({ ...input, hasGraph: false })).toBe('scan');
-  expect(planSearch({ ...input, exact: true })).toBe('scan');
+  expect(kindOf({ hasGraph: false })).toBe('scan');
+  expect(kindOf({ exact: true })).toBe('scan');
 });
 
-test('the share of passing rows decides between scan, filtered walk and plain walk', () => {
-  expect(planSearch(input)).toBe('graph');
-  expect(planSearch({ ...input, passing: 999 })).toBe('scan');
-  expect(planSearch({ ...input, passing: 1000 })).toBe('filtered_graph');
-  expect(planSearch({ ...input, passing: 49_999 })).toBe('filtered_graph');
-  expect(planSearch({ ...input, passing: 50_000 })).toBe('graph');
-  expect(planSearch({ ...input, passing: 30_000, filteredWalkBelow: 0.2 })).toBe('graph');
+test('few passing rows are scanned, and a walk among more of them has the cheaper of scan and filtered walk behind it', () => {
+  expect(planSearch(input)).toEqual({ kind: 'graph', fallback: null });
+  expect(kindOf({ passing: 64 })).toBe('scan');
+  expect(kindOf({ passing: 999 })).toBe('scan_codes');
+  // Too little to be saved for a walk to be tried first.
+  expect(planSearch({ ...input, passing: 4000 })).toEqual({ kind: 'scan_codes', fallback: null });
+  expect(planSearch({ ...input, passing: 20_000 })).toEqual({
+    kind: 'graph',
+    fallback: { kind: 'scan_codes', expansionsMax: 2000 },
+  });
+  expect(planSearch({ ...input, passing: 90_000 })).toEqual({
+    kind: 'graph',
+    fallback: { kind: 'filtered_graph', expansionsMax: 2500 },
+  });
+});
+
+test('rows below the full scan threshold are never walked', () => {
+  expect(kindOf({ passing: 20_000, fullScanRows: 20_001 })).toBe('scan_codes');
+});
+
+test('ACORN, when asked for, is walked up to its selectivity', () => {
+  expect(kindOf({ passing: 30_000, filteredWalkBelow: 0.4 })).toBe('filtered_graph');
+  expect(kindOf({ passing: 50_000, filteredWalkBelow: 0.4 })).toBe('graph');
+});
+
+test('no selectivity costs more than the cheaper of a scan and a filtered walk, but for the probe', () => {
+  for (const ef of [10, 50, 100, 400])
+    for (let passing = 200; passing <= 100_000; passing = Math.ceil(passing * 1.1)) {
+      const plan = planSearch({ ...input, fullScanRows: 0, ef, passing });
+      const bound = Math.min(passing, 250 * ef);
+      if (plan.fallback !== null) expect(plan.fallback.expansionsMax * 10).toBeLessThanOrEqual(bound);
+      else expect(plan.kind).toBe(passing <= 250 * ef ? 'scan_codes' : 'filtered_graph');
+    }
 });
 
 test('asking for a large share of the candidates is a scan', () => {
-  expect(planSearch({ ...input, k: 20_000 })).toBe('scan');
-  expect(planSearch({ ...input, k: 19_999 })).toBe('graph');
-  expect(planSearch({ ...input, passing: 5000, k: 1000 })).toBe('scan');
+  expect(kindOf({ k: 20_000 })).toBe('scan');
+  expect(kindOf({ k: 19_999 })).toBe('graph');
+  expect(kindOf({ passing: 5000, k: 1000 })).toBe('scan');
 });
 
 test('a threshold in KiB is rows of f32 vectors', () => {

@@ -1,38 +1,74 @@
-/** How one segment is searched: decided from counts alone, so that a plan can be shown and tested. Pure. */
+/**
+ * How one segment is searched: decided from counts alone, so that a plan can be shown and tested. Pure.
+ * Costs are counted in codes scored by a scan (about 75 ns at 384 dimensions, most of it cache misses); the factors were
+ * measured by `node test/bench/filter-plans.ts`, docs/benchmarks.md.
+ */
 export interface PlanInput {
   readonly hasGraph: boolean;
   readonly exact: boolean;
   readonly rowCount: number;
-  /** Rows that pass the filter, counted or estimated; null without a filter. */
+  /** Rows that pass the filter; null without a filter. */
   readonly passing: number | null;
   readonly k: number;
-  /** Filtered searches over fewer rows than this scan exactly (Qdrant's full_scan_threshold, in rows). */
+  /** Beam width. */
+  readonly ef: number;
+  /** Filtered searches over fewer rows than this are not walked (Qdrant's full_scan_threshold, in rows). */
   readonly fullScanRows: number;
-  /** Share of passing rows below which the filtered walk is used; null = own choice. */
+  /** ACORN's max_selectivity when the client asked for it: the filtered walk up to this share of passing rows. Null = own choice. */
   readonly filteredWalkBelow: number | null;
 }
 
-export type SearchPlan =
+export type PlanKind =
   /** Every passing row is scored exactly. */
   | 'scan'
+  /** Every passing row is estimated by its code, the best are scored exactly. */
+  | 'scan_codes'
   /** The graph is walked over all rows; a check keeps what passes. */
   | 'graph'
   /** Only passing rows are walked, over two hops where links lead to others (ACORN). */
   | 'filtered_graph';
 
-/** From this share of passing rows on, walking all rows finds enough of them on its way. */
-const plainWalkFrom = 0.5;
+export interface SearchPlan {
+  readonly kind: PlanKind;
+  /** What a `graph` walk turns to when it would expand more than so many rows; null = it never does. */
+  readonly fallback: {
+    readonly kind: 'scan_codes' | 'filtered_graph';
+    readonly expansionsMax: number;
+  } | null;
+}
+
 /** A graph cannot win when so large a share of the rows is asked for. */
 const scanFromShareAsked = 0.2;
+/** Cost of a filtered walk by unit of `ef`: it reads the links of two hops and scores what passes there. */
+const filteredCost = 250;
+/** Cost of a row that a plain walk expands, and how many it expands by unit of `ef` where every row passes. */
+const expansionCost = 10;
+/** Rows a plain walk expands before it is judged (the kernel's number); tried only where that is little of the whole. */
+const judgedFrom = 64;
+const probeShareMax = 0.15;
+/** Fewer rows than these are scored exactly at once: codes would save nothing. */
+const codesFrom = 64;
 
 export function planSearch(input: PlanInput): SearchPlan {
-  const { hasGraph, exact, rowCount, passing, k } = input;
-  if (!hasGraph || exact) return 'scan';
+  const { hasGraph, exact, rowCount, passing, k, ef } = input;
+  if (!hasGraph || exact) return always('scan');
   const candidates = Math.min(rowCount, passing ?? rowCount);
-  if (k >= candidates * scanFromShareAsked) return 'scan';
-  if (passing === null) return 'graph';
-  if (candidates < input.fullScanRows) return 'scan';
-  return candidates >= rowCount * (input.filteredWalkBelow ?? plainWalkFrom) ? 'graph' : 'filtered_graph';
+  if (k >= candidates * scanFromShareAsked) return always('scan');
+  if (passing === null) return always('graph');
+  if (candidates <= Math.max(codesFrom, 2 * k)) return always('scan');
+  if (candidates < input.fullScanRows) return always('scan_codes');
+  if (input.filteredWalkBelow !== null && candidates <= input.filteredWalkBelow * rowCount)
+    return always('filtered_graph');
+  const scan = candidates;
+  const filtered = filteredCost * ef;
+  const fallback = scan <= filtered ? 'scan_codes' : 'filtered_graph';
+  const bound = Math.min(scan, filtered);
+  if (judgedFrom * expansionCost > probeShareMax * bound) return always(fallback);
+  return { kind: 'graph', fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansionCost) } };
+}
+
+function always(kind: PlanKind): SearchPlan {
+  return { kind, fallback: null };
 }
 
 /** Rows of `kib` KiB of f32 vectors. */

@@ -15,7 +15,8 @@ import {
   type SimdKernel,
   type Visibility,
 } from '@quiver/kernel';
-import { ClusterError, type Vector } from '@quiver/model';
+import { assert, ClusterError, type Vector } from '@quiver/model';
+import type { GraphDescriptor } from './descriptor.ts';
 import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import { searchMulti } from './search-multi.ts';
@@ -84,7 +85,8 @@ export function* searchSegment(
   const query = prepareQuery(view.schema, vector.values);
   const visibility = visibilityOf(reader, group);
   const kernel = directory.kernel(descriptor.core.arena);
-  if (planOf(reader, request) === 'scan')
+  const plan = planOf(reader, request);
+  if (plan.kind === 'scan')
     return yield* scanDense(kernel, view, {
       query,
       k: request.k,
@@ -92,7 +94,7 @@ export function* searchSegment(
       visibility,
       rowCount,
     });
-  return walkGraph(reader, kernel, view, request, query, visibility);
+  return walkGraph(reader, kernel, view, { request, plan, query, visibility });
 }
 
 /** Rows that a search looks at: a head may have grown since the filter was evaluated, by rows the group cannot see. */
@@ -105,13 +107,14 @@ function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number 
 export function planOf(reader: SegmentReader, request: SegmentSearch): SearchPlan {
   const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name);
   const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
-  if (graph === undefined || view?.kind !== 'dense') return 'scan';
+  if (graph === undefined || view?.kind !== 'dense') return { kind: 'scan', fallback: null };
   return planSearch({
     hasGraph: true,
     exact: request.exact,
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,
     k: request.k,
+    ef: beamOf(request, graph),
     fullScanRows: rowsOfKib(request.fullScanThresholdKib, view.schema.dim),
     filteredWalkBelow: request.filteredWalkBelow,
   });
@@ -186,25 +189,49 @@ function copyFilter(kernel: SimdKernel, filter: Uint32Array, from: number, to: n
   return bitsetAddress;
 }
 
+const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
+
+function beamOf({ k, ef }: SegmentSearch, graph: GraphDescriptor): number {
+  return Math.max(k, ef ?? graph.efConstruct);
+}
+
+interface GraphSearch {
+  readonly request: SegmentSearch;
+  readonly plan: SearchPlan;
+  readonly query: Float32Array;
+  readonly visibility: Visibility | null;
+}
+
 function walkGraph(
   reader: SegmentReader,
   kernel: SimdKernel,
   view: DenseView,
-  request: SegmentSearch,
-  query: Float32Array,
-  visibility: Visibility | null,
+  { request, plan, query, visibility }: GraphSearch,
 ): Hits {
+  assert(plan.kind !== 'scan', 'an exact scan asked of a graph');
   const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name)!;
   const { k, filter, oversampling } = request;
+  const { fallback } = plan;
   return openGraph(reader, kernel, view).search({
     query,
     k: Math.min(k, topKMax),
-    ef: Math.max(k, request.ef ?? graph.efConstruct),
+    ef: beamOf(request, graph),
     ...(oversampling === null ? {} : { rescore: Math.ceil(k * oversampling) }),
     visibility,
-    filter: filter === null ? 0 : copyFilter(kernel, filter, 0, coveredRows(reader, filter)),
-    walk: planOf(reader, request) === 'filtered_graph' ? 'filtered' : 'plain',
+    filter: filter === null ? 0 : copyPresent(kernel, view, filter, coveredRows(reader, filter)),
+    walk: walks[plan.kind],
+    fallback:
+      fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },
   });
+}
+
+/** Copies a filter's first `rowCount` rows to scratch, less the rows without the vector; returns the bitset's address. */
+function copyPresent(kernel: SimdKernel, view: DenseView, filter: Uint32Array, rowCount: number): number {
+  const address = copyFilter(kernel, filter, 0, rowCount);
+  const words = new Uint32Array(kernel.arena.memory.buffer, address, (rowCount + 31) >>> 5);
+  const { present } = view;
+  for (let i = 0; i < words.length; i += 1) words[i]! &= present[i]!;
+  return address;
 }
 
 const opened = new WeakMap<SegmentReader, Map<string, VectorIndex>>();

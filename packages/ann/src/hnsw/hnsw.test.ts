@@ -1,6 +1,7 @@
 import { createRng, type Rng } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
-import { buildIndex, recallOf, stageRows } from '../testing/index-stage.ts';
+import { buildIndex, recallOf, stageRows, writeBits } from '../testing/index-stage.ts';
+import type { SearchFacts } from '../vector-index.ts';
 import { checkHnsw } from './check.ts';
 import { viewGraph } from './graph-view.ts';
 import { openHnsw } from './search.ts';
@@ -114,5 +115,36 @@ describe(`HNSW (QUIVER_SEED=${seed})`, () => {
     new Uint8Array(other.kernel.arena.memory.buffer, other.region.offset, first.length).set(first);
     const index = openHnsw(other.kernel, other.region, other.rows);
     expect(recallOf(index, other.flat, vectors.slice(0, 50))).toBeGreaterThanOrEqual(0.99);
+  });
+
+  test('a walk that meets too few passing rows gives up early, and one that meets enough does not', () => {
+    const rng = createRng(seed);
+    const vectors = clustered(rng, 8000, 16, 8, 3);
+    for (const neighbourCodes of ['never', 'always'] as const) {
+      const stage = stageRows({ metric: 'euclid', vectors, neighbourCodes });
+      const index = buildIndex(stage);
+      const search = (query: Float32Array): SearchFacts => {
+        index.search({
+          query,
+          k: 10,
+          ef: 40,
+          visibility: null,
+          filter: stage.columns,
+          walk: 'plain',
+          fallback: { walk: 'codes', expansionsMax: 500 },
+        });
+        return index.facts();
+      };
+      // Only the first cluster passes: 1,000 rows.
+      writeBits(stage.kernel, stage.columns, 8000, (row) => row % 8 === 0);
+      for (let i = 0; i < 80; i += 8) {
+        const inside = search(vectors[i]!);
+        expect(inside).toMatchObject({ walk: 'plain', hasFallenBack: false });
+        const outside = search(vectors[i + 3]!);
+        expect(outside).toMatchObject({ walk: 'codes', hasFallenBack: true, visited: 64 });
+        expect(outside.estimated).toBeGreaterThanOrEqual(1000);
+        expect(outside.exact).toBeGreaterThanOrEqual(10);
+      }
+    }
   });
 });

@@ -154,7 +154,7 @@ function* measure(
       kernel.setQuery(rows, query);
       open();
       const top = createTopK(neighbourCount);
-      top.count = kernel.exports.searchGraph(kind, neighbourCount, width, 0, 0, 0, 0, 0);
+      top.count = kernel.exports.searchGraph(kind, neighbourCount, width, 0, 0, 0, 0, 0, 0, 0);
       bytes += kernel.exports.walkedBytes();
       kernel.readTop(top);
       for (const row of foundIn(top, rows.metric).rows) if (near.has(row)) hits += 1;

@@ -3,12 +3,15 @@
  * number of threads search one graph at once.
  */
 import { createTopK, foundIn, topKMax, type Region, type Rows, type SimdKernel } from '@quiver/kernel';
-import type { SearchRequest, VectorIndex } from '../vector-index.ts';
+import type { SearchRequest, VectorIndex, Walk } from '../vector-index.ts';
 import { visitedBytes } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 
 /** Widest beam of a walk over neighbour codes: beyond it, results would not fit the kernel's room. */
 const neighbourBeamMax = 8192;
+
+/** The kernel's numbers for kinds of search; 1 and 4 are 0 and 3 with a check of each row. */
+const kinds = { filtered: 2, neighbours: 3, codes: 5 } as const;
 
 /** Address of a thread's visited marks. */
 export function visitedAddress(
@@ -33,20 +36,36 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
   if (!isComplete) throw new Error('invariant broken: a graph was opened before it was complete');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
+  let askedWalk: Walk = 'plain';
 
   return {
     count,
+    facts() {
+      const [kind, visited, estimated, lookedUp, exact] = [0, 1, 2, 3, 4].map((i) => exports.searchFact(i));
+      const walk = kind === kinds.filtered ? 'filtered' : kind === kinds.codes ? 'codes' : 'plain';
+      return {
+        walk,
+        hasFallenBack: walk !== askedWalk,
+        visited: visited!,
+        estimated: estimated!,
+        lookedUp: lookedUp!,
+        exact: exact!,
+      };
+    },
     search(request: SearchRequest) {
-      const { query, k, visibility, filter, walk } = request;
+      const { query, k, visibility, filter } = request;
+      const walk = filter === 0 ? 'plain' : request.walk;
+      const fallback = filter === 0 ? null : (request.fallback ?? null);
+      askedWalk = walk;
       const top = createTopK(k);
       if (presentCount === 0) return foundIn(top, rows.metric);
       // 0 = as many as the error of the estimates asks for.
       const rescore = request.rescore === undefined ? 0 : Math.min(topKMax, Math.max(k, request.rescore));
       const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));
       const isChecked = visibility !== null || filter !== 0;
-      const isFiltered = walk === 'filtered' && filter !== 0;
-      const byNeighbourCodes = graph.neighbourCodes !== null && !isFiltered && ef <= neighbourBeamMax;
-      const kind = isFiltered ? 2 : Number(isChecked) + (byNeighbourCodes ? 3 : 0);
+      const byNeighbourCodes = graph.neighbourCodes !== null && ef <= neighbourBeamMax;
+      const kind =
+        walk === 'plain' ? Number(isChecked) + (byNeighbourCodes ? kinds.neighbours : 0) : kinds[walk];
       kernel.setQuery(rows, query);
       exports.openGraph(region.offset, rows.address, rows.stride, visited);
       top.count = exports.searchGraph(
@@ -58,6 +77,8 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
         visibility === null ? 0 : visibility.born,
         visibility === null ? 0 : visibility.death,
         visibility === null ? 0 : visibility.group,
+        fallback === null ? 0 : kinds[fallback.walk],
+        fallback === null ? 0 : Math.max(1, Math.floor(fallback.expansionsMax)),
       );
       kernel.readTop(top);
       return foundIn(top, rows.metric);

@@ -1,0 +1,336 @@
+/**
+ * Filtered search beside the Qdrant server (int8 quantisation, always_ram, rescoring) over REST in one run: the four
+ * filters of wordnet-minilm, uniform ones of 0.01 % to 100 %, and ones that admit the rows nearest to the queries
+ * (`near`) or farthest from them (`far`). Truth is a brute-force scan here. For each filter each engine takes the lowest
+ * ef that reaches the target on one half of the queries (its best when none does); recall and rate are of the other
+ * half, rounds interleaved.
+ *
+ *   node test/bench/filter-peers.ts [--filters far,pos] [--rounds 5] [--seconds 1] [--target 0.95] [--ef 100]
+ *     [--connections 4] [--only quiver|qdrant]
+ */
+import { parseArgs } from 'node:util';
+import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { readDataSet } from './data-set.ts';
+import { buildRequest, runLoad } from './http-load.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    filters: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1' },
+    target: { type: 'string', default: '0.95' },
+    /** One ef for every filter instead of the lowest that reaches the target. */
+    ef: { type: 'string' },
+    connections: { type: 'string', default: '4' },
+    only: { type: 'string' },
+  },
+});
+const k = 10;
+const queriesPerFilter = 200;
+const uploadBatch = 500;
+const target = Number(flags.target);
+const efs =
+  flags.ef === undefined ? [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512] : [Number(flags.ef)];
+const set = readDataSet('wordnet-minilm');
+const { rows, dim } = set;
+
+/** Products of query `query` with all rows. */
+function productsOf(query: number): Float32Array {
+  const found = new Float32Array(rows);
+  const q = set.queries.subarray(query * dim, (query + 1) * dim);
+  for (let row = 0; row < rows; row += 1) {
+    const at = row * dim;
+    let [a, b] = [0, 0];
+    for (let i = 0; i < dim; i += 2) {
+      a += q[i]! * set.base[at + i]!;
+      b += q[i + 1]! * set.base[at + i + 1]!;
+    }
+    found[row] = a + b;
+  }
+  return found;
+}
+
+interface Case {
+  readonly name: string;
+  readonly filter: object;
+  readonly passes: (row: number) => boolean;
+  readonly queries: readonly number[];
+  count: number;
+  truth: Map<number, number[]>;
+}
+
+interface Contender {
+  readonly name: string;
+  readonly server: RunningServer;
+  readonly params: (ef: number) => object;
+}
+
+let state = 20261126;
+function random(): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  return state / 2 ** 32;
+}
+const uniform = Float64Array.from({ length: rows }, random);
+/** Share of the rows that are nearer to the anchor, query 7. */
+const nearness = new Float64Array(rows);
+const anchor = productsOf(7);
+Array.from(anchor.keys())
+  .sort((a, b) => anchor[b]! - anchor[a]!)
+  .forEach((row, rank) => (nearness[row] = rank / rows));
+
+const spread = Array.from({ length: queriesPerFilter }, (_, i) =>
+  Math.floor((i * set.queryCount) / queriesPerFilter),
+);
+const aroundAnchor = queriesNear(7);
+
+function queriesNear(query: number): number[] {
+  const q = set.queries.subarray(query * dim, (query + 1) * dim);
+  const scored = Array.from({ length: set.queryCount }, (_, other) => {
+    let dot = 0;
+    for (let i = 0; i < dim; i += 1) dot += q[i]! * set.queries[other * dim + i]!;
+    return { other, dot };
+  });
+  return scored
+    .sort((a, b) => b.dot - a.dot)
+    .slice(0, queriesPerFilter)
+    .map(({ other }) => other);
+}
+
+function cases(): Case[] {
+  const payloads = set.payloads.map(
+    (text) => JSON.parse(text) as { pos: string; category: string; words: number },
+  );
+  const field = (
+    name: string,
+    key: string,
+    condition: object,
+    passes: Case['passes'],
+    queries = spread,
+  ): Case => ({
+    name,
+    filter: { must: [{ key, ...condition }] },
+    passes,
+    queries,
+    count: 0,
+    truth: new Map(),
+  });
+  const made = [
+    field('pos=verb', 'pos', { match: { value: 'verb' } }, (row) => payloads[row]!.pos === 'verb'),
+    ...['noun.animal', 'noun.shape'].map((value) =>
+      field(
+        `category=${value}`,
+        'category',
+        { match: { value } },
+        (row) => payloads[row]!.category === value,
+      ),
+    ),
+    field('words>=20', 'words', { range: { gte: 20 } }, (row) => payloads[row]!.words >= 20),
+    ...[0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.8, 1].map((share) =>
+      field(`uniform ${share}`, 'uniform', { range: { lt: share } }, (row) => uniform[row]! < share),
+    ),
+    ...[0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.8].map((share) =>
+      field(
+        `near ${share}`,
+        'nearness',
+        { range: { lt: share } },
+        (row) => nearness[row]! < share,
+        aroundAnchor,
+      ),
+    ),
+    ...[0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.8].map((share) =>
+      field(
+        `far ${share}`,
+        'nearness',
+        { range: { gte: 1 - share } },
+        (row) => nearness[row]! >= 1 - share,
+        aroundAnchor,
+      ),
+    ),
+  ];
+  const asked = flags.filters?.split(',');
+  const wanted = made.filter(({ name }) => asked?.some((start) => name.startsWith(start)) ?? true);
+  for (const one of wanted) for (let row = 0; row < rows; row += 1) if (one.passes(row)) one.count += 1;
+  for (const query of new Set(wanted.flatMap(({ queries }) => queries))) {
+    const products = productsOf(query);
+    for (const one of wanted)
+      if (one.queries.includes(query)) one.truth.set(query, nearestOf(products, one.passes));
+  }
+  return wanted;
+}
+
+function nearestOf(products: Float32Array, passes: Case['passes']): number[] {
+  const best: number[] = [];
+  for (let row = 0; row < rows; row += 1) {
+    if (best.length === k && products[row]! <= products[best[k - 1]!]!) continue;
+    if (!passes(row)) continue;
+    let at = best.length;
+    while (at > 0 && products[best[at - 1]!]! < products[row]!) at -= 1;
+    best.splice(at, 0, row);
+    best.length = Math.min(best.length, k);
+  }
+  return best;
+}
+
+async function call(
+  server: RunningServer,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown>> {
+  const init =
+    body === undefined
+      ? { method }
+      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const reply = await fetch(`${server.url}${path}`, init);
+  const answer = (await reply.json()) as { result: Record<string, unknown>; status: unknown };
+  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
+  return answer.result;
+}
+
+/** Payload indexes come before the points: Qdrant then links its graph within their values as well. */
+async function load({ server, name }: Contender): Promise<void> {
+  const quantization =
+    name === 'qdrant' ? { quantization_config: { scalar: { type: 'int8', always_ram: true } } } : {};
+  await call(server, 'PUT', '/collections/bench', {
+    vectors: { size: dim, distance: 'Cosine' },
+    optimizers_config: { default_segment_number: 1, max_segment_size: 10_000_000 },
+    ...quantization,
+  });
+  const indexes = {
+    pos: 'keyword',
+    category: 'keyword',
+    words: 'integer',
+    uniform: 'float',
+    nearness: 'float',
+  };
+  for (const [key, schema] of Object.entries(indexes))
+    await call(server, 'PUT', '/collections/bench/index?wait=true', {
+      field_name: key,
+      field_schema: schema,
+    });
+  const requests: Buffer[] = [];
+  for (let from = 0; from < rows; from += uploadBatch) {
+    const points: string[] = [];
+    for (let row = from; row < Math.min(rows, from + uploadBatch); row += 1) {
+      const vector = Array.from(set.base.subarray(row * dim, (row + 1) * dim));
+      const payload = {
+        ...(JSON.parse(set.payloads[row]!) as object),
+        uniform: uniform[row]!,
+        nearness: nearness[row]!,
+      };
+      points.push(JSON.stringify({ id: row, vector, payload }));
+    }
+    requests.push(
+      buildRequest('PUT', '/collections/bench/points?wait=true', `{"points":[${points.join(',')}]}`),
+    );
+  }
+  const uploaded = await runLoad(server.restPort, requests, { connections: 4 });
+  if (uploaded.failures > 0)
+    throw new Error(`${name}: ${uploaded.failures} uploads failed:\n${server.log().slice(-2000)}`);
+  let greens = 0;
+  while (greens < 4) {
+    await new Promise<void>((resolve) => setTimeout(resolve, 250));
+    const info = await call(server, 'GET', '/collections/bench');
+    greens = info['status'] === 'green' ? greens + 1 : 0;
+  }
+}
+
+function searchRequest(contender: Contender, one: Case, query: number, ef: number): Buffer {
+  const vector = Array.from(set.queries.subarray(query * dim, (query + 1) * dim));
+  const body = {
+    query: vector,
+    limit: k,
+    filter: one.filter,
+    with_payload: true,
+    params: contender.params(ef),
+  };
+  return buildRequest('POST', '/collections/bench/points/query', JSON.stringify(body));
+}
+
+const halfOf = (one: Case, odd: 0 | 1): number[] => one.queries.filter((_, i) => i % 2 === odd);
+
+async function measureRecall(contender: Contender, one: Case, ef: number, odd: 0 | 1): Promise<number> {
+  const asked = halfOf(one, odd);
+  let [found, wanted] = [0, 0];
+  await runLoad(
+    contender.server.restPort,
+    asked.map((query) => searchRequest(contender, one, query, ef)),
+    {
+      connections: 2,
+      onReply: (index, body) => {
+        const answer = JSON.parse(body.toString()) as { result: { points: { id: number }[] } };
+        const truth = one.truth.get(asked[index]!)!;
+        wanted += truth.length;
+        for (const { id } of answer.result.points) if (truth.includes(id)) found += 1;
+      },
+    },
+  );
+  return found / wanted;
+}
+
+async function chooseEf(contender: Contender, one: Case): Promise<number> {
+  let best = { ef: efs[0]!, recall: -1 };
+  for (const ef of efs) {
+    const recall = await measureRecall(contender, one, ef, 0);
+    if (recall > best.recall) best = { ef, recall };
+    if (recall >= target) return ef;
+  }
+  return best.ef;
+}
+
+async function measure(one: Case, contenders: readonly Contender[]): Promise<void> {
+  const sides: { contender: Contender; ef: number; recall: number; rates: number[] }[] = [];
+  for (const contender of contenders) {
+    const ef = await chooseEf(contender, one);
+    sides.push({ contender, ef, recall: await measureRecall(contender, one, ef, 1), rates: [] });
+  }
+  for (let round = 0; round < Number(flags.rounds); round += 1)
+    for (const { contender, ef, rates } of sides) {
+      const requests = halfOf(one, 1).map((query) => searchRequest(contender, one, query, ef));
+      const result = await runLoad(contender.server.restPort, requests, {
+        connections: Number(flags.connections),
+        seconds: Number(flags.seconds),
+      });
+      if (result.failures > 0) throw new Error(`${contender.name}: ${result.failures} searches failed`);
+      rates.push(result.perSecond);
+    }
+  const facts = Object.fromEntries(
+    sides.map(({ contender, ef, recall, rates }) => [
+      contender.name,
+      { ef, recall: round(recall), per_s: Math.round(median(rates)) },
+    ]),
+  );
+  const ratio =
+    sides.length === 2 ? median(sides[0]!.rates.map((rate, i) => rate / sides[1]!.rates[i]!)) : null;
+  const line = { bench: 'filters', filter: one.name, share: round(one.count / rows), ...facts };
+  process.stdout.write(
+    `${JSON.stringify(ratio === null ? line : { ...line, quiver_to_qdrant: round(ratio) })}\n`,
+  );
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+const contenders: Contender[] = [];
+if (flags.only !== 'qdrant')
+  contenders.push({ name: 'quiver', server: await startQuiver(), params: (ef) => ({ hnsw_ef: ef }) });
+if (flags.only !== 'quiver') {
+  const server = await startQdrant();
+  if (server !== null)
+    contenders.push({
+      name: 'qdrant',
+      server,
+      params: (ef) => ({ hnsw_ef: ef, quantization: { rescore: true, oversampling: 1.5 } }),
+    });
+}
+try {
+  await Promise.all(contenders.map(load));
+  for (const one of cases()) await measure(one, contenders);
+} finally {
+  for (const { server } of contenders) await server.stop();
+}
