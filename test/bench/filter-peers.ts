@@ -6,7 +6,7 @@
  * half, rounds interleaved.
  *
  *   node test/bench/filter-peers.ts [--filters far,pos] [--rounds 5] [--seconds 1] [--target 0.95] [--ef 100]
- *     [--connections 4] [--only quiver|qdrant]
+ *     [--connections 4] [--only quiver|qdrant] [--rows N]
  */
 import { parseArgs } from 'node:util';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
     ef: { type: 'string' },
     connections: { type: 'string', default: '4' },
     only: { type: 'string' },
+    rows: { type: 'string' },
   },
 });
 const k = 10;
@@ -32,7 +33,8 @@ const target = Number(flags.target);
 const efs =
   flags.ef === undefined ? [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512] : [Number(flags.ef)];
 const set = readDataSet('wordnet-minilm');
-const { rows, dim } = set;
+const { dim } = set;
+const rows = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
 
 /** Products of query `query` with all rows. */
 function productsOf(query: number): Float32Array {

@@ -118,6 +118,7 @@ function sourceOf(
     id: (row) => points[row]!.id,
     hasVector: (row, name) => points[row]!.vectors.includes(name),
     isVisible: () => true,
+    *dropUnseen() {},
     find: (id) => points.findIndex((point) => point.id === id),
   };
 }

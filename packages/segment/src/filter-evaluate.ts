@@ -4,6 +4,7 @@
  */
 import type { JsonObject, JsonPath, PointId } from '@quiver/model';
 import { Bitset } from './bitset.ts';
+import { estimateFilter } from './cardinality.ts';
 import type { DecodedField, FieldCache } from './field-cache.ts';
 import type { FilterNode } from './filter-node.ts';
 import type { PayloadColumn } from './payload-index/column.ts';
@@ -20,6 +21,8 @@ export interface FilterSource {
   id(row: number): PointId;
   hasVector(row: number, name: string): boolean;
   isVisible(row: number): boolean;
+  /** Takes the rows that are not visible out of a set. */
+  dropUnseen(rows: Bitset): Steps<void>;
   /** The visible row of a point, or -1. */
   find(id: PointId): number;
 }
@@ -29,16 +32,17 @@ export interface FilterSource {
  * REQUIRES: out.size is at least source.rowCount and at most the words the caller reads.
  */
 export function* evaluateFilter(node: FilterNode, source: FilterSource, out: Bitset): Steps<void> {
-  const all = new Bitset(source.rowCount);
-  all.fill();
-  const found = yield* rowsOf(node, all, source);
   out.clear();
-  let work = 0;
-  for (let row = found.next(0); row !== -1; row = found.next(row + 1)) {
-    if (source.isVisible(row)) out.add(row);
-    work += 1;
-    if (work % testedPerStep === 0) yield;
-  }
+  out.words.set((yield* rowsOf(node, null, source)).words);
+  yield* source.dropUnseen(out);
+}
+
+/** A set to start from: every row where `within` is null. */
+function startOf(within: Bitset | null, source: FilterSource): Bitset {
+  const rows = new Bitset(source.rowCount);
+  if (within === null) rows.fill();
+  else rows.copyFrom(within);
+  return rows;
 }
 
 /** Rows between two yields, by what one costs: a parsed payload, a test of a decoded value. */
@@ -47,8 +51,8 @@ const testedPerStep = 8_192;
 /** Share of the rows from which decoding the whole field is cheaper over a few queries than parsing what is asked. */
 const decodeShare = 1 / 8;
 
-/** The rows of `within` that pass, as a new set. */
-function rowsOf(node: FilterNode, within: Bitset, source: FilterSource): Steps<Bitset> {
+/** The rows of `within` (null = all) that pass, as a new set. */
+function rowsOf(node: FilterNode, within: Bitset | null, source: FilterSource): Steps<Bitset> {
   switch (node.kind) {
     case 'all':
       return rowsOfAll(node.nodes, within, source);
@@ -88,21 +92,36 @@ function costOf(node: FilterNode, source: FilterSource): 0 | 1 | 2 {
   }
 }
 
-function* rowsOfAll(nodes: readonly FilterNode[], within: Bitset, source: FilterSource): Steps<Bitset> {
-  let found = new Bitset(within.size);
-  found.copyFrom(within);
-  const costs = new Map(nodes.map((node) => [node, costOf(node, source)]));
-  for (const node of [...nodes].sort((a, b) => costs.get(a)! - costs.get(b)!)) {
-    if (found.next(0) === -1) break;
+function* rowsOfAll(
+  nodes: readonly FilterNode[],
+  within: Bitset | null,
+  source: FilterSource,
+): Steps<Bitset> {
+  if (nodes.length === 0) return startOf(within, source);
+  let found = within;
+  for (const node of inOrder(nodes, source)) {
+    if (found?.next(0) === -1) break;
     found = yield* rowsOf(node, found, source);
   }
-  return found;
+  return found!;
 }
 
-function* rowsOfAny(nodes: readonly FilterNode[], within: Bitset, source: FilterSource): Steps<Bitset> {
-  const found = new Bitset(within.size);
-  const rest = new Bitset(within.size);
-  rest.copyFrom(within);
+/** Cheapest kind first, and of one kind those that fewest rows pass. */
+function inOrder(nodes: readonly FilterNode[], source: FilterSource): readonly FilterNode[] {
+  if (nodes.length === 1) return nodes;
+  return nodes
+    .map((node) => ({ node, cost: costOf(node, source), rows: estimateFilter(node, source).expected }))
+    .sort((a, b) => a.cost - b.cost || a.rows - b.rows)
+    .map(({ node }) => node);
+}
+
+function* rowsOfAny(
+  nodes: readonly FilterNode[],
+  within: Bitset | null,
+  source: FilterSource,
+): Steps<Bitset> {
+  const found = new Bitset(source.rowCount);
+  const rest = startOf(within, source);
   for (const node of nodes) {
     const passed = yield* rowsOf(node, rest, source);
     found.unite(passed);
@@ -114,35 +133,33 @@ function* rowsOfAny(nodes: readonly FilterNode[], within: Bitset, source: Filter
 function* rowsOfSome(
   nodes: readonly FilterNode[],
   minCount: number,
-  within: Bitset,
+  within: Bitset | null,
   source: FilterSource,
 ): Steps<Bitset> {
-  const found = new Bitset(within.size);
+  const found = new Bitset(source.rowCount);
   if (minCount > nodes.length) return found;
-  const counts = new Uint32Array(within.size);
+  const counts = new Uint32Array(source.rowCount);
   for (const node of nodes) {
     const passed = yield* rowsOf(node, within, source);
     for (let row = passed.next(0); row !== -1; row = passed.next(row + 1)) counts[row]! += 1;
     yield;
   }
-  for (let row = within.next(0); row !== -1; row = within.next(row + 1))
-    if (counts[row]! >= minCount) found.add(row);
+  for (const row of startOf(within, source).rows()) if (counts[row]! >= minCount) found.add(row);
   return found;
 }
 
-function* rowsOfNot(node: FilterNode, within: Bitset, source: FilterSource): Steps<Bitset> {
+function* rowsOfNot(node: FilterNode, within: Bitset | null, source: FilterSource): Steps<Bitset> {
   const passed = yield* rowsOf(node, within, source);
-  const found = new Bitset(within.size);
-  found.copyFrom(within);
+  const found = startOf(within, source);
   found.subtract(passed);
   return found;
 }
 
-function* rowsOfIds(ids: readonly PointId[], within: Bitset, source: FilterSource): Steps<Bitset> {
-  const found = new Bitset(within.size);
+function* rowsOfIds(ids: readonly PointId[], within: Bitset | null, source: FilterSource): Steps<Bitset> {
+  const found = new Bitset(source.rowCount);
   for (const [index, id] of ids.entries()) {
     const row = source.find(id);
-    if (row !== -1 && row < within.size && within.has(row)) found.add(row);
+    if (row !== -1 && row < found.size && (within === null || within.has(row))) found.add(row);
     if (index % testedPerStep === testedPerStep - 1) yield;
   }
   return found;
@@ -150,7 +167,7 @@ function* rowsOfIds(ids: readonly PointId[], within: Bitset, source: FilterSourc
 
 function* rowsOfPoints(
   node: Extract<FilterNode, { kind: 'point' }>,
-  within: Bitset,
+  within: Bitset | null,
   source: FilterSource,
 ): Steps<Bitset> {
   let current = 0;
@@ -165,7 +182,7 @@ function* rowsOfPoints(
       current = row;
       return node.test(point);
     },
-    within,
+    startOf(within, source),
     parsedPerStep,
   );
 }
@@ -185,19 +202,20 @@ export function servingColumn(
     : null;
 }
 
-function* rowsOfField(node: FieldNode, within: Bitset, source: FilterSource): Steps<Bitset> {
-  const found = new Bitset(within.size);
+function* rowsOfField(node: FieldNode, within: Bitset | null, source: FilterSource): Steps<Bitset> {
   const column = servingColumn(node, source);
   if (column !== null) {
+    const found = new Bitset(source.rowCount);
     yield* column.evaluate(node.condition, found);
-    found.intersect(within);
+    if (within !== null) found.intersect(within);
     return found;
   }
-  const decoded = yield* decodeField(node.path, within, source);
-  if (decoded !== null) return yield* rowsThat(decoded.tester(node.test), within, testedPerStep);
+  const rows = startOf(within, source);
+  const decoded = yield* decodeField(node.path, rows, source);
+  if (decoded !== null) return yield* rowsThat(decoded.tester(node.test), rows, testedPerStep);
   return yield* rowsThat(
     (row) => source.isVisible(row) && node.check(source.payload(row), null),
-    within,
+    rows,
     parsedPerStep,
   );
 }

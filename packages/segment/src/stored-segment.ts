@@ -14,7 +14,7 @@ import type { SegmentReader } from './segment.ts';
 import { blobBytesOfRow, openSegment } from './segment-reader.ts';
 
 /** Rises when layout.ts or a part's meaning changes. */
-export const segmentLayoutVersion = 2;
+export const segmentLayoutVersion = 3;
 
 /** Plain JSON for the manifest. */
 export interface StoredSegment {

@@ -1,10 +1,10 @@
 /**
  * Columns of integer, float and datetime (microseconds). Values are f64, or i64 (flag `wide`) when an integer is beyond
  * the safe range. Parts after the row facts: 2 u32[rows + 1] where a row's values start, 3 values of rows (each once),
- * 4 the values ascending, 5 u32[values] the row of each of those; rows ascend within equal values.
+ * 4 the values ascending, 5 u32[values] the row of each of those; rows ascend within equal values; 6 bitsets of stretches
+ * of those rows (span-bitmaps.ts).
  */
 import type { Condition, JsonPath, PayloadFieldSchema, Range } from '@quiver/model';
-import type { Bitset } from '../bitset.ts';
 import { matchIndexType } from '../field-test.ts';
 import type { Steps } from '../steps.ts';
 import { columnFlags, columnKinds, packColumn, type ColumnParts } from './column-bytes.ts';
@@ -20,6 +20,7 @@ import {
   readRows,
 } from './row-facts.ts';
 import { sortOrder } from './sort-order.ts';
+import { addSpan, buildSpanBitmaps } from './span-bitmaps.ts';
 
 export function* buildNumberColumn(
   path: JsonPath,
@@ -58,6 +59,8 @@ export function* buildNumberColumn(
       : Float64Array.from(order, (at) => values[at]!);
   yield;
   const rowOf = rows.view();
+  const sortedRows = order.map((at) => rowOf[at]!);
+  const bitmaps = yield* buildSpanBitmaps(sortedRows, source.rowCount, values.length === filledRows);
   return packColumn(
     {
       kind: columnKinds.numbers,
@@ -66,18 +69,16 @@ export function* buildNumberColumn(
       filledRows,
       flags: wide.size === 0 ? 0 : columnFlags.wide,
     },
-    [...facts.parts(), rowStarts, values, sorted, order.map((at) => rowOf[at]!)],
+    [...facts.parts(), rowStarts, values, sorted, sortedRows, bitmaps],
   );
 }
-
-const rowsPerStep = 65_536;
 
 export function openNumberColumn(key: string, schema: PayloadFieldSchema, parts: ColumnParts): PayloadColumn {
   const wide = (parts.flags & columnFlags.wide) !== 0;
   const rowStarts = parts.u32(2);
   const values = wide ? parts.i64(3) : parts.f64(3);
   const sorted = wide ? parts.i64(4) : parts.f64(4);
-  const rows = parts.u32(5);
+  const [rows, bitmaps] = [parts.u32(5), parts.u32(6)];
   const narrowed = (value: number | bigint): number | bigint =>
     typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
   const ordered: OrderedColumn = {
@@ -121,7 +122,7 @@ export function openNumberColumn(key: string, schema: PayloadFieldSchema, parts:
     serves: (condition) => isFactCondition(condition) || servesNumbers(condition, schema),
     *evaluate(condition, out) {
       if (isFactCondition(condition)) return yield* evaluateFacts(parts, condition, out);
-      for (const [from, to] of spansOf(condition)) yield* addRows(rows, from, to, out);
+      for (const [from, to] of spansOf(condition)) yield* addSpan(rows, bitmaps, from, to, out);
     },
     estimate(condition) {
       if (isFactCondition(condition)) return estimateFacts(parts, condition);
@@ -131,13 +132,6 @@ export function openNumberColumn(key: string, schema: PayloadFieldSchema, parts:
     },
     valuesOf: (row) => Array.from(values.subarray(rowStarts[row], rowStarts[row + 1]), narrowed),
   };
-}
-
-function* addRows(rows: Uint32Array, from: number, to: number, out: Bitset): Steps<void> {
-  for (let at = from; at < to; at += 1) {
-    out.add(rows[at]!);
-    if (at % rowsPerStep === 0) yield;
-  }
 }
 
 function ofPairs(pairs: number, { valueCount, filledRows }: ColumnParts): Cardinality {

@@ -2,7 +2,7 @@
  * Columns of keyword, uuid (canonical text) and bool ("false", "true"). Parts after the row facts:
  *   2 u32[rows + 1] where a row's terms start, 3 u32[values] terms of rows (each once), 4 u32[terms + 1] where a term's
  *   bytes start, 5 UTF-8 bytes of the sorted terms, 6 u32[terms + 1] where a term's rows start, 7 u32[values] rows,
- *   ascending within a term.
+ *   ascending within a term, 8 bitsets of stretches of those rows (span-bitmaps.ts).
  */
 import { parseUuid, type Condition, type JsonPath, type PayloadFieldSchema } from '@quiver/model';
 import type { Bitset } from '../bitset.ts';
@@ -20,6 +20,7 @@ import {
   isFactCondition,
   readRows,
 } from './row-facts.ts';
+import { addSpan, buildSpanBitmaps } from './span-bitmaps.ts';
 import { groupRows, openDictionary, sortTerms } from './term-dictionary.ts';
 
 export function* buildTermColumn(
@@ -55,17 +56,26 @@ export function* buildTermColumn(
   const ranks = terms.view().map((id) => rankOf[id]!);
   const postings = groupRows(sorted.length, ranks, rows.view());
   yield;
+  const bitmaps = yield* buildSpanBitmaps(postings.rows, source.rowCount, ranks.length === filledRows);
   const texts = packTexts(sorted);
   return packColumn(
     { kind: columnKinds.terms, rowCount: source.rowCount, valueCount: ranks.length, filledRows, flags: 0 },
-    [...facts.parts(), rowStarts, ranks, texts.offsets, texts.bytes, postings.offsets, postings.rows],
+    [
+      ...facts.parts(),
+      rowStarts,
+      ranks,
+      texts.offsets,
+      texts.bytes,
+      postings.offsets,
+      postings.rows,
+      bitmaps,
+    ],
   );
 }
 
-const rowsPerStep = 65_536;
-
 export function openTermColumn(key: string, schema: PayloadFieldSchema, parts: ColumnParts): PayloadColumn {
   const [rowStarts, terms, starts, rows] = [parts.u32(2), parts.u32(3), parts.u32(6), parts.u32(7)];
+  const bitmaps = parts.u32(8);
   const dictionary = openDictionary(parts.u32(4), parts.u8(5));
   const { rowCount, valueCount } = parts;
   const type = schema.data_type;
@@ -90,13 +100,8 @@ export function openTermColumn(key: string, schema: PayloadFieldSchema, parts: C
         : condition.kind === 'match_except'
           ? termsOf(condition.except)
           : [];
-  function* addRange(from: number, to: number, out: Bitset): Steps<void> {
-    const end = starts[to]!;
-    for (let at = starts[from]!; at < end; at += 1) {
-      out.add(rows[at]!);
-      if (at % rowsPerStep === 0) yield;
-    }
-  }
+  const addRange = (from: number, to: number, out: Bitset): Steps<void> =>
+    addSpan(rows, bitmaps, starts[from]!, starts[to]!, out);
   return {
     key,
     schema,

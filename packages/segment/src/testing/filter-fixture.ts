@@ -40,6 +40,9 @@ export function fixtureSource(
     hasVector: (row, name) => name === 'one' && row % 3 === 0,
     isVisible,
     find: (id) => (typeof id === 'number' && id < payloads.length && isVisible(id) ? id : -1),
+    *dropUnseen(rows) {
+      for (const row of rows.rows()) if (!isVisible(row)) rows.remove(row);
+    },
   };
 }
 
