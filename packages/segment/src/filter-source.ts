@@ -43,7 +43,7 @@ const wordsPerStep = 4_096;
 function* dropUnseen(reader: SegmentReader, group: number, rows: Bitset): Steps<void> {
   const { descriptor, views } = reader;
   // Deaths up to `group` were counted before `group` was published, so 0 here means none of them.
-  if (descriptor.kind === 'sealed' && deadCount() === 0) return;
+  if (descriptor.kind === 'sealed' && reader.deadCount() === 0) return;
   const { born, death } = views;
   const { words } = rows;
   const relative = relativeGroup(descriptor.baseGroup, group);
