@@ -138,9 +138,10 @@ export class HostedReplica {
     this.#noteChange();
   }
 
-  receive(from: number, message: FrameMessage): void {
+  /** @param bytes - of the frame it came in */
+  receive(from: number, message: FrameMessage, bytes: number): void {
     if (this.#segments.takes(from, message)) return;
-    this.#host?.receive(from, message);
+    this.#host?.receive(from, message, bytes);
     this.#noteServing();
   }
 

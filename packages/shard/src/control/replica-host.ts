@@ -79,6 +79,8 @@ export class ReplicaHost {
   #history: readonly HistoryEntry[];
   /** Of chunks that came and are not acknowledged. */
   #unackedBytes = 0;
+  /** Of the copy under way, for the log. */
+  #copied = { records: 0, bytes: 0 };
   /** Persist effect that ends the copy under way; 0 = none is under way. */
   #cleanAfter: number;
   #isStepping = false;
@@ -161,8 +163,13 @@ export class ReplicaHost {
     return this.status.role === 'primary' && this.isClean && this.isSearchable ? this.#history : null;
   }
 
-  receive(from: number, message: ReplicaMessage): void {
-    if (message.kind === 'chunk') this.#unackedBytes += bytesOfRecords(message.records);
+  /** @param bytes - of the frame it came in */
+  receive(from: number, message: ReplicaMessage, bytes: number): void {
+    if (message.kind === 'chunk') {
+      this.#unackedBytes += bytes;
+      this.#copied.bytes += bytes;
+      this.#copied.records += message.records.length;
+    }
     this.step({ kind: 'receive', from: String(from), message });
   }
 
@@ -339,6 +346,11 @@ export class ReplicaHost {
     this.#records.durableUpTo(persist);
     if (this.#cleanAfter === 0 || persist < this.#cleanAfter) return;
     this.#cleanAfter = 0;
+    this.#options.context.log.info('a copy has caught up', {
+      replica: this.#options.number,
+      ...this.#copied,
+    });
+    this.#copied = { records: 0, bytes: 0 };
     this.#options.onChange();
   }
 

@@ -224,7 +224,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
         const replica = hosted.get(frame.to);
         if (replica === undefined) return;
         lastSeenAt.set(frame.from, fromNode);
-        replica.receive(frame.from, frame.message());
+        replica.receive(frame.from, frame.message(), bytes.length);
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         log.warn('a message of a replica is not readable', { from: fromNode, error });
