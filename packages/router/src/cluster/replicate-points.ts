@@ -1,6 +1,6 @@
 /**
  * Copies points from the shards of one key to those of another, as for a tenant that outgrew the shared shards.
- * Always: a point that is in the target already stays as it is there, so a copy that was cut short is simply run again.
+ * Always: a point takes the place of one that the target has, as in Qdrant; a copy that was cut short is simply run again.
  */
 import { ClusterError, type CollectionRecord, type PointBatch, type ScrollPage } from '@quiver/model';
 import type { UseCaseOptions } from '../create-api.ts';
@@ -37,7 +37,7 @@ export async function replicatePoints(
       await writes.write(
         collection,
         groups,
-        { kind: 'upsert', points: batchOf(page.points), mode: 'insert_only', updateFilter: null },
+        { kind: 'upsert', points: batchOf(page.points), mode: 'upsert', updateFilter: null },
         { deadlineMs: context.deadlineMs },
       );
     copied += page.points.length;
