@@ -134,6 +134,24 @@ function world(nodes: number, shards = 1, factor = 2): World {
   return made;
 }
 
+test('a collection that was created while a node was down gets its other copies when the node is back', () => {
+  const made = new World();
+  made.addNode(1);
+  made.addNode(2);
+  made.alive.delete(2);
+  made.converge();
+  expect(made.state.nodes.get(2)?.state).toBe('down');
+  made.create('c', 2, 2);
+  expect(made.shard('c', 0).replicas.map(({ nodeId }) => nodeId)).toEqual([1]);
+  made.alive.add(2);
+  made.converge();
+  for (const shardId of [0, 1]) {
+    const { replicas, inSync } = made.shard('c', shardId);
+    expect(replicas.map(({ nodeId }) => nodeId).sort()).toEqual([1, 2]);
+    expect(inSync).toHaveLength(2);
+  }
+});
+
 describe('primaries', () => {
   test('move to the in-sync replica with the highest durable change', () => {
     const made = world(3, 1, 3);
