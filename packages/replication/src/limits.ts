@@ -57,7 +57,7 @@ export const defaultLimits: Limits = {
   pendingReadsMax: 4_096,
   keepaliveEveryMs: 300,
   resendAfterMs: 250,
-  chunkResendAfterMs: 1_000,
+  chunkResendAfterMs: 5_000,
   silentMs: 1_500,
   brokenMs: 600,
   suspectMs: 150,
