@@ -80,6 +80,7 @@ export async function startShardProcess(
     buildThreads: config.quiver.build_threads,
     budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
     copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,
+    scrubBytesPerSecond: config.quiver.scrub_mb_per_sec * 2 ** 20,
     store: volumes.store,
     blobs: volumes.blobs,
     links,

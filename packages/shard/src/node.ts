@@ -10,6 +10,7 @@ import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { FromBuild, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
 import type { ReplicaReport } from './control/hosted-replica.ts';
+import type { ScrubCounts } from './control/scrub.ts';
 import type { ReplicaLinks, ShardMeta } from './shard-cluster.ts';
 import type { SharedState } from './shared-state.ts';
 
@@ -26,6 +27,8 @@ export interface ShardControlOptions {
   readonly budgetBytes: number;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;
+  /** Of the background look at everything stored; 0: none. */
+  readonly scrubBytesPerSecond: number;
   /** To the other nodes; what they send comes in by `receive`. */
   readonly links: ReplicaLinks;
   readonly meta: ShardMeta;
@@ -65,6 +68,8 @@ export interface ShardControl {
   drain(deadlineMs: number): Promise<void>;
   arenas(): Arena[];
   memory(): ArenaStats;
+  /** What the background look at everything stored has found. */
+  scrubbed(): Readonly<ScrubCounts>;
   /** Refuses new writes, finishes those under way, stops builds. Does not close the stores. */
   close(): Promise<void>;
 }

@@ -24,6 +24,16 @@ export function openValue(key: Uint8Array, stored: Uint8Array): Uint8Array {
   return value;
 }
 
+/** Whether the trailer fits. */
+export function isWhole(key: Uint8Array, stored: Uint8Array): boolean {
+  try {
+    openValue(key, stored);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A value with its trailer, in a buffer of its own. */
 export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
   const sealed = Buffer.allocUnsafe(value.length + trailerBytes);

@@ -1,4 +1,4 @@
-export type { Change, CommitOptions, ReadRange, Store, StoreSnapshot } from './store.ts';
+export type { Change, CheckedPage, CommitOptions, ReadRange, Store, StoreSnapshot } from './store.ts';
 export { StorageError, asClusterError, poisonedExitCode } from './storage-error.ts';
 export type { DataLoss, StorageErrorCode } from './storage-error.ts';
 export { afterPrefix, compareKeys, key, readKey } from './key.ts';

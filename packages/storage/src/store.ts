@@ -41,6 +41,11 @@ export interface Store {
   scan(range: ReadRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   /** The same in pages of up to 1,000 entries or about 1 MiB, for reading many: one await for each page. */
   scanPages(range: ReadRange): AsyncIterable<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>;
+  /**
+   * Reads one page of a range and compares its checksums: for looking at all there is, a page at a time.
+   * @param range - `limit` bounds the page
+   */
+  check(range: ReadRange): Promise<CheckedPage>;
   /** What is durable now, for reads that must fit each other; later commits do not show in it. */
   snapshot(): StoreSnapshot;
   /**
@@ -63,6 +68,15 @@ export interface StoreSnapshot {
   /** As `Store.scanPages`. */
   scanPages(range: ReadRange): AsyncIterable<readonly (readonly [key: Uint8Array, value: Uint8Array])[]>;
   close(): Promise<void>;
+}
+
+export interface CheckedPage {
+  readonly entries: number;
+  readonly bytes: number;
+  /** Keys whose value is not what was written. */
+  readonly badKeys: readonly Uint8Array[];
+  /** null: the range has no more. */
+  readonly lastKey: Uint8Array | null;
 }
 
 export interface CommitOptions {

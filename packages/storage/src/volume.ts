@@ -6,7 +6,7 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '@quiver/model';
 import type { Env } from '@quiver/env';
-import { openValue, trailerBytes } from './checksum.ts';
+import { isWhole, openValue, trailerBytes } from './checksum.ts';
 import { createCommitLoop, type GroupLimits } from './commit-loop.ts';
 import {
   chainOf,
@@ -22,7 +22,7 @@ import {
 import type { Engine, EngineWrite, Entry } from './engine.ts';
 import { watchSpace, type Space, type Watermarks } from './free-space.ts';
 import { StorageError } from './storage-error.ts';
-import type { Change, ReadRange, Store } from './store.ts';
+import type { Change, CheckedPage, ReadRange, Store } from './store.ts';
 import type { Anchor, AnchorPlace } from './tail-anchor.ts';
 import { judge, type Verdict } from './volume-check.ts';
 
@@ -272,6 +272,23 @@ function runVolume(
     }
   }
 
+  async function check(range: ReadRange): Promise<CheckedPage> {
+    loop.assertUsable();
+    let [entries, bytes] = [0, 0];
+    const badKeys: Uint8Array[] = [];
+    let lastKey: Uint8Array | null = null;
+    for await (const page of engine.pages(range)) {
+      for (const [key, stored] of page) {
+        entries++;
+        bytes += key.length + stored.length;
+        if (!isWhole(key, stored)) badKeys.push(key);
+        lastKey = key;
+      }
+      if (lastKey !== null) break;
+    }
+    return { entries, bytes, badKeys, lastKey };
+  }
+
   async function deleteRange(from: Uint8Array, to: Uint8Array): Promise<void> {
     /** First keys of runs to compact: short ones, because closing has to wait for the one that is under way. */
     const bounds = [from];
@@ -331,6 +348,7 @@ function runVolume(
       for await (const page of scanPages(range)) yield* page;
     },
     scanPages: (range) => scanPages(range),
+    check,
     snapshot() {
       loop.assertUsable();
       const snapshot = engine.snapshot();

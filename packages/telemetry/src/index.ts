@@ -8,7 +8,7 @@ export {
   type LogLevel,
   type LogOptions,
 } from './log.ts';
-export { metricsText, type CollectionSample, type MetricsSample } from './metrics.ts';
+export { metricsText, type CollectionSample, type MetricsSample, type ScrubSample } from './metrics.ts';
 export {
   createRequestStats,
   mergeRequestStats,

@@ -20,6 +20,7 @@ function sample(): MetricsSample {
       },
     ],
     requests: stats.snapshot(),
+    scrub: { passes: 2, bytes: 100, badRecords: 3, mendedRecords: 1, badParts: 0, mendedParts: 0 },
     process: { residentBytes: 10, allocatedBytes: 5 },
   };
 }
@@ -34,6 +35,13 @@ test('metrics carry the names and labels that dashboards for Qdrant ask for', as
   expect(text).toContain(`rest_responses_total{${route},status="400"} 1\n`);
   expect(text).toContain('grpc_responses_total{endpoint="/qdrant.Points/Upsert",status="0"} 1\n');
   expect(text).toContain('# TYPE rest_responses_duration_seconds histogram\n');
+});
+
+test('what is damaged on the disk is counted, so that an alert can tell', async () => {
+  const text = await metricsText(sample());
+  expect(text).toContain('quiver_scrub_damaged_total{kind="record"} 3\n');
+  expect(text).toContain('quiver_scrub_mended_total{kind="record"} 1\n');
+  expect(await metricsText({ ...sample(), scrub: null })).not.toContain('quiver_scrub');
 });
 
 test('histogram buckets are cumulative and end with the count', async () => {

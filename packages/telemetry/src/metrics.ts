@@ -11,6 +11,8 @@ export interface MetricsSample {
   readonly version: string;
   readonly collections: readonly CollectionSample[];
   readonly requests: readonly RouteStats[];
+  /** null: the process stores nothing. */
+  readonly scrub: ScrubSample | null;
   /** Of the process, as /proc or process.memoryUsage know them; absent ones are left out. */
   readonly process: {
     readonly residentBytes: number;
@@ -22,6 +24,15 @@ export interface MetricsSample {
     readonly minorPageFaults?: number;
     readonly majorPageFaults?: number;
   };
+}
+/** What the background look at everything stored has found since the start of the process. */
+export interface ScrubSample {
+  readonly passes: number;
+  readonly bytes: number;
+  readonly badRecords: number;
+  readonly mendedRecords: number;
+  readonly badParts: number;
+  readonly mendedParts: number;
 }
 export interface CollectionSample {
   readonly name: string;
@@ -52,6 +63,7 @@ export async function metricsText(sample: MetricsSample, prefix = ''): Promise<s
     ...collectionFamilies(sample.collections),
     ...requestFamilies(sample.requests, 'rest'),
     ...requestFamilies(sample.requests, 'grpc'),
+    ...(sample.scrub === null ? [] : scrubFamilies(sample.scrub)),
     ...processFamilies(sample.process),
   ];
   for (const family of families) {
@@ -109,6 +121,33 @@ function collectionFamilies(collections: readonly CollectionSample[]): Family[] 
     ),
     perCollection('collection_update_queue_length', 'updates that wait', (one) => one.updateQueueLength),
     gauge('collection_dead_replicas', 'replicas that are not active', 0),
+  ];
+}
+
+function scrubFamilies(scrub: ScrubSample): Family[] {
+  const counter = (name: string, help: string, values: readonly Value[]): Family => ({
+    name: `quiver_scrub_${name}_total`,
+    type: 'counter',
+    help,
+    values,
+  });
+  const byKind = (records: number, parts: number): Value[] => [
+    { labels: { kind: 'record' }, value: records },
+    { labels: { kind: 'segment' }, value: parts },
+  ];
+  return [
+    counter('passes', 'times that everything stored was looked at', [{ labels: {}, value: scrub.passes }]),
+    counter('bytes', 'bytes whose checksums were compared', [{ labels: {}, value: scrub.bytes }]),
+    counter(
+      'damaged',
+      'records and parts of segments found damaged',
+      byKind(scrub.badRecords, scrub.badParts),
+    ),
+    counter(
+      'mended',
+      'damaged records and parts that were put back',
+      byKind(scrub.mendedRecords, scrub.mendedParts),
+    ),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { clusterKeys } from './keys-cluster.ts';
 import { storageKeys } from './keys-storage.ts';
 import {
+  decimal,
   flag,
   integer,
   maybeFlag,
@@ -92,6 +93,11 @@ export const configSchema = {
       10,
       'Writes answer 507 below this share of free disk (or 256 MiB), deletes below half of it.',
       { max: 50 },
+    ),
+    scrub_mb_per_sec: decimal(
+      20,
+      'MiB a second at which everything stored is read and its checksums compared, once an hour; 0: never.',
+      { min: 0 },
     ),
     drain_notice_ms: integer(
       0,

@@ -52,7 +52,7 @@ export async function runMeta(loaded: LoadedConfig): Promise<void> {
     host,
     port: httpPort,
     ready: () => true,
-    metrics: processMetrics,
+    metrics: () => processMetrics(null),
   });
   log.info(`quiver ${version}: member of the metadata store`, {
     member: member.meta.memberId,

@@ -5,7 +5,7 @@ import { addressList, hostPort } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/index.ts';
-import { openShardVolumes, startShardProcess } from '../shard-process.ts';
+import { openShardVolumes, startShardProcess, type ShardProcess } from '../shard-process.ts';
 import { receiveStopSignals } from '../signals.ts';
 import { startHealthServer } from '../threads/health-server.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
@@ -36,15 +36,17 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
   const self = selfOf(role, volumes.nodeId, ['shard'], { meta: null, shard: advertised, rest: null });
   const meta = connectMeta({ addresses, self, caller, env, log });
   let isReady = false;
+  let running: ShardProcess | null = null;
   const health = await startHealthServer({
     host,
     port: httpPort,
     ready: () => isReady,
-    metrics: processMetrics,
+    metrics: () => processMetrics(running?.shard.control.scrubbed() ?? null),
   });
 
   const serveThreads = serveThreadCount(config.service.max_workers);
   const shards = await startShardProcess(role, volumes, meta, serveThreads);
+  running = shards;
   const serving = await startServeThreads({
     count: serveThreads,
     data: serveData(role, { host, restPort: null, grpcPort: null, dataPort }),

@@ -83,6 +83,7 @@ export function createReports(options: {
         version: apiVersion,
         collections: await collectionSamples(),
         requests: report.requests,
+        scrub: report.scrub,
         process: { residentBytes: report.residentBytes, allocatedBytes: report.allocatedBytes },
       };
       return metricsText(sample, options.metricsPrefix);

@@ -18,7 +18,6 @@ export interface ServeOptions {
     | 'log'
     | 'clusterSecret'
     | 'callMsMax'
-     
   >;
   readonly meta: Meta;
   /** null: a router alone. */
@@ -98,6 +97,7 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
       requests: mergeRequestStats(await snapshots.ask()),
       residentBytes: memory.rss,
       allocatedBytes: memory.heapUsed + (shard?.control.memory().usedBytes ?? 0),
+      scrub: shard?.control.scrubbed() ?? null,
       startedAtMs,
       clusterId: meta.clusterId,
     };

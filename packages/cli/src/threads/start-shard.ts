@@ -22,6 +22,7 @@ export interface ShardOptions {
   readonly buildThreads: number;
   readonly budgetBytes: number;
   readonly copyBytesPerSecond: number;
+  readonly scrubBytesPerSecond: number;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly links: ReplicaLinks;
@@ -49,6 +50,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     threads,
     budgetBytes: options.budgetBytes,
     copyBytesPerSecond: options.copyBytesPerSecond,
+    scrubBytesPerSecond: options.scrubBytesPerSecond,
     links: options.links,
     meta: options.meta,
     env,

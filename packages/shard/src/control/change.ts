@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { slotOf, type PointId, type Vector, type VectorsByName } from '@quiver/model';
-import type { ChangeTraits } from '@quiver/replication';
+import type { ChangeTraits, StoredRecord } from '@quiver/replication';
 import type { PointChange } from './resolve.ts';
 
 export type OrderedChange =
@@ -71,3 +71,7 @@ export const changeTraits: ChangeTraits<OrderedChange> = {
   },
   slotOf: ({ id }) => slotOf(id),
 };
+
+export function bytesOfRecords(records: readonly StoredRecord<OrderedChange>[]): number {
+  return records.reduce((sum, { change }) => sum + changeTraits.bytesOf(change), 0);
+}

@@ -11,7 +11,7 @@ import {
   type ShardRecord,
 } from '@quiver/model';
 import type { ShardView } from '@quiver/replication';
-import type { MetaCommand, ShardState } from '@quiver/rpc';
+import type { ShardState } from '@quiver/rpc';
 import { segmentSchemaOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
 import type { ShardMeta } from '../shard-cluster.ts';
@@ -22,9 +22,12 @@ import { ReplicaHost, type MetaEffect } from './replica-host.ts';
 import { loadReplicaState } from './replica-state.ts';
 import { writeOperation } from './replica-writes.ts';
 import type { FrameMessage } from './replication-codec.ts';
-import { encodeJson, keys } from './records.ts';
+import { isRecordMessage } from './record-message.ts';
+import { RecordMender } from './record-mender.ts';
+import { encodeJson, keys, pointOfKey } from './records.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
 import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
+import { ShardProposals } from './shard-proposals.ts';
 import { viewOf } from './shard-view.ts';
 
 const format = 2;
@@ -32,8 +35,6 @@ const format = 2;
 const reopenAfterMs = 2_000;
 /** How long a call waits for this replica to become the primary that the catalogue says it is. */
 const becomePrimaryMs = 2_000;
-/** Proposals to meta that may be on their way for one replica. */
-const proposalsMax = 8;
 
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
@@ -59,9 +60,10 @@ export class HostedReplica {
   readonly #search: SearchState;
   readonly #calls = new ReplicaCalls();
   readonly #segments: SegmentExchange;
+  readonly #mender: RecordMender;
+  readonly #meta: ShardProposals;
   #host: ReplicaHost | null = null;
   #isClosed = false;
-  #proposals = 0;
   #waitingForRole: (() => void)[] = [];
 
   constructor(context: HostedContext, record: CollectionRecord, shard: ShardRecord, number: number) {
@@ -78,11 +80,37 @@ export class HostedReplica {
       ledHistory: () => this.#host?.ledHistory ?? null,
       send: (to, message) => context.send(this.#shard, number, to, message),
     });
+    const { meta, env, log } = context;
+    this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, log });
+    this.#mender = new RecordMender({
+      number,
+      env,
+      log,
+      others: () => this.#shard.inSync.filter((replica) => replica !== number),
+      send: (to, message) => context.send(this.#shard, number, to, message),
+      read: async (ids) => (await this.#host?.readRecords(ids)) ?? [],
+      write: async (record) => (await this.#host?.mendRecord(record)) ?? false,
+    });
   }
 
   get shard(): ShardRecord {
     return this.#shard;
   }
+  /** One thing that the disk holds of this replica is not what was written. @returns whether it is whole again */
+  async mendRecord(key: Uint8Array): Promise<boolean> {
+    const id = pointOfKey(key);
+    if (id !== null) return this.#mender.mend(id);
+    const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
+    if (this.#hasOtherInSync()) this.#failed(new StorageError('corruption', text));
+    else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);
+    return false;
+  }
+
+  /** A part of a saved segment is damaged: memory has it whole. @returns whether it will be written again */
+  mendPart(blob: number): boolean {
+    return this.#search.optimizer?.saveAgain(blob) ?? false;
+  }
+
   get search(): SearchState {
     return this.#search;
   }
@@ -140,6 +168,10 @@ export class HostedReplica {
 
   /** @param bytes - of the frame it came in */
   receive(from: number, message: FrameMessage, bytes: number): void {
+    if (isRecordMessage(message)) {
+      this.#mender.receive(from, message);
+      return;
+    }
     if (this.#segments.takes(from, message)) return;
     this.#host?.receive(from, message, bytes);
     this.#noteServing();
@@ -228,6 +260,7 @@ export class HostedReplica {
   /** Nothing is written any more; resolves when nothing of it is on its way. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#meta.stop();
     this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
     this.#wakeWaiting();
     await this.#segments.stop();
@@ -238,6 +271,7 @@ export class HostedReplica {
   /** The catalogue places nothing here any more: readers are refused at once, records go in the background. */
   async drop(): Promise<void> {
     this.#isClosed = true;
+    this.#meta.stop();
     const unneeded = this.blobIds;
     this.#search.discard();
     this.#calls.failAll(new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`));
@@ -295,57 +329,25 @@ export class HostedReplica {
   }
 
   #onMeta(effect: MetaEffect): void {
-    const { uuid } = this.record;
-    const shard = { uuid, shardId: this.#shard.shardId };
     switch (effect.kind) {
-      case 'alter_isr': {
-        const { term, cfgVersion: expectCfg } = effect;
-        this.#propose({ kind: 'alter_in_sync', ...shard, term, expectCfg, inSync: effect.isr.map(Number) });
-        break;
-      }
+      case 'alter_isr':
       case 'bump_term':
-        this.#propose({ kind: 'bump_term', ...shard, expectTerm: effect.term, replica: this.number });
+      case 'propose_hand_over':
+        this.#meta.propose(effect);
         break;
-      case 'propose_hand_over': {
-        const [from, to] = [this.number, Number(effect.to)];
-        this.#propose({ kind: 'hand_over', ...shard, expectTerm: effect.term, from, to });
-        break;
-      }
       case 'replace_allocation':
         this.#search.discard();
         this.#giveUp();
         break;
       case 'refresh_view':
-        this.#readMeta((view) => this.#host?.takeView(view));
+        this.#meta.read((shard) => this.#host?.takeView(viewOf(this.record, shard)));
         break;
       case 'confirm_with_meta':
-        this.#readMeta((view) => this.#host?.step({ kind: 'meta_confirmed', ask: effect.ask, view }));
+        this.#meta.read((shard) => {
+          const view = viewOf(this.record, shard);
+          this.#host?.step({ kind: 'meta_confirmed', ask: effect.ask, view });
+        });
     }
-  }
-
-  /** Lost proposals are repeated by the machine: there is no harm in dropping one here. */
-  #propose(command: MetaCommand): void {
-    this.#limited(() => this.#context.meta.propose(command));
-  }
-
-  #readMeta(use: (view: ShardView) => void): void {
-    const { uuid } = this.record;
-    this.#limited(async () => {
-      const shard = await this.#context.meta.linearizableShard(uuid, this.#shard.shardId);
-      if (shard !== null && !this.#isClosed) use(viewOf(this.record, shard));
-    });
-  }
-
-  #limited(start: () => Promise<unknown>): void {
-    if (this.#proposals >= proposalsMax || this.#isClosed) return;
-    this.#proposals += 1;
-    start()
-      .catch((error: unknown) =>
-        this.#context.log.debug('a proposal to meta failed', { replica: this.number, error }),
-      )
-      .finally(() => {
-        this.#proposals -= 1;
-      });
   }
 
   #hasOtherInSync(): boolean {
@@ -355,8 +357,7 @@ export class HostedReplica {
   /** Asks for another allocation in the place of this one until the catalogue has none of it here. */
   #giveUp(): void {
     if (this.#isClosed) return;
-    const { uuid } = this.record;
-    this.#propose({ kind: 'replica_lost', uuid, shardId: this.#shard.shardId, replica: this.number });
+    this.#meta.replicaLost();
     this.#context.env.after(reopenAfterMs, () => this.#giveUp());
   }
 

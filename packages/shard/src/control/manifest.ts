@@ -7,13 +7,15 @@ import type { CollectionRecord } from '@quiver/model';
 import {
   allocateStored,
   finishLoad,
+  regionsOf,
   savedDeaths,
   segmentParts,
   storedSegment,
   type SegmentReader,
   type StoredSegment,
 } from '@quiver/segment';
-import type { BlobStore } from '@quiver/storage';
+import { StorageError, type BlobStore } from '@quiver/storage';
+import type { Log } from '@quiver/telemetry';
 import type { Progress } from './progress-line.ts';
 
 export interface SavedSegment {
@@ -72,6 +74,12 @@ export function encodeDeaths(reader: SegmentReader, group: number): string {
   return Buffer.from(savedDeaths(reader, group)).toString('base64');
 }
 
+export interface LoadedSegments {
+  readonly readers: SegmentReader[];
+  /** Without segments that are damaged. */
+  readonly manifest: Manifest;
+}
+
 export async function loadManifestSegments(
   manifest: Manifest,
   options: {
@@ -81,19 +89,33 @@ export async function loadManifestSegments(
     readonly directory: ArenaDirectory;
     readonly threads: number;
     readonly onProgress: Progress;
+    readonly log: Log;
   },
-): Promise<SegmentReader[]> {
-  const { blobs, pool, directory } = options;
+): Promise<LoadedSegments> {
+  const { blobs, pool, directory, log } = options;
   const readers: SegmentReader[] = [];
+  const whole: SavedSegment[] = [];
   const total = manifest.segments.reduce((sum, { parts }) => sum + Object.keys(parts).length, 0);
   let done = 0;
-  for (const { stored, parts, deaths } of manifest.segments) {
+  for (const saved of manifest.segments) {
+    const { stored, parts, deaths } = saved;
     const descriptor = allocateStored(pool, stored, options.threads);
-    for (const { name, bytes } of segmentParts(descriptor, stored, directory)) {
-      await blobs.read(parts[name]!, bytes);
-      options.onProgress('segments', ++done, total);
+    try {
+      for (const { name, bytes } of segmentParts(descriptor, stored, directory)) {
+        await blobs.read(parts[name]!, bytes);
+        options.onProgress('segments', ++done, total);
+      }
+      readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
+      whole.push(saved);
+    } catch (error) {
+      for (const region of regionsOf(descriptor)) pool.release(region);
+      if (!(error instanceof StorageError) || error.code !== 'corruption') throw error;
+      log.error('a saved segment is damaged: it is built anew from the records', {
+        collection: options.record.name,
+        segment: stored.id,
+        error,
+      });
     }
-    readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
   }
-  return readers;
+  return { readers, manifest: { ...manifest, segments: whole } };
 }

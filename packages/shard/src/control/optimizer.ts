@@ -70,6 +70,8 @@ export interface Optimizer {
   isDue(): boolean;
   tasks(): { running: OptimizationTask[]; completed: OptimizationTask[] };
   manifest(): Manifest;
+  /** A saved part is damaged: it is written anew from memory. @returns false: it is no part of what is saved */
+  saveAgain(blob: number): boolean;
   /** What is saved is not true any more: nothing of it is kept, all is saved again. */
   forgetSaved(): void;
 }
@@ -84,6 +86,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let work: Promise<void> | null = null;
   let isStopped = false;
   let forgotten = 0;
+  /** Saved parts that are not what was written. */
+  const damaged = new Set<number>();
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
@@ -112,13 +116,21 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   function look(): void {
     cancelTimer = null;
     if (isStopped || work !== null || replica.isDropped) return;
+    if (damaged.size > 0) {
+      run(saveManifest());
+      return;
+    }
     const decision = decideMerge(policyInput());
     const lacking = decision === null ? columnsDue() : null;
     if (decision === null && lacking === null) {
       if (isMergeDue(policyInput())) schedule(lookEveryMs);
       return;
     }
-    work = (decision !== null ? merge(decision) : rebuildColumns(lacking!))
+    run(decision !== null ? merge(decision) : rebuildColumns(lacking!));
+  }
+
+  function run(task: Promise<void>): void {
+    work = task
       .then(() => {
         error = null;
         work = null;
@@ -256,7 +268,10 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const replaySeq = oldestPlain?.descriptor.baseGroup ?? replica.applied.load();
     const group = replica.applied.load();
     const forgottenBefore = forgotten;
-    const before = new Map(manifest.segments.map((saved) => [saved.stored.id, saved]));
+    const gone = [...damaged];
+    const before = new Map(
+      manifest.segments.map((saved) => [saved.stored.id, { ...saved, parts: without(saved.parts, damaged) }]),
+    );
     const segments: SavedSegment[] = [];
     for (const reader of sealed) {
       const known = before.get(reader.descriptor.id);
@@ -281,8 +296,9 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       { essential: true },
     );
     const needed = new Set(blobsOf(next));
-    const unneeded = blobsOf(manifest).filter((blob) => !needed.has(blob));
+    const unneeded = [...blobsOf(manifest), ...gone].filter((blob) => !needed.has(blob));
     manifest = next;
+    for (const blob of gone) damaged.delete(blob);
     if (unneeded.length > 0) await options.blobs.delete(unneeded);
   }
 
@@ -307,6 +323,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     isDue: () => isMergeDue(policyInput()) || columnsDue() !== null,
     tasks: () => taskLog.list(),
     manifest: () => manifest,
+    saveAgain(blob) {
+      if (!blobsOf(manifest).includes(blob)) return false;
+      damaged.add(blob);
+      schedule(0);
+      return true;
+    },
     forgetSaved() {
       forgotten += 1;
       manifest = { ...emptyManifest, generation: manifest.generation };
@@ -317,6 +339,13 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
 function freeBytes(pool: ArenaPool): number {
   const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
   return budgetBytes - usedBytes - retiredBytes - leavingBytes;
+}
+
+function without(
+  parts: Readonly<Record<string, number>>,
+  damaged: ReadonlySet<number>,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(parts).filter(([, blob]) => !damaged.has(blob)));
 }
 
 function withoutColumns(parts: Readonly<Record<string, number>>): Record<string, number> {

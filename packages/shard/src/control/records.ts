@@ -95,6 +95,13 @@ export const keys = {
   replica: (replica: number) => key().u32(replica).done(),
 };
 
+/** Which point a key of a record is of; null: it is of something else. */
+export function pointOfKey(keyBytes: Uint8Array): PointId | null {
+  const kind = keyBytes[4];
+  if (kind !== kinds.point && kind !== kinds.vector) return null;
+  return decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+}
+
 export interface PointRecordHead {
   readonly seq: number;
   readonly ordinal: number;

@@ -1,6 +1,7 @@
 import { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes } from '@quiver/model';
 import type { CollectionRecord, PointId, Vector, VectorColumn, ResolvedOperation } from '@quiver/model';
+import { createLog } from '@quiver/telemetry';
 import { createMemoryBlobStore, createMemoryStore, type Store } from '@quiver/storage';
 import { expect, test } from 'vitest';
 import { decodeBySeq, decodePoint, keys } from './records.ts';
@@ -96,6 +97,7 @@ async function open(store: Store): Promise<Replica> {
     nextSegmentId: 1,
     onSegments: () => undefined,
     onProgress: () => undefined,
+    log: createLog({ level: 'error', format: 'json', write: () => undefined }),
   });
   return replica;
 }

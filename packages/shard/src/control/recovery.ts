@@ -5,6 +5,7 @@
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore, Store } from '@quiver/storage';
+import type { Log } from '@quiver/telemetry';
 import { segmentSchemaOf } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
@@ -37,11 +38,15 @@ export async function openReplica(options: {
   readonly onSegments: ReplicaOptions['onSegments'];
   /** Called often: parts of segments that were loaded, then changes that were replayed. */
   readonly onProgress: Progress;
+  readonly log: Log;
 }): Promise<OpenedReplica> {
   const { record, shardId, number, store, pool, directory } = options;
   const manifestBytes = store.getSync(keys.manifest(number));
   const manifest = manifestBytes === undefined ? emptyManifest : (decodeJson(manifestBytes) as Manifest);
-  const segments = await loadManifestSegments(manifest, options);
+  const loaded = await loadManifestSegments(manifest, options);
+  const segments = loaded.readers;
+  // What a damaged segment held is in the records: all of them are looked at, and those that are here stay.
+  const isDamaged = segments.length < manifest.segments.length;
   const replica = new Replica({
     record,
     shardId,
@@ -56,8 +61,10 @@ export async function openReplica(options: {
       nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
     },
   });
-  const replayed = await replay(replica, store, manifest.replaySeq, options.onProgress);
-  return { replica, manifest, replayed };
+  const replayed = isDamaged
+    ? await replayAll(replica, store, 0, options.onProgress, true)
+    : await replay(replica, store, manifest.replaySeq, options.onProgress);
+  return { replica, manifest: loaded.manifest, replayed };
 }
 
 /** From this many changes on, reading all records in key order is cheaper than looking each up. */
@@ -98,12 +105,14 @@ async function replay(
 /**
  * Walks points and vectors side by side in key order and applies what is newer than `replaySeq`. Each point comes once,
  * with its last change, and all become visible together: the order does not matter.
+ * @param isMending - points that are here as they should be stay
  */
 async function replayAll(
   replica: Replica,
   store: Store,
   replaySeq: number,
   onProgress: Progress,
+  isMending = false,
 ): Promise<number> {
   const { number } = replica;
   const names = vectorNames(replica);
@@ -119,7 +128,8 @@ async function replayAll(
       points.skip();
       const [keyBytes, value] = entry;
       const point = decodePoint(value);
-      if (point.seq <= replaySeq) continue;
+      const id = decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+      if (point.seq <= replaySeq || (isMending && replica.versionOf(id) === point.seq)) continue;
       const vectors = new Map<string, Vector>();
       for (let i = 0; i < columns.length; i += 1) {
         const column = columns[i]!;
@@ -127,7 +137,7 @@ async function replayAll(
         while (found === undefined) found = (await column.turnPage()) ? takeAt(column, keyBytes) : null;
         if (found !== null) vectors.set(names[i]!, decodeVector(found[1]));
       }
-      apply(replica, decodePointId(keyBytes, keyBytes.length - pointIdBytes), { point, vectors }, replaySeq);
+      apply(replica, id, { point, vectors }, replaySeq);
       replayed += 1;
       if (replayed % progressEvery === 0) onProgress('replay', replayed, 0);
     }

@@ -15,9 +15,10 @@ import {
 } from '@quiver/replication';
 import type { PointId } from '@quiver/model';
 import { StorageError, type Change } from '@quiver/storage';
-import { changeTraits, type OrderedChange } from './change.ts';
+import { bytesOfRecords, changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
-import { BucketDigests, sumIndex } from './digests.ts';
+import { BucketDigests } from './digests.ts';
+import { checkIndex } from './index-check.ts';
 import { PersistQueue } from './persist-queue.ts';
 import type { ReplicaCalls } from './replica-calls.ts';
 import { ReplicaPages } from './replica-pages.ts';
@@ -139,7 +140,14 @@ export class ReplicaHost {
       },
       onFailure,
     });
-    this.#sumIndex(digests, loaded);
+    checkIndex(context.store.snapshot(), number, loaded.sum, {
+      digests,
+      env,
+      log: context.log,
+      isStopped: () => this.#isStopped,
+      isLastCopy: options.isLastCopy,
+      onFailure,
+    });
     this.#machine = createReplica<OrderedChange, PointId>(
       { allocId: String(number), startId: env.uuid(), traits: changeTraits },
       loaded.persisted,
@@ -173,6 +181,20 @@ export class ReplicaHost {
     this.step({ kind: 'receive', from: String(from), message });
   }
 
+  /** Records as they are here, for another replica. */
+  async readRecords(ids: readonly PointId[]): Promise<readonly StoredRecord<OrderedChange>[]> {
+    const page = { kind: 'read_keys', ask: 0, keys: ids, budgetBytes: Infinity } as const;
+    return this.isClean ? (await this.#pages.readKeys(page)).records : [];
+  }
+
+  /** @returns whether a damaged record is as it was: the index here names this version of it */
+  async mendRecord(record: StoredRecord<OrderedChange>): Promise<boolean> {
+    const changes = this.#isStopped ? null : this.#records.mended(record);
+    if (changes === null) return false;
+    await this.#persists.aside(changes);
+    return true;
+  }
+
   takeView(view: ShardView): void {
     this.step({ kind: 'view', view });
   }
@@ -188,6 +210,10 @@ export class ReplicaHost {
         for (const effect of this.#machine.step({ ...next, nowMs })) this.#perform(effect);
         if (next.kind === 'persisted') this.#discardUpTo(next.persist);
       }
+    } catch (error) {
+      // What must be read to write a batch may be damaged.
+      if (!(error instanceof StorageError)) throw error;
+      this.#fail(error);
     } finally {
       this.#isStepping = false;
     }
@@ -361,27 +387,6 @@ export class ReplicaHost {
     }
   }
 
-  #sumIndex(digests: BucketDigests, { sum: expected }: LoadedReplica): void {
-    const { context, number } = this.#options;
-    sumIndex(context.store.snapshot(), number, context.env, () => !this.#isStopped).then(
-      (found) => {
-        if (found === null || this.#isStopped) return;
-        const { sum, base } = found;
-        const isWhole =
-          sum.count === expected.count && sum.low === expected.low && sum.high === expected.high;
-        if (isWhole || this.#options.isLastCopy()) digests.setBase(base);
-        if (isWhole) return;
-        const error = new StorageError(
-          'corruption',
-          `the index of replica ${number} has ${sum.count} entries, its state says ${expected.count}`,
-        );
-        if (this.#options.isLastCopy()) context.log.error('the last copy of a shard lost records', { error });
-        else this.#fail(error);
-      },
-      (error: unknown) => this.#fail(error),
-    );
-  }
-
   #fail(error: unknown): void {
     if (this.#isStopped) return;
     void this.stop();
@@ -392,8 +397,4 @@ export class ReplicaHost {
 /** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
 function isPlan(effect: Persist): boolean {
   return effect.write === null && effect.state.mode === 'catch_up';
-}
-
-function bytesOfRecords(records: readonly StoredRecord<OrderedChange>[]): number {
-  return records.reduce((sum, { change }) => sum + changeTraits.bytesOf(change), 0);
 }

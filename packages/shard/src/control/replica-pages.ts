@@ -5,7 +5,7 @@
 import type { Effect, Input, StoredRecord } from '@quiver/replication';
 import { decodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 import { StorageError, type Store, type StoreSnapshot } from '@quiver/storage';
-import { changeTraits, type OrderedChange } from './change.ts';
+import { bytesOfRecords, type OrderedChange } from './change.ts';
 import { bucketOf } from './digests.ts';
 import {
   decodeBySeq,
@@ -53,7 +53,7 @@ export class ReplicaPages {
         });
         const found = await this.#records(snapshot, present);
         records.push(...found);
-        bytes += bytesOf(found);
+        bytes += bytesOfRecords(found);
         answeredCount += ids.length;
       }
       return { kind: 'page', ask, records, absent, answeredCount, toKey: null, isEnd: false };
@@ -70,7 +70,7 @@ export class ReplicaPages {
         const found = await this.#bySeqRecords(snapshot, waiting);
         waiting = [];
         records.push(...found);
-        bytes += bytesOf(found);
+        bytes += bytesOfRecords(found);
       };
       scan: for await (const page of snapshot.scanPages(this.#above(afterSeq)))
         for (const [keyBytes, value] of page) {
@@ -101,7 +101,7 @@ export class ReplicaPages {
         const found = await this.#records(snapshot, waiting);
         waiting = [];
         records.push(...found);
-        bytes += bytesOf(found);
+        bytes += bytesOfRecords(found);
       };
       scan: for await (const page of snapshot.scanPages(keys.pointsAfter(this.#number, afterKey)))
         for (const [keyBytes, value] of page) {
@@ -255,10 +255,6 @@ export class ReplicaPages {
       return { seq, ordinal, term, change: { kind: 'put', ...whole } };
     });
   }
-}
-
-function bytesOf(records: readonly Record[]): number {
-  return records.reduce((sum, { change }) => sum + changeTraits.bytesOf(change), 0);
 }
 
 function bucketEntry({ id, seq, ordinal, contentCrc }: BySeqEntry): BucketEntry {

@@ -15,6 +15,7 @@ import type { Change, Store } from '@quiver/storage';
 import type { OrderedChange } from './change.ts';
 import { DigestChange, type IndexSum } from './digests.ts';
 import {
+  decodeBySeq,
   decodePoint,
   encodeBySeq,
   encodeSeq,
@@ -196,6 +197,28 @@ export class ReplicaRecords {
     for (const id of this.#touched.get(persist) ?? [])
       if (this.#pending.get(id)?.persist === persist) this.#pending.delete(id);
     this.#touched.delete(persist);
+  }
+
+  /**
+   * The batch that writes a record again as it was: another replica's, of the version that the index here names.
+   * @returns null: the index names another version, or the point is being changed
+   */
+  mended({ seq, ordinal, term, change }: StoredRecord<OrderedChange>): Change[] | null {
+    const { id } = change;
+    const number = this.#number;
+    const at = keys.bySeq(number, seq, ordinal, term);
+    const entry = this.#pending.has(id) ? undefined : this.#store.getSync(at);
+    if (entry === undefined || decodeBySeq(at, entry).id !== id) return null;
+    const isTombstone = change.kind === 'delete';
+    const head = { seq, ordinal, term, isTombstone, contentCrc: isTombstone ? 0 : change.contentCrc };
+    const payload = isTombstone ? noPayload : change.payload;
+    const out: Change[] = [putPoint(keyOfId(this.#pointPrefix, id), { ...head, payload })];
+    for (const name of this.#vectorNames) {
+      const vector = isTombstone ? undefined : change.vectors.get(name);
+      const key = this.#vectorKey(name, id);
+      out.push(vector === undefined ? { kind: 'delete', key } : { kind: 'put', key, ...vectorParts(vector) });
+    }
+    return out;
   }
 
   /** Whether a write that was given and not applied yet takes points away without a tombstone. */

@@ -204,6 +204,12 @@ export class Replica {
     return this.#find(id) !== null;
   }
 
+  /** Version of a point that is alive and applied; -1 when there is none. */
+  versionOf(id: PointId): number {
+    const found = this.#find(id);
+    return found === null ? -1 : found.reader.version(found.row);
+  }
+
   /** The newest content of a point, pending changes included; null when there is none. */
   read(id: PointId): Point | null {
     const pending = this.#pending.get(id);

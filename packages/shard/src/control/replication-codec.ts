@@ -16,10 +16,11 @@ import { decodePlain, encodePlain } from '@quiver/rpc';
 import { contentCrcOf, vectorBytes, type OrderedChange } from './change.ts';
 import { FrameReader, FrameWriter } from './frame-bytes.ts';
 import { decodeVector, vectorParts } from './records.ts';
+import type { RecordMessage } from './record-message.ts';
 import type { SegmentMessage } from './segment-message.ts';
 
 export type ReplicaMessage = Message<OrderedChange, PointId>;
-export type FrameMessage = ReplicaMessage | SegmentMessage;
+export type FrameMessage = ReplicaMessage | SegmentMessage | RecordMessage;
 type Record = StoredRecord<OrderedChange>;
 
 export interface ReplicaFrame {
@@ -73,6 +74,7 @@ function packed(message: FrameMessage): unknown {
       return { ...message, operations: message.operations.map(packOperation) };
     case 'chunk':
     case 'repair':
+    case 'records_given':
       return { ...message, records: packRecords(message.records) };
     default:
       return message;
@@ -87,6 +89,7 @@ function unpacked(message: PackedMessage): FrameMessage {
     }
     case 'chunk':
     case 'repair':
+    case 'records_given':
       return { ...message, records: unpackRecords(message.records!) } as unknown as ReplicaMessage;
     default:
       return message as unknown as FrameMessage;

@@ -80,6 +80,7 @@ export class SearchState {
     const startedMs = env.now();
     const opened = await openReplica({
       ...context,
+      log,
       record: this.#record,
       shardId: this.#shardId,
       number: this.#number,

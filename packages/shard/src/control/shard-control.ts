@@ -25,6 +25,7 @@ import { HostedReplica, type HostedContext } from './hosted-replica.ts';
 import { keys } from './records.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
+import { Scrub } from './scrub.ts';
 
 /** Touched memory that waits for reuse beyond this is given back to the system. */
 const pooledBytesMax = 256 << 20;
@@ -106,6 +107,14 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   };
   /** Where a replica's last message came from: it may be placed by a catalogue that is not here yet. */
   const lastSeenAt = new Map<number, NodeId>();
+  const scrub = new Scrub({
+    store,
+    blobs,
+    replicas: () => [...hosted.values()],
+    bytesPerSecond: options.scrubBytesPerSecond,
+    env,
+    log,
+  });
   let cancelTick = env.after(tickEveryMs, tick);
 
   function tick(): void {
@@ -241,10 +250,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     },
     arenas: () => pool.arenas(),
     memory: () => pool.stats(),
+    scrubbed: () => scrub.counts,
     async close() {
       isClosing = true;
       retired.stop();
       cancelTick();
+      await scrub.stop();
       inbound.stop();
       outbound.stop();
       await Promise.all([...hosted.values()].map((replica) => replica.close()));

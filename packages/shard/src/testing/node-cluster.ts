@@ -98,6 +98,7 @@ export class NodeCluster {
       threads: nodeThreads,
       budgetBytes: 2 ** 28,
       copyBytesPerSecond: this.copyBytesPerSecond,
+      scrubBytesPerSecond: 20 << 20,
       links: { send: (to, bytes) => this.#send(id, to, bytes) },
       meta: {
         propose: (command) => meta.propose(id, command),

@@ -23,7 +23,7 @@ export interface FaultyDisk {
   crash(options?: { readonly keepInFlight?: boolean }): void;
   /** Removes a batch from the middle or the end, as a dropped log record does. */
   dropBatch(index: number): void;
-  /** Flips one bit of a stored value, in every batch that holds the key. */
+  /** Flips one bit of a stored value, in every batch that holds the key and for whoever has the disk open. */
   flipBit(key: Uint8Array, bit: number): void;
   /** Puts the whole disk back to how it was after `batchCount` batches, anchor untouched: an old copy restored. */
   rewind(batchCount: number): void;
@@ -38,6 +38,7 @@ export function createFaultyDisk(): FaultyDisk {
   let anchorFault: string | undefined;
   let generation = 0;
   let inFlight: EngineWrite[][] = [];
+  let live: Content = new Map();
   const cell: { anchor?: Anchor } = {};
 
   function copy(writes: readonly EngineWrite[]): EngineWrite[] {
@@ -52,6 +53,7 @@ export function createFaultyDisk(): FaultyDisk {
     open() {
       const own = ++generation;
       const content: Content = new Map();
+      live = content;
       for (const batch of batches) applyWrites(content, batch);
       const reading = createMemoryEngine(content);
       const engine: Engine = {
@@ -124,6 +126,8 @@ export function createFaultyDisk(): FaultyDisk {
         for (const write of batch)
           if (write.kind === 'put' && textOf(write.key) === textOf(key))
             write.value[bit >> 3]! ^= 1 << (bit & 7);
+      const value = live.get(textOf(key));
+      if (value !== undefined) value[bit >> 3]! ^= 1 << (bit & 7);
     },
     rewind(batchCount) {
       batches = batches.slice(0, batchCount);

@@ -1,0 +1,40 @@
+/**
+ * Compares the by-seq index with the sum that is stored beside it, in the background after a start: a batch that the disk
+ * dropped shows. Always: the base of the bucket digests comes from the same reading.
+ */
+import type { Env } from '@quiver/env';
+import { StorageError, type StoreSnapshot } from '@quiver/storage';
+import type { Log } from '@quiver/telemetry';
+import { sumIndex, type BucketDigests, type IndexSum } from './digests.ts';
+
+export interface IndexCheck {
+  readonly digests: BucketDigests;
+  readonly env: Env;
+  readonly log: Log;
+  readonly isStopped: () => boolean;
+  /** No other copy is in sync: a damaged one is still the best there is. */
+  readonly isLastCopy: () => boolean;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** @param snapshot - of the moment that `expected` is of; closed here */
+export function checkIndex(
+  snapshot: StoreSnapshot,
+  replica: number,
+  expected: IndexSum,
+  { digests, env, log, isStopped, isLastCopy, onFailure }: IndexCheck,
+): void {
+  sumIndex(snapshot, replica, env, () => !isStopped()).then((found) => {
+    if (found === null || isStopped()) return;
+    const { sum, base } = found;
+    const isWhole = sum.count === expected.count && sum.low === expected.low && sum.high === expected.high;
+    if (isWhole || isLastCopy()) digests.setBase(base);
+    if (isWhole) return;
+    const error = new StorageError(
+      'corruption',
+      `the index of replica ${replica} has ${sum.count} entries, its state says ${expected.count}`,
+    );
+    if (isLastCopy()) log.error('the last copy of a shard lost records', { error });
+    else onFailure(error);
+  }, onFailure);
+}

@@ -1,0 +1,85 @@
+/**
+ * What a replica asks of the metadata store: proposals, and its shard's record read anew. Always: a bounded number at a
+ * time; what is dropped or fails is asked again by the replication machine.
+ */
+import type { ShardRecord } from '@quiver/model';
+import type { MetaCommand } from '@quiver/rpc';
+import type { Log } from '@quiver/telemetry';
+import type { ShardMeta } from '../shard-cluster.ts';
+import type { MetaEffect } from './replica-host.ts';
+
+export interface ShardProposalsOptions {
+  readonly number: number;
+  readonly uuid: string;
+  readonly shardId: number;
+  readonly meta: ShardMeta;
+  readonly log: Log;
+}
+
+type Proposal = Extract<MetaEffect, { kind: 'alter_isr' | 'bump_term' | 'propose_hand_over' }>;
+
+/** Asks that may be on their way for one replica. */
+const asksMax = 8;
+
+export class ShardProposals {
+  readonly #options: ShardProposalsOptions;
+  #asks = 0;
+  #isStopped = false;
+
+  constructor(options: ShardProposalsOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  propose(effect: Proposal): void {
+    const { uuid, shardId, number } = this.#options;
+    const shard = { uuid, shardId };
+    switch (effect.kind) {
+      case 'alter_isr': {
+        const { term, cfgVersion: expectCfg } = effect;
+        this.#command({ kind: 'alter_in_sync', ...shard, term, expectCfg, inSync: effect.isr.map(Number) });
+        break;
+      }
+      case 'bump_term':
+        this.#command({ kind: 'bump_term', ...shard, expectTerm: effect.term, replica: number });
+        break;
+      case 'propose_hand_over': {
+        const to = Number(effect.to);
+        this.#command({ kind: 'hand_over', ...shard, expectTerm: effect.term, from: number, to });
+      }
+    }
+  }
+
+  /** Another allocation is to take this one's place. */
+  replicaLost(): void {
+    const { uuid, shardId, number: replica } = this.#options;
+    this.#command({ kind: 'replica_lost', uuid, shardId, replica });
+  }
+
+  /** The shard's record, read linearizably. */
+  read(use: (shard: ShardRecord) => void): void {
+    const { meta, uuid, shardId } = this.#options;
+    this.#limited(async () => {
+      const shard = await meta.linearizableShard(uuid, shardId);
+      if (shard !== null && !this.#isStopped) use(shard);
+    });
+  }
+
+  #command(command: MetaCommand): void {
+    this.#limited(() => this.#options.meta.propose(command));
+  }
+
+  #limited(start: () => Promise<unknown>): void {
+    if (this.#asks >= asksMax || this.#isStopped) return;
+    this.#asks += 1;
+    const { log, number } = this.#options;
+    start()
+      .catch((error: unknown) => log.debug('a proposal to meta failed', { replica: number, error }))
+      .finally(() => {
+        this.#asks -= 1;
+      });
+  }
+}
