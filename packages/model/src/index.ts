@@ -123,3 +123,4 @@ export {
   type TransferRecord,
 } from './topology.ts';
 export { nextSlotMove, slotsPerMove, type SlotMove } from './resharding.ts';
+export type { SegmentExplanation, ShardExplanation } from './explain.ts';

@@ -24,6 +24,7 @@ import type {
   ScoredPoint,
   ScrollPage,
   ScrollRequest,
+  ShardExplanation,
   SparseVectorParams,
   UpdateMode,
   VectorParams,
@@ -48,6 +49,8 @@ export interface RequestContext {
   readonly affinity?: string;
   /** The caller takes an answer without the shards that nobody answered for: they are added here. */
   readonly missingShards?: Set<number>;
+  /** The caller wants queries explained: by query, what it did in each shard, is added here. */
+  readonly explanations?: (readonly ShardExplanation[])[];
 }
 
 export interface WriteContext extends RequestContext {

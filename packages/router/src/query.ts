@@ -7,6 +7,7 @@ import {
   type PointId,
   type QueryRequest,
   type ScoredPoint,
+  type ShardExplanation,
   type Vector,
 } from '@quiver/model';
 import type { Api, RequestContext } from './api.ts';
@@ -116,13 +117,20 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
     const routed = readOptions(context, record, meta.catalogue());
     const groups = Map.groupBy(resolved, ({ scope }) => scope.shardIds.join());
     const answers = new Map<Resolved, ScoredPoint[]>();
+    const explanations = new Map<Resolved, ShardExplanation[]>();
     await Promise.all(
       [...groups.values()].map(async (group) => {
         const requests = group.map(({ request }) => request);
-        const lists = await reads.query(group[0]!.scope, requests, routed);
+        const { scope } = group[0]!;
+        const lists = await reads.query(scope, requests, routed);
         for (const [i, one] of group.entries()) answers.set(one, lists[i]!);
+        if (context.explanations === undefined) return;
+        const explained = await reads.explain(scope, requests, routed);
+        for (const [i, one] of group.entries()) explanations.set(one, explained[i]!);
       }),
     );
+    if (context.explanations !== undefined)
+      context.explanations.push(...resolved.map((one) => explanations.get(one)!));
     return resolved.map((one) => answers.get(one)!);
   }
 

@@ -18,6 +18,7 @@ import {
   type ScoredPoint,
   type ScrollPage,
   type ScrollRequest,
+  type ShardExplanation,
 } from '@quiver/model';
 import type { CollectionState } from '@quiver/rpc';
 import { mergeStates } from './merge-states.ts';
@@ -36,6 +37,12 @@ export interface RoutedReads {
     requests: readonly QueryRequest[],
     options: RoutedReadOptions,
   ): Promise<ScoredPoint[][]>;
+  /** By query: what it did in each shard. */
+  explain(
+    scope: ReadScope,
+    requests: readonly QueryRequest[],
+    options: RoutedReadOptions,
+  ): Promise<ShardExplanation[][]>;
   scroll(scope: ReadScope, request: ScrollRequest, options: RoutedReadOptions): Promise<ScrollPage>;
   retrieve(scope: ReadScope, request: RetrieveRequest, options: RoutedReadOptions): Promise<PointRecord[]>;
   count(scope: ReadScope, request: CountRequest, options: RoutedReadOptions): Promise<number>;
@@ -46,6 +53,8 @@ export interface RoutedReads {
 
 const smallAnswerBytes = 1_024;
 const facetHitBytes = 64;
+/** Of one shard, with some tens of segments. */
+const explanationBytes = 16_384;
 
 export function createRoutedReads(scatter: Scatter): RoutedReads {
   return {
@@ -67,6 +76,19 @@ export function createRoutedReads(scatter: Scatter): RoutedReads {
             parts.map(({ answer }) => answer[i]!),
           ),
         )
+      );
+    },
+    async explain({ collection, shardIds }, requests, options) {
+      const bytes = explanationBytes * shardIds.length * requests.length;
+      const parts = await scatter(collection, shardIds, options, bytes, (node, target) =>
+        node.reads.explain(
+          target,
+          requests.map((request) => partOf(request, shardIds.length)),
+          options.call,
+        ),
+      );
+      return requests.map((_, i) =>
+        parts.flatMap(({ answer }) => answer[i]!).sort((a, b) => a.shardId - b.shardId),
       );
     },
     async scroll({ collection, shardIds }, request, options) {

@@ -19,6 +19,7 @@ import type {
   ScoredPoint,
   ScrollPage,
   ScrollRequest,
+  ShardExplanation,
 } from '@quiver/model';
 import type { MetaCommand } from './meta-command.ts';
 
@@ -56,6 +57,12 @@ export interface ShardReads {
     requests: readonly QueryRequest[],
     options: ReadOptions,
   ): Promise<ScoredPoint[][]>;
+  /** What each query does in each shard; it is run for this. */
+  explain(
+    target: ShardTarget,
+    requests: readonly QueryRequest[],
+    options: ReadOptions,
+  ): Promise<ShardExplanation[][]>;
   scroll(target: ShardTarget, request: ScrollRequest, options: ReadOptions): Promise<ScrollPage>;
   /** In the order of `ids`; absent ids are left out. */
   retrieve(target: ShardTarget, request: RetrieveRequest, options: ReadOptions): Promise<PointRecord[]>;

@@ -14,7 +14,7 @@ export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
 export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
-export { planOf, searchSegment } from './search.ts';
+export { planOf, searchFactsOf, searchSegment } from './search.ts';
 export type { Hits, SegmentSearch } from './search.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';

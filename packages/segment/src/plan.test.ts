@@ -20,17 +20,19 @@ test('without a graph, or when asked for, every search is exact', () => {
 });
 
 test('few passing rows are scanned, and a walk among more of them has the cheaper of scan and filtered walk behind it', () => {
-  expect(planSearch(input)).toEqual({ kind: 'graph', fallback: null });
+  expect(planSearch(input)).toEqual({ kind: 'graph', ef: 100, fallback: null });
   expect(kindOf({ passing: 64 })).toBe('scan');
   expect(kindOf({ passing: 999 })).toBe('scan_codes');
   // Too little to be saved for a walk to be tried first.
-  expect(planSearch({ ...input, passing: 4000 })).toEqual({ kind: 'scan_codes', fallback: null });
+  expect(planSearch({ ...input, passing: 4000 })).toEqual({ kind: 'scan_codes', ef: 100, fallback: null });
   expect(planSearch({ ...input, passing: 20_000 })).toEqual({
     kind: 'graph',
+    ef: 100,
     fallback: { kind: 'scan_codes', expansionsMax: 2000 },
   });
   expect(planSearch({ ...input, passing: 90_000 })).toEqual({
     kind: 'graph',
+    ef: 100,
     fallback: { kind: 'filtered_graph', expansionsMax: 2500 },
   });
 });

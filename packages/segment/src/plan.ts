@@ -30,6 +30,8 @@ export type PlanKind =
 
 export interface SearchPlan {
   readonly kind: PlanKind;
+  /** Beam width of what is walked. */
+  readonly ef: number;
   /** What a `graph` walk turns to when it would expand more than so many rows; null = it never does. */
   readonly fallback: {
     readonly kind: 'scan_codes' | 'filtered_graph';
@@ -51,24 +53,28 @@ const codesFrom = 64;
 
 export function planSearch(input: PlanInput): SearchPlan {
   const { hasGraph, exact, rowCount, passing, k, ef } = input;
-  if (!hasGraph || exact) return always('scan');
+  if (!hasGraph || exact) return always('scan', ef);
   const candidates = Math.min(rowCount, passing ?? rowCount);
-  if (k >= candidates * scanFromShareAsked) return always('scan');
-  if (passing === null) return always('graph');
-  if (candidates <= Math.max(codesFrom, 2 * k)) return always('scan');
-  if (candidates < input.fullScanRows) return always('scan_codes');
+  if (k >= candidates * scanFromShareAsked) return always('scan', ef);
+  if (passing === null) return always('graph', ef);
+  if (candidates <= Math.max(codesFrom, 2 * k)) return always('scan', ef);
+  if (candidates < input.fullScanRows) return always('scan_codes', ef);
   if (input.filteredWalkBelow !== null && candidates <= input.filteredWalkBelow * rowCount)
-    return always('filtered_graph');
+    return always('filtered_graph', ef);
   const scan = candidates;
   const filtered = filteredCost * ef;
   const fallback = scan <= filtered ? 'scan_codes' : 'filtered_graph';
   const bound = Math.min(scan, filtered);
-  if (judgedFrom * expansionCost > probeShareMax * bound) return always(fallback);
-  return { kind: 'graph', fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansionCost) } };
+  if (judgedFrom * expansionCost > probeShareMax * bound) return always(fallback, ef);
+  return {
+    kind: 'graph',
+    ef,
+    fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansionCost) },
+  };
 }
 
-function always(kind: PlanKind): SearchPlan {
-  return { kind, fallback: null };
+function always(kind: PlanKind, ef: number): SearchPlan {
+  return { kind, ef, fallback: null };
 }
 
 /** Rows of `kib` KiB of f32 vectors. */

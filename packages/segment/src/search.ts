@@ -2,7 +2,7 @@
  * Searching one segment: plan, then an exact scan by chunks or one walk of the graph. Always: hits were visible at the
  * group, pass the filter and have the vector; scores are exact, computed from the stored rows, as Qdrant reports them.
  */
-import { openHnsw, type VectorIndex } from '@quiver/ann';
+import { openHnsw, type SearchFacts, type VectorIndex } from '@quiver/ann';
 import {
   chunkRows,
   compareScores,
@@ -107,7 +107,7 @@ function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number 
 export function planOf(reader: SegmentReader, request: SegmentSearch): SearchPlan {
   const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name);
   const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
-  if (graph === undefined || view?.kind !== 'dense') return { kind: 'scan', fallback: null };
+  if (graph === undefined || view?.kind !== 'dense') return { kind: 'scan', ef: 0, fallback: null };
   return planSearch({
     hasGraph: true,
     exact: request.exact,
@@ -209,13 +209,12 @@ function walkGraph(
   { request, plan, query, visibility }: GraphSearch,
 ): Hits {
   assert(plan.kind !== 'scan', 'an exact scan asked of a graph');
-  const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name)!;
   const { k, filter, oversampling } = request;
   const { fallback } = plan;
   return openGraph(reader, kernel, view).search({
     query,
     k: Math.min(k, topKMax),
-    ef: beamOf(request, graph),
+    ef: plan.ef,
     ...(oversampling === null ? {} : { rescore: Math.ceil(k * oversampling) }),
     visibility,
     filter: filter === null ? 0 : copyPresent(kernel, view, filter, coveredRows(reader, filter)),
@@ -252,6 +251,13 @@ function openGraph(reader: SegmentReader, kernel: SimdKernel, view: DenseView): 
     byName.set(name, index);
   }
   return index;
+}
+
+/** What the last walk or scan of codes of a segment's vector did on this thread. REQUIRES: one was done. */
+export function searchFactsOf(reader: SegmentReader, name: string): SearchFacts {
+  const index = opened.get(reader)?.get(name);
+  assert(index !== undefined, `no graph of vector "${name}" was searched`);
+  return index.facts();
 }
 
 function wrongKind(name: string, want: string, got: string): ClusterError {

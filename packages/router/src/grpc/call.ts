@@ -2,6 +2,7 @@
 import { ClusterError } from '@quiver/model';
 import { callDeadlineMs, malformed, type RpcCall } from '@quiver/rpc';
 import type { Access, ConsistencyLevel, RequestContext, WriteContext } from '../api.ts';
+import { explainMetadata, explainOfMetadata, explanationMetadata } from '../explain.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import type { GrpcOptions } from './options.ts';
 
@@ -51,6 +52,7 @@ export function readContextOf(call: RpcCall, message: ReadMessage, options: Grpc
     ...contextOf(call, message, options),
     ...(consistency === undefined ? {} : { consistency }),
     ...(affinity === undefined ? {} : { affinity }),
+    ...(explainOfMetadata(call.metadata(explainMetadata)) ? { explanations: [] } : {}),
     ...(call.metadata(partialResultsHeader) === 'allow' ? { missingShards: new Set<number>() } : {}),
   };
 }
@@ -59,6 +61,11 @@ export function readContextOf(call: RpcCall, message: ReadMessage, options: Grpc
 export function reportMissingShards(call: RpcCall, { missingShards }: RequestContext): void {
   if (missingShards === undefined || missingShards.size === 0) return;
   call.answerWith(missingShardsHeader, [...missingShards].sort((a, b) => a - b).join(','));
+}
+
+/** Tells the client what its queries did, when it asked. */
+export function reportExplanations(call: RpcCall, { explanations }: RequestContext): void {
+  if (explanations !== undefined) call.answerWith(explainMetadata, explanationMetadata(explanations));
 }
 
 function decodeConsistency(message: ConsistencyMessage | undefined): ConsistencyLevel | undefined {

@@ -99,3 +99,38 @@ test('consistency, affinity and partial results reach the use case, and shards t
   });
   expect(trailer.get('x-quiver-missing-shards')).toEqual(['3']);
 });
+
+test('explanations are told in metadata, and only true and false ask', async () => {
+  const { ask, port } = await serve(
+    {},
+    {
+      query(_, requests, context) {
+        context.explanations?.push(...requests.map(() => [{ shardId: 4, node: '7', segments: [] }]));
+        return Promise.resolve(requests.map(() => []));
+      },
+    },
+  );
+  const query = { collection_name: 'c', query: { nearest: { dense: { data: values } } } };
+  expect(failure(await ask('Points/Query', query, { 'x-quiver-explain': 'perhaps' }))).toContain(
+    'x-quiver-explain is "perhaps"; it takes true or false',
+  );
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  closing.push(() => client.close());
+  const method = serviceMethods('qdrant.Points').find((one) => one.name === 'Query')!;
+  const keys = new Metadata();
+  keys.set('x-quiver-explain', 'true');
+  const trailer = await new Promise<Metadata>((resolve) => {
+    const call = client.makeUnaryRequest(
+      method.path,
+      (request: object) => encodeMessage(method.request, request),
+      (bytes: Buffer) => bytes,
+      query,
+      keys,
+      () => undefined,
+    );
+    call.on('status', (ended) => resolve(ended.metadata));
+  });
+  expect(JSON.parse(String(trailer.get('x-quiver-explain')[0]))).toEqual([
+    { shards: [{ shard: 4, node: '7', segments: [] }] },
+  ]);
+});

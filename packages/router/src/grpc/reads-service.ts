@@ -29,7 +29,12 @@ import {
   type WithVectorsMessage,
 } from '@quiver/rpc';
 import type { Api } from '../api.ts';
-import { readContextOf, reportMissingShards, type ReadMessage as TimedRead } from './call.ts';
+import {
+  readContextOf,
+  reportExplanations,
+  reportMissingShards,
+  type ReadMessage as TimedRead,
+} from './call.ts';
 import type { GrpcOptions } from './options.ts';
 import { collectionName } from './validate.ts';
 
@@ -84,6 +89,7 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
       problems.check();
       const [points] = await api.query(name, [request], context);
       reportMissingShards(call, context);
+      reportExplanations(call, context);
       return encodeScoredPoints(points ?? [], secondsSince(startedAtMs));
     };
   }
@@ -108,6 +114,7 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
     if (decoded.length === 0) return encodeScoredBatches([], secondsSince(startedAtMs));
     const answers = await api.query(name, decoded, context);
     reportMissingShards(call, context);
+    reportExplanations(call, context);
     return encodeScoredBatches(answers, secondsSince(startedAtMs));
   }
 

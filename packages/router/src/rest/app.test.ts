@@ -55,6 +55,29 @@ describe('the log', () => {
   });
 });
 
+describe('explain', () => {
+  test('is an object beside the result, a list of them for a batch, and absent when not asked for', async () => {
+    const query = { query: dense, explain: true };
+    const shards = [{ shard: 0, node: expect.any(String) as string, segments: [] }];
+    const one = await server.call('POST', '/collections/c/points/query', query);
+    expect(JSON.parse(one.text)).toMatchObject({ result: { points: [] }, explain: { shards }, status: 'ok' });
+    const legacy = { vector: dense, limit: 3, explain: true };
+    const bare = await server.call('POST', '/collections/c/points/search', legacy);
+    expect(JSON.parse(bare.text)).toMatchObject({ result: [], explain: { shards } });
+    const searches = [{ query: dense }, { query: dense }];
+    const batch = await server.call('POST', '/collections/c/points/query/batch', { searches, explain: true });
+    expect(JSON.parse(batch.text)).toMatchObject({ explain: [{ shards }, { shards }] });
+    const plain = await server.call('POST', '/collections/c/points/query', { query: dense, explain: false });
+    expect(plain.text).not.toContain('explain');
+  });
+
+  test('takes a boolean only', async () => {
+    const reply = await server.call('POST', '/collections/c/points/query', { query: dense, explain: 'yes' });
+    expect(reply.status).toBe(400);
+    expect(reply.text).toContain('explain is \\"yes\\"; it takes true or false');
+  });
+});
+
 describe('routing', () => {
   test.each([
     ['GET', '/collections/'],

@@ -112,6 +112,10 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     else {
       builder.ascii('{"result":');
       answer.write(builder);
+      if (answer.explain !== undefined) {
+        builder.ascii(',"explain":');
+        builder.json(JSON.stringify(answer.explain));
+      }
       builder.ascii(`,"status":"ok","time":${seconds(startMs)}}`);
     }
     const body = builder.take();

@@ -27,7 +27,12 @@ export interface Call {
 export type WriteResult = (reply: ReplyBuilder) => void;
 
 export type Answer =
-  | { readonly kind: 'result'; readonly write: WriteResult }
+  | {
+      readonly kind: 'result';
+      readonly write: WriteResult;
+      /** A member of the envelope beside `result`. */
+      readonly explain?: unknown;
+    }
   | TextAnswer
   | { readonly kind: 'json'; readonly value: unknown };
 export interface TextAnswer {

@@ -1,8 +1,10 @@
 /** Routes of points: three lines each, decode, call, encode. */
-import { ClusterError, type AddressedQuery } from '@quiver/model';
+import { ClusterError, type AddressedQuery, type ShardExplanation } from '@quiver/model';
+import type { RequestContext } from '../api.ts';
+import { explanationJson } from '../explain.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { checkOrdering, decodeConsistency, decodeTimeoutMs, decodeWait } from './decode/query-string.ts';
-import { decodeQuery, decodeQueryBatch } from './decode/query.ts';
+import { decodeExplain, decodeQuery, decodeQueryBatch } from './decode/query.ts';
 import { pointIdOfPath } from './decode/point-id.ts';
 import { decodeCount, decodeFacet, decodeRetrieve, decodeScroll } from './decode/reads.ts';
 import { decodeSearch, decodeSearchBatch } from './decode/search.ts';
@@ -25,6 +27,13 @@ function name(call: Call): string {
 function readContext(call: Call): ReturnType<Call['context']> {
   const consistency = decodeConsistency(call.query);
   return call.readContext(decodeTimeoutMs(call.query), consistency);
+}
+
+function withExplanations(
+  context: RequestContext,
+  explanations: (readonly ShardExplanation[])[] | undefined,
+): RequestContext {
+  return explanations === undefined ? context : { ...context, explanations };
 }
 
 function writeContext(call: Call): ReturnType<Call['writeContext']> {
@@ -56,10 +65,12 @@ function queryRoute(
     template: base + path,
     hasBody: true,
     run: async (call) => {
-      const context = readContext(call);
+      const explanations = decodeExplain(call.doc) ? [] : undefined;
+      const context = withExplanations(readContext(call), explanations);
       const [points = []] = await call.api.query(name(call), [decode(call)], context);
       return {
         kind: 'result',
+        explain: explanations?.map(explanationJson)[0],
         write: (reply) => {
           if (envelope === 'wrapped') reply.ascii('{"points":');
           writeScoredPoints(reply, points);
@@ -80,12 +91,14 @@ function queryBatchRoute(
     template: base + path,
     hasBody: true,
     run: async (call) => {
-      const context = readContext(call);
+      const explanations = decodeExplain(call.doc) ? [] : undefined;
+      const context = withExplanations(readContext(call), explanations);
       const requests = decode(call);
       const answers =
         requests.length === 0 ? await emptyBatch(call) : await call.api.query(name(call), requests, context);
       return {
         kind: 'result',
+        explain: explanations?.map(explanationJson),
         write: (reply) => {
           reply.ascii('[');
           for (const [i, points] of answers.entries()) {

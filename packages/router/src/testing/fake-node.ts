@@ -49,6 +49,10 @@ export async function createFakeNode(
       for (const request of requests) queried.push({ collection: record.name, request });
       return Promise.resolve(requests.map(() => []));
     },
+    explain: ({ shardIds }, requests) =>
+      Promise.resolve(
+        requests.map(() => shardIds.map((shardId) => ({ shardId, node: '1', segments: [] }))),
+      ),
     scroll: ({ collection: record }) =>
       Promise.resolve({
         points: of(record).map((point) => ({ ...point, orderValue: null })),

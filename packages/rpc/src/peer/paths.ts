@@ -14,6 +14,7 @@ export const peerPaths = {
   shard: {
     replicate: path('Shard', 'Replicate'),
     query: path('Shard', 'Query'),
+    explain: path('Shard', 'Explain'),
     scroll: path('Shard', 'Scroll'),
     retrieve: path('Shard', 'Retrieve'),
     count: path('Shard', 'Count'),

@@ -72,6 +72,7 @@ function remoteNode(nodeId: NodeId, { meta, caller }: ShardNodesOptions): ShardN
   const paths = peerPaths.shard;
   const reads: ShardReads = {
     query: (target, requests, options) => read(paths.query, target, requests, options),
+    explain: (target, requests, options) => read(paths.explain, target, requests, options),
     scroll: (target, request, options) => read(paths.scroll, target, request, options),
     retrieve: (target, request, options) => read(paths.retrieve, target, request, options),
     count: (target, request, options) => read(paths.count, target, request, options),

@@ -79,6 +79,7 @@ async function stage(
         seen.push(requests, consistency);
         return Promise.resolve([[point]]);
       },
+      explain: () => Promise.resolve([[{ shardId: 0, node: '2', segments: [] }]]),
       scroll: () => Promise.resolve({ points: [point], nextOffset: 7 }),
       retrieve: () => Promise.resolve([point]),
       count: ({ shardIds }) => Promise.resolve(shardIds.length),

@@ -56,6 +56,7 @@ export function shardPeerCalls(options: ShardPeerOptions): Record<string, PeerHa
   const paths = peerPaths.shard;
   return {
     [paths.query]: read((target, request, given) => reads.query(target, request, given)),
+    [paths.explain]: read((target, request, given) => reads.explain(target, request, given)),
     [paths.scroll]: read((target, request, given) => reads.scroll(target, request, given)),
     [paths.retrieve]: read((target, request, given) => reads.retrieve(target, request, given)),
     [paths.count]: read((target, request, given) => reads.count(target, request, given)),

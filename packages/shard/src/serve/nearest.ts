@@ -17,6 +17,7 @@ import {
   searchSegment,
   type FilterNode,
   type SegmentReader,
+  type SegmentSearch,
   type Steps,
 } from '@quiver/segment';
 import { recordMaker } from './records.ts';
@@ -36,15 +37,8 @@ export function* searchNearest(
   request: QueryRequest,
   filter: FilterNode | null,
 ): Steps<ScoredPoint[]> {
-  if (request.query?.kind !== 'nearest') throw new Error('invariant broken: not a nearest query');
-  const { input } = request.query;
-  const excluded = input.kind === 'id' ? input.id : null;
-  const vector = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
+  const { excluded, isLargerBetter, search } = nearestSearch(view, collection, request);
   const wanted = request.offset + request.limit;
-  const space = denseVectors(collection.config.params).get(request.using);
-  const isLargerBetter = space === undefined || space.distance === 'Cosine' || space.distance === 'Dot';
-  const fullScanThresholdKib =
-    space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold;
   const { params } = request;
   const isBest = (a: Hit, b: Hit): number =>
     (isLargerBetter ? b.score - a.score : a.score - b.score) || comparePointIds(a.id, b.id);
@@ -60,23 +54,7 @@ export function* searchNearest(
         passing = new Bitset(source.rowCount);
         yield* evaluateFilter(filter, source, passing);
       }
-      const found = yield* searchSegment(
-        reader,
-        directory,
-        {
-          vector,
-          name: request.using,
-          k: excluded === null ? wanted : wanted + 1,
-          ef: params.hnswEf,
-          exact: params.exact,
-          fullScanThresholdKib,
-          oversampling: params.quantization?.oversampling ?? null,
-          filter: passing?.words ?? null,
-          passing: passing?.count() ?? 0,
-          filteredWalkBelow: params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? null) : null,
-        },
-        view.group,
-      );
+      const found = yield* searchSegment(reader, directory, search(passing), view.group);
       for (let i = 0; i < found.count; i += 1) {
         const score = found.scores[i]!;
         if (!passesThreshold(score, request.scoreThreshold, isLargerBetter)) break;
@@ -93,6 +71,49 @@ export function* searchNearest(
     .slice(request.offset, wanted)
     .map(({ reader, row, score }) => ({ ...recordOf(reader, row), score, orderValue: null }));
 }
+
+interface NearestSearch {
+  /** The point that is the query: no answer to itself. */
+  readonly excluded: PointId | null;
+  readonly isLargerBetter: boolean;
+  /** What a segment is asked, given the rows that pass; null = all. */
+  readonly search: (passing: Bitset | null) => SegmentSearch;
+}
+
+export function nearestSearch(
+  view: ReplicaView,
+  collection: CollectionRecord,
+  request: QueryRequest,
+): NearestSearch {
+  if (request.query?.kind !== 'nearest') throw new Error('invariant broken: not a nearest query');
+  const { input } = request.query;
+  const excluded = input.kind === 'id' ? input.id : null;
+  const vector = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
+  const wanted = request.offset + request.limit;
+  const space = denseVectors(collection.config.params).get(request.using);
+  const { params } = request;
+  return {
+    excluded,
+    isLargerBetter: space === undefined || space.distance === 'Cosine' || space.distance === 'Dot',
+    search: (passing) => ({
+      vector,
+      name: request.using,
+      k: excluded === null ? wanted : wanted + 1,
+      ef: params.hnswEf,
+      exact: params.exact,
+      fullScanThresholdKib:
+        space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold,
+      oversampling: params.quantization?.oversampling ?? null,
+      filter: passing?.words ?? null,
+      passing: passing?.count() ?? 0,
+      filteredWalkBelow:
+        params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? acornSelectivityDefault) : null,
+    }),
+  };
+}
+
+/** Qdrant's. */
+const acornSelectivityDefault = 0.4;
 
 /** Strict, as Qdrant's. */
 function passesThreshold(score: number, threshold: number | null, isLargerBetter: boolean): boolean {
@@ -121,7 +142,7 @@ export function findRow(view: ReplicaView, id: PointId): { reader: SegmentReader
 }
 
 /** Large enough for a graph and without one yet: what `indexed_only` leaves out. */
-function isUnindexed(segment: OpenSegment, collection: CollectionRecord, name: string): boolean {
+export function isUnindexed(segment: OpenSegment, collection: CollectionRecord, name: string): boolean {
   const { descriptor } = segment.reader;
   if (descriptor.graphs.some((graph) => graph.vector === name)) return false;
   const schema = descriptor.schema.vectors.find((vector) => vector.name === name);

@@ -19,6 +19,7 @@ import {
   type ScoredPoint,
   type ScrollPage,
   type ScrollRequest,
+  type ShardExplanation,
 } from '@quiver/model';
 import type { ReadOptions, ShardReads, ShardTarget } from '@quiver/rpc';
 import {
@@ -34,6 +35,7 @@ import {
   type Steps,
 } from '@quiver/segment';
 import type { ControlCalls } from './control-calls.ts';
+import { explainQuery } from './explain.ts';
 import { findRow, searchNearest } from './nearest.ts';
 import { recordMaker } from './records.ts';
 import { replicaNumber, type OpenSegment, type ReplicaView, type ReplicaViews } from './replica-views.ts';
@@ -57,6 +59,8 @@ export function createShardReads(options: {
   readonly directory: ArenaDirectory;
   readonly scheduler: Scheduler;
   readonly random: () => number;
+  /** Milliseconds, with fractions. */
+  readonly now: () => number;
 }): ShardReadsEnd {
   const { views, directory, scheduler } = options;
 
@@ -138,6 +142,19 @@ export function createShardReads(options: {
           lists.map((answers) => answers[i]!),
         ),
       );
+    },
+    async explain(target, requests, reading) {
+      const lists = await each(target, reading, async (view, collection, shardId) => {
+        const explained: ShardExplanation[] = [];
+        for (const request of requests) {
+          const filter = compile(collection, request.filter);
+          const steps = explainQuery(view, collection, request, filter, { directory, now: options.now });
+          const segments = await scheduler.run(steps, reading.deadlineMs);
+          explained.push({ shardId, node: String(options.nodeId), segments });
+        }
+        return explained;
+      });
+      return requests.map((_, i) => lists.map((explained) => explained[i]!));
     },
     async scroll(target, request, reading) {
       const filter = compile(target.collection, request.filter);

@@ -26,6 +26,7 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
     directory,
     scheduler: createScheduler(env),
     random: () => env.random(),
+    now: () => env.now(),
   });
   const writes = createShardWrites({ nodeId, calls, resolve: reads.resolve });
   function take(message: ToServe): void {

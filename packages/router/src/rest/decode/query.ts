@@ -61,6 +61,15 @@ export function decodeQueryBatch(doc: unknown, marks: Marks): AddressedQuery[] {
   return searches;
 }
 
+/** An extension: `explain` beside the other fields of a query, or of a batch for all of it. */
+export function decodeExplain(doc: unknown): boolean {
+  const value = isFields(doc) ? fieldOf(doc, 'explain') : undefined;
+  if (!isSaid(value)) return false;
+  if (typeof value !== 'boolean')
+    throw malformed(`explain is ${JSON.stringify(value)}; it takes true or false`);
+  return value;
+}
+
 function decodeQueryFields(doc: unknown, marks: Marks, path: string, problems: Problems): AddressedQuery {
   const fields = fieldsOf(doc, 'struct QueryRequest');
   refusePrefetch(fieldOf(fields, 'prefetch'));

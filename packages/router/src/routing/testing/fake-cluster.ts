@@ -77,6 +77,7 @@ export function createFakeCluster(env: VirtualEnv, placement: readonly (readonly
     return {
       reads: {
         query: (target, requests, options) => read(target, options, () => requests.map(() => [])),
+        explain: (target, requests, options) => read(target, options, () => requests.map(() => [])),
         scroll: (target, _, options) => read(target, options, () => ({ points: [], nextOffset: null })),
         retrieve: (target, _, options) => read(target, options, () => []),
         // A thousand for each shard, so that a sum shows which have answered.

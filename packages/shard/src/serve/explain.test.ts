@@ -1,0 +1,68 @@
+import {
+  defaultSearchParams,
+  emptyFilter,
+  type Filter,
+  type QueryRequest,
+  type SegmentExplanation,
+} from '@quiver/model';
+import { afterEach, expect, test } from 'vitest';
+import { collectionOn, NodeCluster, upsertOf } from '../testing/node-cluster.ts';
+
+let cluster: NodeCluster;
+afterEach(() => cluster.close());
+
+async function explained(request: Partial<QueryRequest>): Promise<SegmentExplanation[]> {
+  const query: QueryRequest = {
+    query: {
+      kind: 'nearest',
+      input: { kind: 'vector', vector: { kind: 'dense', values: Float32Array.of(1, 0, 0, 0) } },
+    },
+    using: '',
+    filter: null,
+    params: defaultSearchParams,
+    limit: 10,
+    offset: 0,
+    scoreThreshold: null,
+    withPayload: { kind: 'none' },
+    withVector: { kind: 'none' },
+    lookupFrom: null,
+    ...request,
+  };
+  const target = { collection: cluster.collection('c'), shardIds: [0] };
+  const options = { deadlineMs: cluster.env.now() + 10_000, consistency: { kind: 'any' } } as const;
+  const answers = await cluster.run(cluster.node(1).running!.serve.reads.explain(target, [query], options));
+  expect(answers).toHaveLength(1);
+  expect(answers[0]).toMatchObject([{ shardId: 0, node: '1' }]);
+  return [...answers[0]![0]!.segments];
+}
+
+test('a search of a head is an exact scan of its rows, under a filter of those that pass', async () => {
+  cluster = new NodeCluster(1);
+  await cluster.addNode(1);
+  cluster.meta.setCollection(collectionOn('c', [1]));
+  await cluster.env.settle();
+  await cluster.write(
+    'c',
+    upsertOf(
+      Array.from({ length: 50 }, (_, i) => i),
+      4,
+      1,
+    ),
+  );
+  expect(await explained({})).toMatchObject([
+    {
+      kind: 'plain',
+      rows: 50,
+      plan: 'scan',
+      fallback: null,
+      filter: null,
+      hits: 10,
+      distances: { exact: 50 },
+    },
+  ]);
+  const filter: Filter = { ...emptyFilter, must: [{ kind: 'has_id', ids: [1, 2, 3] }] };
+  expect(await explained({ filter })).toMatchObject([
+    { filter: { min: 0, expected: 3, max: 50, passing: 3 }, hits: 3, distances: { exact: 3 } },
+  ]);
+  expect(await explained({ query: { kind: 'sample' } })).toMatchObject([{ plan: 'sample', hits: 0 }]);
+});

@@ -1,0 +1,110 @@
+/**
+ * What a query does, segment by segment: the search is run once more, with its stages timed. Always: the plans are those of
+ * the query itself, taken from the same functions; nothing here runs unless it is asked for.
+ */
+import type { ArenaDirectory } from '@quiver/kernel';
+import type { CollectionRecord, QueryRequest, SegmentExplanation } from '@quiver/model';
+import {
+  Bitset,
+  estimateFilter,
+  evaluateFilter,
+  planOf,
+  searchFactsOf,
+  searchSegment,
+  type FilterNode,
+  type Steps,
+} from '@quiver/segment';
+import { isUnindexed, nearestSearch } from './nearest.ts';
+import type { OpenSegment, ReplicaView } from './replica-views.ts';
+
+export interface ExplainOptions {
+  readonly directory: ArenaDirectory;
+  /** Milliseconds, with fractions. */
+  readonly now: () => number;
+}
+
+export function* explainQuery(
+  view: ReplicaView,
+  collection: CollectionRecord,
+  request: QueryRequest,
+  filter: FilterNode | null,
+  options: ExplainOptions,
+): Steps<SegmentExplanation[]> {
+  const explained: SegmentExplanation[] = [];
+  for (const segment of view.segments)
+    explained.push(yield* explainSegment(view, segment, { collection, request, filter }, options));
+  return explained;
+}
+
+interface Asked {
+  readonly collection: CollectionRecord;
+  readonly request: QueryRequest;
+  readonly filter: FilterNode | null;
+}
+
+function* explainSegment(
+  view: ReplicaView,
+  segment: OpenSegment,
+  { collection, request, filter }: Asked,
+  { directory, now }: ExplainOptions,
+): Steps<SegmentExplanation> {
+  const { reader } = segment;
+  const startMs = now();
+  let passing: Bitset | null = null;
+  let estimate: SegmentExplanation['filter'] = null;
+  if (filter !== null) {
+    const source = view.source(segment);
+    passing = new Bitset(source.rowCount);
+    yield* evaluateFilter(filter, source, passing);
+    estimate = { ...estimateFilter(filter, source), passing: passing.count() };
+  }
+  const filteredMs = now();
+  const { descriptor } = reader;
+  const base = {
+    segment: descriptor.id,
+    kind: descriptor.kind,
+    rows: reader.rowCount(),
+    deletedRows: reader.deadCount(),
+    fallback: null,
+    ef: null,
+    filter: estimate,
+    visitedNodes: 0,
+    distances: { codes: 0, links: 0, exact: 0 },
+    hits: 0,
+  } as const;
+  const filterUs = microseconds(filteredMs - startMs);
+  const isLeftOut =
+    request.query?.kind === 'nearest' &&
+    request.params.indexedOnly &&
+    isUnindexed(segment, collection, request.using);
+  if (request.query?.kind !== 'nearest' || isLeftOut) {
+    const plan = isLeftOut ? 'left_out' : (request.query?.kind ?? 'by_id');
+    return { ...base, plan, time: { filterUs, searchUs: 0 } };
+  }
+  const search = nearestSearch(view, collection, request).search(passing);
+  const searchedMs = now();
+  const found = yield* searchSegment(reader, directory, search, view.group);
+  const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
+  const plan = planOf(reader, search);
+  if (plan.kind === 'scan') {
+    const exact = passing?.count() ?? reader.rowCount() - reader.deadCount();
+    return { ...base, plan: plan.kind, distances: { codes: 0, links: 0, exact }, hits: found.count, time };
+  }
+  const facts = searchFactsOf(reader, request.using);
+  return {
+    ...base,
+    plan: plan.kind,
+    fallback: facts.hasFallenBack ? planNames[facts.walk] : null,
+    ef: plan.kind === 'scan_codes' ? null : plan.ef,
+    visitedNodes: facts.visited,
+    distances: { codes: facts.estimated, links: facts.lookedUp, exact: facts.exact },
+    hits: found.count,
+    time,
+  };
+}
+
+const planNames = { plain: 'graph', filtered: 'filtered_graph', codes: 'scan_codes' } as const;
+
+function microseconds(ms: number): number {
+  return Math.round(ms * 1000);
+}
