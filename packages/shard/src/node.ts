@@ -9,7 +9,7 @@ import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { FromBuild, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
-import type { ReplicaReport } from './control/hosted-replica.ts';
+import type { ReplicaReport } from './control/replica-report.ts';
 import type { ScrubCounts } from './control/scrub.ts';
 import type { ReplicaLinks, ShardMeta } from './shard-cluster.ts';
 import type { SharedState } from './shared-state.ts';

@@ -189,6 +189,49 @@ test('a drained node hands its primaries over, and writes go on', async () => {
   expect(cluster.control(2).reports()).toMatchObject([{ replica: 2, role: 'primary', points: 15 }]);
 });
 
+test('writes that come while the primary is handed over wait, and are done by whoever leads then', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 10), 4, 1));
+  // Not drained before the follower has this write, which is on its way.
+  cluster.cut(1, 2);
+  const first = cluster.write('c', upsertOf([20], 4, 2));
+  const drained = cluster.control(1).drain(cluster.env.now() + 5_000);
+  const { serve } = cluster.node(1).running!;
+  const queued = serve.writes.write(
+    cluster.collection('c'),
+    [{ shardId: 0, operation: upsertOf([21], 4, 2), operationKey: 'a'.repeat(32) }],
+    { deadlineMs: cluster.env.now() + 10_000 },
+  );
+  await cluster.env.advance(300);
+  cluster.heal();
+  const [outcome] = await cluster.run(queued);
+  await cluster.run(drained);
+  await first;
+  expect(cluster.shard('c').primary).toBe(2);
+  // Another leads: the router asks there, with the same key. Nothing of it was done here.
+  expect(outcome).toMatchObject({ ok: false, failure: { code: 'stale_route' } });
+  await cluster.write('c', upsertOf([21], 4, 2), { operationKey: 'a'.repeat(32) });
+  await expectEqualCopies([1, 2]);
+  expect(await cluster.contents(2, 'c')).toHaveLength(12);
+});
+
+test('writes that waited for a hand-over that was given up are done where they are', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 10), 4, 1));
+  cluster.meta.away.add(1);
+  const drained = cluster.control(1).drain(cluster.env.now() + 1_000);
+  const { serve } = cluster.node(1).running!;
+  const queued = serve.writes.write(
+    cluster.collection('c'),
+    [{ shardId: 0, operation: upsertOf([21], 4, 2), operationKey: 'b'.repeat(32) }],
+    { deadlineMs: cluster.env.now() + 10_000 },
+  );
+  const [outcome] = await cluster.run(queued);
+  await cluster.run(drained);
+  expect(outcome).toMatchObject({ ok: true });
+  await expectEqualCopies([1, 2]);
+});
+
 test('a copy that lost a record is given up, and the one placed instead copies everything', async () => {
   await clusterOf([1, 2]);
   for (const id of ids(0, 20)) await cluster.write('c', upsertOf([id], 4, 1));

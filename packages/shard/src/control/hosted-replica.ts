@@ -18,13 +18,15 @@ import type { ShardMeta } from '../shard-cluster.ts';
 import { describeReplica } from './describe.ts';
 import { blobsOf, emptyManifest } from './manifest.ts';
 import { ReplicaCalls } from './replica-calls.ts';
-import { ReplicaHost, type MetaEffect } from './replica-host.ts';
+import type { MetaEffect } from './host-effect.ts';
+import { ReplicaHost } from './replica-host.ts';
 import { loadReplicaState } from './replica-state.ts';
 import { writeOperation } from './replica-writes.ts';
 import type { FrameMessage } from './replication-codec.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
 import { encodeJson, keys, pointOfKey } from './records.ts';
+import { reportOf, type ReplicaReport } from './replica-report.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
 import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
 import { ShardProposals } from './shard-proposals.ts';
@@ -39,17 +41,6 @@ const becomePrimaryMs = 2_000;
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
   readonly send: (shard: ShardRecord, from: number, to: number, message: FrameMessage) => void;
-}
-
-/** A line of a node's report to the metadata leader. */
-export interface ReplicaReport {
-  readonly replica: number;
-  readonly role: 'primary' | 'follower' | 'catching_up' | 'idle' | 'removed';
-  readonly term: number;
-  readonly durableSeq: number;
-  readonly committedSeq: number;
-  readonly points: number;
-  readonly bytes: number;
 }
 
 export class HostedReplica {
@@ -188,6 +179,10 @@ export class HostedReplica {
   async write(operation: ResolvedOperation, operationKey: string | null, timeoutMs: number): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#asPrimary(timeoutMs);
+    if (this.#host!.isDraining) {
+      await this.#calls.whenHandedOver(this.#context.env);
+      await this.#asPrimary(deadlineMs - this.#context.env.now());
+    }
     return writeOperation({
       host: this.#host!,
       replica: this.#search.replica!,
@@ -223,34 +218,24 @@ export class HostedReplica {
   }
 
   report(): ReplicaReport {
-    const status = this.#host?.status;
-    const { replica } = this.#search;
-    const segments = replica?.allSegments() ?? [];
-    return {
-      replica: this.number,
-      role: status?.role ?? 'idle',
-      term: status?.term ?? 0,
-      durableSeq: status?.durableSeq ?? 0,
-      committedSeq: status?.committedSeq ?? 0,
-      points: replica?.points ?? 0,
-      bytes: segments.reduce(
-        (sum, { descriptor }) => sum + descriptor.core.bytes + (descriptor.blob?.bytes ?? 0),
-        0,
-      ),
-    };
+    return reportOf(this.number, this.#host?.status ?? null, this.#search.replica);
   }
 
   get isPrimary(): boolean {
     return this.#host?.status.role === 'primary';
   }
 
-  /** Moves the primary's role to another replica that is in sync. @returns whether it is there now, or never was here */
-  async handOver(timeoutMs: number): Promise<boolean> {
+  /**
+   * Moves the primary's role to another replica that is in sync: to `wanted`, or to the one that has most.
+   * @returns whether it is there now, or never was here
+   */
+  async handOver(timeoutMs: number, wanted: number | null = null): Promise<boolean> {
     const host = this.#host;
     if (host === null || host.status.role !== 'primary') return true;
     const { effectiveIsr, followers } = host.status;
     const best = followers
       .filter(({ allocId, isInSync }) => isInSync && effectiveIsr.includes(allocId))
+      .filter(({ allocId }) => wanted === null || allocId === String(wanted))
       .sort((a, b) => b.durableSeq - a.durableSeq)[0];
     if (best === undefined) return false;
     const deadlineMs = this.#context.env.now() + timeoutMs;

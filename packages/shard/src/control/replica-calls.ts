@@ -2,6 +2,7 @@
  * Who waits for an answer of the replication machine. Always: every call is answered once; the machine itself ends calls
  * at their deadline, so nothing waits for ever; when the machine stops, all are told.
  */
+import type { Env } from '@quiver/env';
 import type { Effect, RefuseEffect } from '@quiver/replication';
 import { ClusterError, type PointId } from '@quiver/model';
 import type { OrderedChange } from './change.ts';
@@ -21,10 +22,15 @@ interface Waiting {
   readonly reject: (error: ClusterError) => void;
 }
 
+/** Writes that may wait for the end of a hand-over, and how long. */
+const waitingMax = 1_024;
+const handOverMs = 2_000;
+
 export class ReplicaCalls {
   readonly #waiting = new Map<number, Waiting>();
   #count = 0;
   #handOver: ((isDone: boolean) => void) | null = null;
+  readonly #waitingForHandOver = new Set<() => void>();
   readonly #fences = new Map<number, (seq: number) => void>();
 
   get pendingCount(): number {
@@ -45,6 +51,26 @@ export class ReplicaCalls {
     return new Promise((resolve) => {
       this.#handOver = resolve;
       start();
+    });
+  }
+
+  /**
+   * Resolves when the hand-over under way has ended, one way or the other, or after two seconds.
+   * @throws ClusterError stale_route: too many wait already
+   */
+  whenHandedOver(env: Env): Promise<void> {
+    if (this.#waitingForHandOver.size >= waitingMax)
+      return Promise.reject(
+        new ClusterError('stale_route', `${waitingMax} writes wait for another primary already`),
+      );
+    return new Promise((resolve) => {
+      const go = (): void => {
+        cancel();
+        this.#waitingForHandOver.delete(go);
+        resolve();
+      };
+      const cancel = env.after(handOverMs, go);
+      this.#waitingForHandOver.add(go);
     });
   }
 
@@ -69,8 +95,7 @@ export class ReplicaCalls {
         this.#take(effect.call)?.reject(refusal(effect));
         break;
       case 'hand_over_ended':
-        this.#handOver?.(effect.isDone);
-        this.#handOver = null;
+        this.#endHandOver(effect.isDone);
         break;
       case 'fence_drained':
         this.#fences.get(effect.fence)?.(effect.seq);
@@ -81,9 +106,14 @@ export class ReplicaCalls {
   /** The machine stopped. */
   failAll(error: ClusterError): void {
     for (const call of [...this.#waiting.keys()]) this.#take(call)?.reject(error);
-    this.#handOver?.(false);
-    this.#handOver = null;
+    this.#endHandOver(false);
     this.#fences.clear();
+  }
+
+  #endHandOver(isDone: boolean): void {
+    this.#handOver?.(isDone);
+    this.#handOver = null;
+    for (const go of [...this.#waitingForHandOver]) go();
   }
 
   #take(call: number): Waiting | undefined {

@@ -5,9 +5,7 @@
  */
 import {
   createReplica,
-  type Effect,
   type HistoryEntry,
-  type Input,
   type Replica as Machine,
   type ReplicaStatus,
   type ShardView,
@@ -18,6 +16,7 @@ import { StorageError, type Change } from '@quiver/storage';
 import { bytesOfRecords, changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
 import { BucketDigests } from './digests.ts';
+import type { HostEffect, HostInput, MetaEffect, WithoutNow } from './host-effect.ts';
 import { checkIndex } from './index-check.ts';
 import { PersistQueue } from './persist-queue.ts';
 import type { ReplicaCalls } from './replica-calls.ts';
@@ -29,23 +28,6 @@ import type { SearchContext, SearchState } from './search-state.ts';
 import type { NodeBandwidth } from './segment-exchange.ts';
 import type { CopiedRecords } from './segment-fetch.ts';
 import { TombstoneCollector } from './tombstone-collector.ts';
-
-export type HostInput = Input<OrderedChange, PointId>;
-export type HostEffect = Effect<OrderedChange, PointId>;
-type WithoutNow<T> = T extends unknown ? Omit<T, 'nowMs'> : never;
-
-export type MetaEffect = Extract<
-  HostEffect,
-  {
-    kind:
-      | 'alter_isr'
-      | 'bump_term'
-      | 'propose_hand_over'
-      | 'refresh_view'
-      | 'confirm_with_meta'
-      | 'replace_allocation';
-  }
->;
 
 export interface ReplicaHostOptions {
   readonly number: number;
@@ -160,6 +142,10 @@ export class ReplicaHost {
   /** Every operation up to here is here, and nothing else. A copy that begins shows at once, its end when it is durable. */
   get isClean(): boolean {
     return this.#cleanAfter === 0;
+  }
+  /** A hand-over is under way: what is proposed now is refused. */
+  get isDraining(): boolean {
+    return this.#machine.status.isDraining;
   }
   /** Memory shows what the machine says is applied. */
   get isSearchable(): boolean {

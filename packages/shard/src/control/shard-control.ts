@@ -23,6 +23,7 @@ import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadc
 import { createBuildQueue } from './build-queue.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
 import { keys } from './records.ts';
+import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { Scrub } from './scrub.ts';
@@ -30,6 +31,8 @@ import { Scrub } from './scrub.ts';
 /** Touched memory that waits for reuse beyond this is given back to the system. */
 const pooledBytesMax = 256 << 20;
 const controlThread = 0;
+/** Given to a hand-over that only makes the primaries more even. */
+const plannedMoveMs = 2_000;
 /** Deadlines, resending and eviction of replicas hang on it. */
 const tickEveryMs = 50;
 
@@ -115,6 +118,13 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     env,
     log,
   });
+  let catalogue: Catalogue | null = null;
+  const balance = new PrimaryBalance({
+    nodeId,
+    env,
+    catalogue: () => (isDraining || isClosing ? null : catalogue),
+    handOver: async ({ from, to }) => hosted.get(from)?.handOver(plannedMoveMs, to),
+  });
   let cancelTick = env.after(tickEveryMs, tick);
 
   function tick(): void {
@@ -196,6 +206,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
 
   return {
     async applyCatalogue(next: Catalogue) {
+      catalogue = next;
       const wanted = replicasOn(next, nodeId);
       // Those that run first: opening others may take long, and a new primary must not wait for it.
       for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
@@ -255,6 +266,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       isClosing = true;
       retired.stop();
       cancelTick();
+      balance.stop();
       await scrub.stop();
       inbound.stop();
       outbound.stop();

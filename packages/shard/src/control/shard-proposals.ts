@@ -6,7 +6,7 @@ import type { ShardRecord } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 import type { Log } from '@quiver/telemetry';
 import type { ShardMeta } from '../shard-cluster.ts';
-import type { MetaEffect } from './replica-host.ts';
+import type { MetaEffect } from './host-effect.ts';
 
 export interface ShardProposalsOptions {
   readonly number: number;
