@@ -81,6 +81,7 @@ export async function startShardProcess(
     budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
     copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,
     scrubBytesPerSecond: config.quiver.scrub_mb_per_sec * 2 ** 20,
+    unindexedBytesMax: config.quiver.unindexed_limit_mb * 2 ** 20,
     store: volumes.store,
     blobs: volumes.blobs,
     links,

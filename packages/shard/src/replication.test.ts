@@ -189,6 +189,25 @@ test('a drained node hands its primaries over, and writes go on', async () => {
   expect(cluster.control(2).reports()).toMatchObject([{ replica: 2, role: 'primary', points: 15 }]);
 });
 
+test('writes are refused with a time to come back while too much waits to be indexed; deletions are not', async () => {
+  cluster = new NodeCluster(1);
+  cluster.unindexedBytesMax = 100 * 4 * 4;
+  await cluster.addNode(1);
+  cluster.meta.setCollection(collectionOn('c', [1]));
+  await cluster.env.settle();
+  await cluster.write('c', upsertOf(ids(0, 90), 4, 1));
+  const atOnceMs = cluster.env.now();
+  await cluster.write('c', upsertOf(ids(90, 150), 4, 1));
+  const slowedMs = cluster.env.now();
+  await cluster.write('c', upsertOf(ids(150, 200), 4, 1));
+  // Half of the way from once to twice the limit: half a second.
+  expect(slowedMs - atOnceMs).toBeLessThan(300);
+  expect(cluster.env.now() - slowedMs).toBeGreaterThanOrEqual(500);
+  await expect(cluster.write('c', upsertOf([200], 4, 1), { node: 1 })).rejects.toThrow('rate_limited');
+  await cluster.write('c', deletionOf(ids(0, 150)));
+  await cluster.write('c', upsertOf([200], 4, 1));
+});
+
 test('writes that come while the primary is handed over wait, and are done by whoever leads then', async () => {
   await clusterOf([1, 2]);
   await cluster.write('c', upsertOf(ids(0, 10), 4, 1));

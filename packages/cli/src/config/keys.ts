@@ -94,6 +94,10 @@ export const configSchema = {
       'Writes answer 507 below this share of free disk (or 256 MiB), deletes below half of it.',
       { max: 50 },
     ),
+    unindexed_limit_mb: integer(
+      2_048,
+      'MiB of vectors of a shard that wait to be indexed, from which on its writes are slowed; at twice as many they answer 429. 0: no limit.',
+    ),
     scrub_mb_per_sec: decimal(
       20,
       'MiB a second at which everything stored is read and its checksums compared, once an hour; 0: never.',

@@ -23,6 +23,7 @@ export interface ShardOptions {
   readonly budgetBytes: number;
   readonly copyBytesPerSecond: number;
   readonly scrubBytesPerSecond: number;
+  readonly unindexedBytesMax: number;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly links: ReplicaLinks;
@@ -51,6 +52,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     budgetBytes: options.budgetBytes,
     copyBytesPerSecond: options.copyBytesPerSecond,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
+    unindexedBytesMax: options.unindexedBytesMax,
     links: options.links,
     meta: options.meta,
     env,

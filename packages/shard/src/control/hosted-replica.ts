@@ -15,6 +15,7 @@ import type { ShardState } from '@quiver/rpc';
 import { segmentSchemaOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
 import type { ShardMeta } from '../shard-cluster.ts';
+import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
 import { describeReplica } from './describe.ts';
 import { blobsOf, emptyManifest } from './manifest.ts';
 import { ReplicaCalls } from './replica-calls.ts';
@@ -40,6 +41,9 @@ const becomePrimaryMs = 2_000;
 
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
+  readonly admission: Admission;
+  /** Unindexed vectors of a replica from which on its writes are slowed; 0: no limit. */
+  readonly unindexedBytesMax: number;
   readonly send: (shard: ShardRecord, from: number, to: number, message: FrameMessage) => void;
 }
 
@@ -179,21 +183,26 @@ export class HostedReplica {
   async write(operation: ResolvedOperation, operationKey: string | null, timeoutMs: number): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#asPrimary(timeoutMs);
-    if (this.#host!.isDraining) {
-      await this.#calls.whenHandedOver(this.#context.env);
-      await this.#asPrimary(deadlineMs - this.#context.env.now());
+    const { admission, unindexedBytesMax, env, store } = this.#context;
+    const end = admission.begin(bytesOfOperation(operation));
+    try {
+      await untilIndexed(this.#search.replica!, operation, { env, unindexedBytesMax, deadlineMs });
+      if (this.#host?.isDraining === true) await this.#calls.whenHandedOver(env);
+      await this.#asPrimary(deadlineMs - env.now());
+      return await writeOperation({
+        host: this.#host!,
+        replica: this.#search.replica!,
+        store,
+        env,
+        calls: this.#calls,
+        payloadSchema: this.record.payloadSchema,
+        operation,
+        operationKey,
+        deadlineMs,
+      });
+    } finally {
+      end();
     }
-    return writeOperation({
-      host: this.#host!,
-      replica: this.#search.replica!,
-      store: this.#context.store,
-      env: this.#context.env,
-      calls: this.#calls,
-      payloadSchema: this.record.payloadSchema,
-      operation,
-      operationKey,
-      deadlineMs,
-    });
   }
 
   /** Resolves when a read that saw `seq` is known to have been linearizable. @throws ClusterError */

@@ -18,6 +18,7 @@ import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/stor
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
+import { Admission } from './admission.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
@@ -100,6 +101,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     takeBlobId: () => nextBlobId++,
     inbound,
     outbound,
+    admission: new Admission(),
+    unindexedBytesMax: options.unindexedBytesMax,
     env,
     log,
     meta,

@@ -52,6 +52,7 @@ export class NodeCluster {
   readonly sentBytes = new Map<string, number>();
   /** Of nodes that are started from now on; 0: no limit. */
   copyBytesPerSecond = 0;
+  unindexedBytesMax = 0;
   /** Frames that get lost. */
   dropFrames: (frame: Uint8Array) => boolean = () => false;
   /** The node of each merge that was begun. */
@@ -99,6 +100,7 @@ export class NodeCluster {
       budgetBytes: 2 ** 28,
       copyBytesPerSecond: this.copyBytesPerSecond,
       scrubBytesPerSecond: 20 << 20,
+      unindexedBytesMax: this.unindexedBytesMax,
       links: { send: (to, bytes) => this.#send(id, to, bytes) },
       meta: {
         propose: (command) => meta.propose(id, command),
