@@ -8,9 +8,9 @@
  *   node test/bench/ann-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 7] [--m 16] [--ef-construct 200]
  *     [--targets 0.95,0.99] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always]
  */
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -33,6 +33,7 @@ import {
   type SimdKernel,
 } from '../../packages/kernel/src/index.ts';
 import { readDataSet, type DataSet } from './data-set.ts';
+import { peerPython, peersFolder } from './peer-python.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -58,6 +59,7 @@ const shape = {
   element: 'f32',
   threads: 1,
   neighbourCodes: flags.codes as NeighbourCodesWish,
+  quantization: null,
 } as const;
 
 interface Run {
@@ -138,29 +140,6 @@ function buildOurs(kernel: SimdKernel, rows: Rows): Contender {
 function cpuSecondsSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1e6;
-}
-
-const peersFolder = join(homedir(), '.cache', 'quiver-peers');
-const peerPackages = [
-  'numpy',
-  'hnswlib==0.8.0',
-  'faiss-cpu==1.15.1',
-  'usearch==2.26.6',
-  'qdrant-edge-py==0.9.0',
-];
-
-/** The engines in a virtual environment under the user's cache; made when missing. */
-function peerPython(): string {
-  const folder = join(peersFolder, 'ann-venv');
-  const python = join(folder, 'bin', 'python');
-  const works = (): boolean =>
-    existsSync(python) &&
-    spawnSync(python, ['-c', 'import hnswlib, faiss, usearch, qdrant_edge, numpy']).status === 0;
-  if (works()) return python;
-  spawnSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-  spawnSync(python, ['-m', 'pip', 'install', '-q', ...peerPackages], { stdio: 'inherit' });
-  if (!works()) throw new Error(`the peers do not install into ${folder}; run with --no-peer to go without`);
-  return python;
 }
 
 async function buildPeer(engine: string): Promise<Contender> {

@@ -1,6 +1,8 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
- * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server), `filters` (filtered search beside it), `cluster` (cost of replication, router hop, fan-out).
+ * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
+ * `filters` (filtered search beside it), `quantization` (recall of every kind and rate beside it and faiss), `cluster`
+ * (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -12,6 +14,7 @@ const parts: Readonly<Record<string, string>> = {
   ann: 'ann-peers.ts',
   rest: 'rest-peers.ts',
   filters: 'filter-peers.ts',
+  quantization: 'quantization.ts',
   cluster: 'cluster-cost.ts',
 };
 const asked = process.argv.slice(2);

@@ -8,5 +8,7 @@ export type { GraphReport } from './hnsw/check.ts';
 export { canHaveNeighbourCodes, hnswBytes, storedHnswBytes } from './hnsw/format.ts';
 export type { HnswShape, HnswSize, NeighbourCodesWish } from './hnsw/format.ts';
 export { viewGraph } from './hnsw/graph-view.ts';
-export type { GraphView, NeighbourCodesView } from './hnsw/graph-view.ts';
+export type { GraphView, NeighbourCodesView, QuantisedView } from './hnsw/graph-view.ts';
 export { openHnsw } from './hnsw/search.ts';
+export { codeBytesOf, replacesCodes } from './quantization.ts';
+export type { GridBits, Quantization, Requantization } from './quantization.ts';

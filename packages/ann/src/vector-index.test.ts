@@ -28,3 +28,16 @@ vectorIndexContract({
   stage: { neighbourCodes: 'always' },
   open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
 });
+
+for (const [name, quantization] of [
+  ['int8 codes cut at a quantile', { kind: 'scalar', quantile: 0.99 }],
+  ['rotated codes of 4 bits', { kind: 'turbo', bits: 4 }],
+  ['codes of 2 bits', { kind: 'binary', bits: 2, queryBits: 8 }],
+  ['product codes of a byte for two elements', { kind: 'product', dims: 2 }],
+] as const)
+  vectorIndexContract({
+    name: `graph over ${name}`,
+    kinds: everyKind,
+    stage: { quantization },
+    open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
+  });

@@ -1,6 +1,7 @@
 /**
  * The contract of an index over the dense rows of one vector name. Always: what comes back was visible, passed the
- * filter and has the vector; scores are exact (computed from the stored rows) and as Qdrant reports them.
+ * filter and has the vector; scores are as Qdrant reports them, and exact (computed from the stored rows) unless the
+ * request asks for those of the codes.
  */
 import type { Found, Visibility } from '@quiver/kernel';
 
@@ -13,9 +14,11 @@ export interface SearchRequest {
   readonly ef: number;
   /**
    * Candidates whose score is computed again from the stored rows, at least k; undefined = the index's own choice
-   * (k and a few). Byte rows need none.
+   * (k and a few). Byte rows need none. 0 = none: the scores are what the codes say.
    */
   readonly rescore?: number;
+  /** The walk reads the stored rows instead of codes. */
+  readonly ignoresCodes?: boolean;
   /** null = every row is visible. */
   readonly visibility: Visibility | null;
   /** Address of the filter's bitset in the index's arena (bit = row), 0 = all pass. */

@@ -1,6 +1,7 @@
 // Codes of one byte an element for f32 rows, and the two terms of every row. Always: codes are of the row less the
-// mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut).
-import { BLOCK_STRIDE, CODES, CODE_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
+// mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut), or
+// less where a quantile of the set's elements says that larger ones are to be cut.
+import { BLOCK_STRIDE, CODES, CODE_STRIDE, CUT, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
 
 function encodeFloat(row: u32): void {
   const source = ROWS + <usize>row * ROW_STRIDE,
@@ -17,6 +18,8 @@ function encodeFloat(row: u32): void {
     squares += <f64>c * <f64>c;
     meanProduct += <f64>mean * <f64>c;
   }
+  const isCut = CUT > 0 && largest > CUT;
+  if (isCut) largest = CUT;
   const step: f32 = metric == 2 ? SCALE : largest > 0 ? largest / 127 : 1;
   const inverse: f32 = 1 / step;
   for (let i: usize = 0; i < DIM; i++) {
@@ -27,6 +30,21 @@ function encodeFloat(row: u32): void {
   memory.fill(codes + DIM, 0, padded - DIM);
   store<f32>(terms, metric == 0 ? <f32>-meanProduct : metric == 2 ? 0 : <f32>squares);
   store<f32>(terms, step, 4);
+  if (isCut && metric != 2) correctCut(source, codes, terms, step, squares);
+}
+
+/** Makes up for what cutting took of a row's length, and notes what error is left of the row, as steps of rounding. */
+function correctCut(source: usize, codes: usize, terms: usize, step: f32, squares: f64): void {
+  let fit: f64 = 0,
+    rest: f64 = 0;
+  for (let i: usize = 0; i < DIM; i++) {
+    const c = load<f32>(source + (i << 2)) - load<f32>(MEAN + (i << 2)),
+      worth = step * <f32>load<i8>(codes + i);
+    fit += <f64>c * <f64>worth;
+    rest += <f64>(c - worth) * <f64>(c - worth);
+  }
+  if (fit > 0) store<f32>(terms, step * <f32>(squares / fit), 4);
+  store<f32>(terms, <f32>sqrt((rest * 12) / <f64>DIM), 8);
 }
 
 /** Byte rows are their own codes; only the terms are needed. */

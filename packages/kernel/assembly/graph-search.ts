@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
+import { NONE, distanceOfEstimate, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
 import {
   beamKey,
   clearBeam,
@@ -32,7 +32,17 @@ const OPEN_MAX = 131_072;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
 const ERRORS: f32 = 3;
 
+/** Candidates beyond k that are scored exactly in any case: few quantised elements err otherwise than a normal distribution. */
+const QUANTISED_SPARE: i32 = 16;
+/** A scan keeps candidates for next to nothing: coarse codes have so many times more of them to choose from. */
+const QUANTISED_SCAN: i32 = 2;
+
 let sink: u32 = 0;
+
+/** Candidates that are worth an exact score whatever their estimates. */
+function leastOf(k: i32): i32 {
+  return isQuantised ? k + QUANTISED_SPARE : k;
+}
 
 /**
  * Where candidates stop to be worth an exact distance: the estimate of the k-th and a few standard errors. A set whose
@@ -50,9 +60,10 @@ function listBeam(k: i32, limit: i32, isChecked: bool): i32 {
     bound: u32 = 0xffffffff;
   const isOpen = limit == 0;
   if (isOpen) limit = max(k, size);
+  const least = leastOf(k);
   for (let i = 0; i < size && count < limit; i++) {
     const key = keyAt(i);
-    if (isOpen && count >= k) {
+    if (isOpen && count >= least) {
       if (bound == 0xffffffff) bound = boundFrom(key, nodeOf(key));
       if (<u32>(key >> 32) > bound) break;
     }
@@ -73,6 +84,15 @@ function touchRows(from: i32, to: i32, bytes: usize): void {
     for (let o: usize = 0; o < bytes; o += 64) sum += load<u32>(at + o);
   }
   sink += sum;
+}
+
+/** What the codes say of the distances of the `count` rows at LIST, to TOP. */
+function keepEstimates(count: i32): u32 {
+  for (let i = 0; i < count; i++) {
+    const row = load<u32>(LIST + (<usize>i << 2));
+    addToTop(keyOf(distanceOfEstimate(estimate(row)), row), i);
+  }
+  return count;
 }
 
 /** Exact distances of the `count` rows at LIST; the best k stay at TOP. */
@@ -191,12 +211,13 @@ function walkChecked(entry: u32, ef: i32, budget: u32): bool {
 
 /** Rows of TOP, nearest first, to LIST; as many as `listBeam` would. */
 function listTop(k: i32, limit: i32): i32 {
-  const count = limit == 0 ? topCount : min(limit, topCount);
+  const count = limit == 0 ? topCount : min(limit, topCount),
+    least = leastOf(k);
   let bound: u32 = 0xffffffff;
   for (let i = 0; i < count; i++) {
     const key = load<u64>(TOP + (<usize>i << 3));
-    if (limit == 0 && i >= k) {
-      if (i == k) bound = boundFrom(key, <u32>key);
+    if (limit == 0 && i >= least) {
+      if (i == least) bound = boundFrom(key, <u32>key);
       if (<u32>(key >> 32) > bound) return i;
     }
     store<u32>(LIST + (<usize>i << 2), <u32>key);
@@ -229,7 +250,8 @@ function countWalk(nodes: u32, lookups: u32): void {
  * Searches the open graph for the query at QUERY (prepared). kind 0: plain walk, everything is an answer; 1: plain walk
  * with a check of visibility and filter; 2: filtered walk; 3, 4: 0 and 1 by neighbour codes; 5: scan of what passes by
  * codes. A checked walk that would expand more than `budget` rows (0 = no bound) gives up, and `fallback` (2 or 5) is
- * done instead. Returns the count of keys at TOP (a heap, farthest first).
+ * done instead. rescoreCount: rows scored exactly, 0 = as many as the error of the codes asks for, negative = none,
+ * what the codes say is the answer. Returns the count of keys at TOP (a heap, farthest first).
  */
 export function searchGraph(
   kind: i32,
@@ -246,9 +268,10 @@ export function searchGraph(
   setPassing(filter, born, death, group);
   queryFromVector();
   visited = estimated = lookedUp = 0;
-  const listed = listFound(kind, k, ef, rescoreCount, fallback, budget);
-  rescored = listed;
-  return rescore(listed, k);
+  const isByCodes = rescoreCount < 0;
+  const listed = listFound(kind, k, ef, isByCodes ? k : rescoreCount, fallback, budget);
+  rescored = isByCodes ? 0 : listed;
+  return isByCodes ? keepEstimates(listed) : rescore(listed, k);
 }
 
 /** Candidates of a search to LIST; returns how many. */
@@ -287,7 +310,8 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
 function listCodes(k: i32, ef: i32, rescoreCount: i32): i32 {
   clearBeam();
   topCount = 0;
-  scanCodes(max<i32>(ef, k + max<i32>(k, SCAN_SPARE)));
+  const width = max<i32>(ef, k + max<i32>(k, SCAN_SPARE));
+  scanCodes(isQuantised ? min<i32>(QUANTISED_SCAN * width, max<i32>(width, 65_536)) : width);
   countWalk(0, 0);
   return listTop(k, rescoreCount);
 }

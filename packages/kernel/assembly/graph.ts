@@ -3,8 +3,20 @@
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
 import { distance, distanceBetween, sumF32 } from './score';
+import {
+  KIND,
+  base as quantisedBase,
+  openQuantised,
+  prepareQuantised,
+  quantisedBytes,
+  quantisedEstimate,
+  queryLength as quantisedLength,
+  queryMean as quantisedMean,
+} from './quantised';
 
 export const NONE: u32 = 0xffffffff;
+/** Coarse codes put the best estimates too low (they are the luckiest), which asks for some more candidates. */
+const QUANTISED_ERRORS: f32 = 1.5;
 
 export let COUNT: u32 = 0;
 export let DIM: usize = 0;
@@ -33,6 +45,8 @@ export let UPPER_ROWS: usize = 0;
 export let NEXT: usize = 0;
 export let MEAN: usize = 0;
 export let SCALE: f32 = 0;
+/** Elements of int8 codes are cut at this, 0 = none is. */
+export let CUT: f32 = 0;
 export let HEADER: usize = 0;
 export let ROWS: usize = 0;
 export let ROW_STRIDE: usize = 0;
@@ -46,6 +60,8 @@ let CODE_DIM: usize = 0;
 let WALK_BYTES: usize = 0;
 /** Walks read the f32 rows themselves: the builder found that codes cannot tell the set's neighbours apart. */
 let isExact: bool = false;
+/** Estimates are of quantised rows, not of int8 codes. */
+export let isQuantised: bool = false;
 let isByte: bool = false;
 let isUnsigned: bool = false;
 let isManhattan: bool = false;
@@ -55,6 +71,8 @@ let queryBase: f32 = 0;
 let queryScale: f32 = 0;
 /** Standard error of an estimate for a row of step 1: rounding a row's elements errs by step / sqrt(12) each. */
 let queryError: f32 = 0;
+/** Product of the query with the mean, which int8 estimates of products lack. */
+let queryMean: f32 = 0;
 
 export function openGraph(header: usize, rows: usize, rowStride: usize, visited: usize): void {
   HEADER = header;
@@ -73,11 +91,15 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   const metric = MODE & 3;
   isManhattan = metric == 2;
   WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
+  MEAN = header + load<u32>(header, 76);
+  openQuantised(header);
+  isQuantised = KIND != 0;
   isExact = load<u32>(header, 92) != 0;
   const blocks = header + load<u32>(header, 48);
   BLOCK_STRIDE = load<u32>(header, 52);
-  CODES = isByte || isExact ? rows : blocks + 16;
-  CODE_STRIDE = isByte || isExact ? rowStride : BLOCK_STRIDE;
+  const readsRows = (isByte || isExact) && !isQuantised;
+  CODES = readsRows ? rows : blocks + 16;
+  CODE_STRIDE = readsRows ? rowStride : BLOCK_STRIDE;
   TERMS = blocks;
   LINKS = blocks + load<u32>(header, 56);
   const neighbourCodes = load<u32>(header, 60);
@@ -90,11 +112,20 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   ENTRY_TABLE = load<u32>(header, 220);
   UPPER_ROWS = header + load<u32>(header, 68);
   NEXT = header + load<u32>(header, 72);
-  MEAN = header + load<u32>(header, 76);
   SCALE = load<f32>(header, 84);
+  CUT = load<f32>(header, 248);
   CODE_DIM = (DIM + 15) & ~15;
-  WALK_BYTES = isExact ? CODE_DIM << 2 : CODE_DIM;
+  WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? CODE_DIM << 2 : CODE_DIM;
   epoch = load<u32>(visited);
+}
+
+/** Makes walks of the open graph read the stored rows, whatever codes it has. */
+export function ignoreCodes(): void {
+  isQuantised = false;
+  isExact = true;
+  CODES = ROWS;
+  CODE_STRIDE = ROW_STRIDE;
+  WALK_BYTES = isByte ? CODE_DIM : CODE_DIM << 2;
 }
 
 /** Rows of a layer above 0: the first ones of the upper list. */
@@ -231,6 +262,7 @@ function differenceRows<T>(a: usize, b: usize): f32 {
 /** Estimated distance of the prepared query to a row. */
 export function estimate(row: u32): f32 {
   const codes = codesOf(row);
+  if (isQuantised) return quantisedEstimate(row);
   if (isExact) return distance(MODE, codes, CODE_DIM);
   if (isManhattan) {
     const sum = isUnsigned ? difference<u8>(QUERY16, codes) : difference<i8>(QUERY16, codes);
@@ -285,6 +317,12 @@ export function queryFromRow(row: u32): void {
 /** Makes the codes' query out of QUERY (prepared by `prepareQuery`). Sums of products stay below 2^31 at any dim. */
 export function queryFromVector(): void {
   queryError = 0;
+  if (isQuantised) {
+    prepareQuantised();
+    queryBase = quantisedBase;
+    queryError = QUANTISED_ERRORS * quantisedLength;
+    return;
+  }
   if (isExact) return;
   if (isByte) {
     // QUERY16 holds the integers already, and nothing was rounded.
@@ -326,10 +364,28 @@ export function queryFromVector(): void {
   }
   queryBase = WEIGHT == 2 ? sumF32(squares) : 0;
   queryScale = WEIGHT * step;
+  if ((MODE & 3) == 0) {
+    let product = f32x4.splat(0);
+    for (let i: usize = 0; i < end; i += 16)
+      product = f32x4.add(product, f32x4.mul(v128.load(QUERY + i), v128.load(MEAN + i)));
+    queryMean = sumF32(product);
+  }
   queryError = isManhattan ? sqrt<f32>(<f32>DIM / 12) : WEIGHT * sqrt<f32>(sumF32(squares) / 12);
 }
 
 /** Standard error of the query's estimate for a row, as far as the row's codes are to blame. */
 export function errorOf(row: u32): f32 {
-  return queryError * stepOf(row);
+  const noted = load<f32>(TERMS + <usize>row * BLOCK_STRIDE, 8);
+  return queryError * (isQuantised || noted > 0 ? noted : stepOf(row));
+}
+
+/** The distance that an estimate stands for: an estimate may be of another scale, or off by a constant of the query. */
+export function distanceOfEstimate(estimated: f32): f32 {
+  if (isExact && !isQuantised) return estimated;
+  const metric = MODE & 3;
+  if (metric == 1) return max<f32>(0, estimated);
+  if (metric == 2 || (isByte && !isQuantised)) return estimated;
+  if (metric == 0) return estimated - (isQuantised ? quantisedMean : queryMean);
+  // Rows and query of length one: a squared distance is 2 - 2 cosine.
+  return estimated * <f32>0.5 - 1;
 }

@@ -2,8 +2,9 @@
 export { placeScratch } from './scratch';
 export { prepareQuery } from './score';
 export { scanTop, scoreList, scoreRange } from './scan';
-export { openGraph } from './graph';
+export { ignoreCodes, openGraph } from './graph';
 export { encodeRows } from './encode';
+export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertRow, insertUpper } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
 export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';

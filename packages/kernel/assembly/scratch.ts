@@ -13,8 +13,14 @@ export let OPEN: usize = 0;
 export let LIST: usize = 0;
 /** f32[131072]: scores that belong to LIST. */
 export let SCORES: usize = 0;
-/** 64 KiB for the inner loops' own use. */
+/** 128 KiB for the inner loops' own use. */
 export let WORK: usize = 0;
+/** f32[65536]: a row or query less the mean, turned where its codes are; while a walk lasts, the query. */
+export let VECTOR: usize = 0;
+/** i8[131072]: the same query in the integers or bits that its codes are compared with. */
+export let INTEGERS: usize = 0;
+/** f32[2048][256]: look-up tables of product codes. */
+export let TABLES: usize = 0;
 
 export function placeScratch(
   query: usize,
@@ -24,6 +30,9 @@ export function placeScratch(
   list: usize,
   scores: usize,
   work: usize,
+  vector: usize,
+  integers: usize,
+  tables: usize,
 ): void {
   QUERY = query;
   QUERY16 = query16;
@@ -32,4 +41,7 @@ export function placeScratch(
   LIST = list;
   SCORES = scores;
   WORK = work;
+  VECTOR = vector;
+  INTEGERS = integers;
+  TABLES = tables;
 }

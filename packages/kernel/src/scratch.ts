@@ -11,14 +11,17 @@
  * | 1 MiB | 1 MiB | top u64[131072] |
  * | 2 MiB | 1 MiB | open u64[131072] |
  * | 3 MiB | 512 KiB | scores f32[131072] |
- * | 3.5 MiB | 512 KiB | reserved |
+ * | 3.5 MiB | 256 KiB | centred vector f32[65536] |
+ * | 3.75 MiB | 128 KiB | centred vector i8[131072] |
+ * | 3.875 MiB | 128 KiB | reserved |
  * | 4 MiB | 2 MiB | filter bitset, 16,777,216 rows |
+ * | 6 MiB | 2 MiB | look-up tables f32[2048][256] |
  */
 import type { Arena } from './arena.ts';
 
 const KiB = 1024;
 
-export const scratchBytesPerThread = 6 * KiB * KiB;
+export const scratchBytesPerThread = 8 * KiB * KiB;
 
 /** Most rows of one segment, set by the bitset's room. */
 export const segmentRowsMax = 2 * KiB * KiB * 8;
@@ -31,6 +34,9 @@ export interface Scratch {
   readonly top: number;
   readonly open: number;
   readonly scores: number;
+  readonly vector: number;
+  readonly integers: number;
+  readonly tables: number;
   readonly bitset: number;
   readonly bitsetBytes: number;
 }
@@ -47,7 +53,10 @@ export function scratchOf(arena: Arena, thread: number): Scratch {
     top: base + 1024 * KiB,
     open: base + 2048 * KiB,
     scores: base + 3072 * KiB,
+    vector: base + 3584 * KiB,
+    integers: base + 3840 * KiB,
     bitset: base + 4096 * KiB,
     bitsetBytes: 2048 * KiB,
+    tables: base + 6144 * KiB,
   };
 }

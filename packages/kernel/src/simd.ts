@@ -21,7 +21,12 @@ export interface KernelExports {
   scanTop(...numbers: number[]): number;
   /** Selects a graph for the calls below: its header, its rows and this thread's visited marks. */
   openGraph(header: number, rows: number, rowStride: number, visited: number): void;
+  /** The next search of the open graph reads the stored rows instead of codes. */
+  ignoreCodes(): void;
   encodeRows(from: number, to: number): void;
+  /** Quantised rows: new blocks with codes in place of those there are; the codes of one row, at the returned address. */
+  quantiseRows(...numbers: number[]): void;
+  encodeAlone(row: number): number;
   insertUpper(node: number, ef: number): void;
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
@@ -42,6 +47,8 @@ export interface KernelExports {
 /** The SIMD kernel; `exports` is for the graph kernels of `ann`, which share the instance and its scratch. */
 export interface SimdKernel extends Kernel {
   readonly exports: KernelExports;
+  /** Address of f32[65536]: the row that `encodeAlone` encoded last, less the mean. */
+  readonly vectorAddress: number;
   /** Writes a query to scratch and prepares it for rows of this kind. */
   setQuery(rows: Rows, query: Float32Array): void;
   /** Puts `top.count` keys into scratch, for a call that goes on from them. */
@@ -54,8 +61,8 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
   const instance = new WebAssembly.Instance(kernelModule(), { env: { memory: arena.memory } });
   const exports = instance.exports as unknown as KernelExports;
   const scratch = scratchOf(arena, thread);
-  const { query, query16, top, open, list, scores, work } = scratch;
-  exports.placeScratch(query, query16, top, open, list, scores, work);
+  const { query, query16, top, open, list, scores, work, vector, integers, tables } = scratch;
+  exports.placeScratch(query, query16, top, open, list, scores, work, vector, integers, tables);
 
   const { buffer } = arena.memory;
   const queryView = new Float32Array(buffer, scratch.query, 65_536);
@@ -75,6 +82,7 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     exports,
     bitsetAddress: scratch.bitset,
     bitsetBytes: scratch.bitsetBytes,
+    vectorAddress: scratch.vector,
     setQuery,
 
     writeTop(best) {

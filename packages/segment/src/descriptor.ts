@@ -3,7 +3,7 @@
  * thread with the set of segments it belongs to; also written (without regions) into the manifest.
  * Always: a descriptor never changes; a payload index built later makes a new descriptor with the same regions.
  */
-import type { NeighbourCodesWish } from '@quiver/ann';
+import type { NeighbourCodesWish, Quantization } from '@quiver/ann';
 import type { Region } from '@quiver/kernel';
 import type { PayloadFieldSchema } from '@quiver/model';
 import type { SegmentSchema } from './schema.ts';
@@ -21,6 +21,8 @@ export interface GraphDescriptor {
   readonly efConstruct: number;
   /** What the builder was told; whether the graph has them is in its own header. */
   readonly neighbourCodes: NeighbourCodesWish;
+  /** Codes that the collection asked for when it was built; null = the engine's own choice. */
+  readonly quantization: Quantization | null;
   /** Offset from the start of the core region, and size with the threads' visited marks. */
   readonly offset: number;
   readonly bytes: number;

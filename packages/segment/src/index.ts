@@ -12,6 +12,7 @@ export { blobBytesOf } from './blob.ts';
 export { createPlainSegment, killRow, openPlainSegment } from './plain-segment.ts';
 export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.ts';
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
+export { quantizationOf } from './quantization-of.ts';
 export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchFactsOf, searchSegment } from './search.ts';

@@ -2,7 +2,7 @@
  * Sizing a merge before it runs: on the control thread, in time that does not grow with the rows (but for presence
  * bitsets). The control thread allocates what is planned; the build thread fills it (seal.ts).
  */
-import { canHaveNeighbourCodes, hnswBytes, type NeighbourCodesWish } from '@quiver/ann';
+import { canHaveNeighbourCodes, hnswBytes, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import {
   arenaBytesMax,
   scratchBytesPerThread,
@@ -19,6 +19,8 @@ export interface GraphParams {
   /** 0 = no graph. */
   readonly m: number;
   readonly efConstruct: number;
+  /** Codes that the collection asks for; null = the engine's own choice. */
+  readonly quantization: Quantization | null;
 }
 
 export interface SealOptions {
@@ -100,12 +102,15 @@ function placeWanted(
       const m = Math.min(graphMMax, Math.max(2, params.m));
       const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
       const { metric, element, dim } = vector;
-      const neighbourCodes = canHaveNeighbourCodes(metric, element, dim) ? wish : 'never';
+      const { quantization } = params;
+      const neighbourCodes =
+        quantization === null && canHaveNeighbourCodes(metric, element, dim) ? wish : 'never';
       return {
         m,
         efConstruct,
         neighbourCodes,
-        ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes }),
+        quantization,
+        ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes, quantization }),
       };
     });
   const small = place('never');

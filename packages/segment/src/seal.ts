@@ -222,6 +222,7 @@ function* buildGraph(
       seed,
       present: view.presentAddress,
       neighbourCodes: graph.neighbourCodes,
+      quantization: graph.quantization,
     },
   );
   for (;;) {

@@ -27,7 +27,7 @@ const plain: Omit<SegmentSearch, 'vector' | 'name' | 'k'> = {
   ef: null,
   exact: false,
   fullScanThresholdKib: 10,
-  oversampling: null,
+  quantization: null,
   filter: null,
   passing: 0,
   filteredWalkBelow: null,
@@ -170,7 +170,7 @@ test('a graph search under deaths and filters finds what an exact search finds',
     replica.upsert(n, '{}', new Map([['dense', { kind: 'dense', values: randomUnit(rng, 20) }]]));
   replica.upsert(9_999_999, '{}', new Map());
   replica.publish();
-  replica.merge(new Map([['dense', { m: 16, efConstruct: 100 }]]), 1);
+  replica.merge(new Map([['dense', { m: 16, efConstruct: 100, quantization: null }]]), 1);
   const sealed = replica.segments[0]!;
   expect(sealed.descriptor.graphs.length).toBe(1);
   for (let n = 0; n < 3000; n += 10) if (sealed.findAlive(n) >= 0) replica.remove(n);
@@ -246,4 +246,55 @@ test('a wrong name, kind or size of the query is refused', () => {
     'expected dim: 20, got 3',
   );
   expect(search('dense', dense)).toEqual({ rows: new Uint32Array(0), scores: new Float32Array(0), count: 0 });
+});
+
+test('search parameters of quantisation mean what Qdrant says they mean', () => {
+  const rng = createRng(57);
+  const replica = createTestReplica(schemaOf('Cosine', 'float32', 64), 512);
+  const vectors = Array.from({ length: 2000 }, () => randomUnit(rng, 64));
+  for (const [n, values] of vectors.entries())
+    replica.upsert(n, '{}', new Map([['dense', { kind: 'dense', values }]]));
+  replica.publish();
+  const quantization = { kind: 'turbo', bits: 1 } as const;
+  replica.merge(new Map([['dense', { m: 16, efConstruct: 100, quantization }]]), 1);
+  const sealed = replica.segments[0]!;
+  expect(sealed.descriptor.graphs[0]!.quantization).toEqual(quantization);
+  const search = (query: Float32Array, params: SegmentSearch['quantization'], exact = false): number[][] => {
+    const vector = { kind: 'dense', values: query } as const;
+    const request = { ...plain, vector, name: 'dense', k: 10, ef: 200, exact, quantization: params };
+    const found = runSteps(searchSegment(sealed, replica.directory, request, replica.applied));
+    return [[...found.rows], [...found.scores]];
+  };
+  const recalls = { codes: 0, rescored: 0, oversampled: 0, ignored: 0, own: 0 };
+  const none = { ignore: false, rescore: null, oversampling: null };
+  for (let round = 0; round < 50; round += 1) {
+    const query = randomUnit(rng, 64);
+    const [rows, scores] = search(query, null, true) as [number[], number[]];
+    const scoreOf = (row: number): number => {
+      const stored = sealed.vector(row, 'dense')!;
+      return nearness('cosine', query, stored.kind === 'dense' ? stored.values : []);
+    };
+    const ask = (key: keyof typeof recalls, params: SegmentSearch['quantization']): number[][] => {
+      const found = search(query, params);
+      recalls[key] += found[0]!.filter((row) => rows.includes(row)).length / 500;
+      return found;
+    };
+    const codes = ask('codes', { ...none, rescore: false });
+    expect(codes[0]!.some((row, i) => Math.abs(codes[1]![i]! - scoreOf(row)) > 1e-3)).toBe(true);
+    // Without rescoring more candidates change neither the answer nor its scores.
+    expect(search(query, { ...none, rescore: false, oversampling: 3 })).toEqual(codes);
+    const rescored = ask('rescored', { ...none, rescore: true, oversampling: 1 });
+    expect([...rescored[0]!].sort()).toEqual([...codes[0]!].sort());
+    rescored[0]!.forEach((row, i) => expect(rescored[1]![i]).toBeCloseTo(scoreOf(row), 4));
+    ask('oversampled', { ...none, oversampling: 4 });
+    const ignored = ask('ignored', { ...none, ignore: true, rescore: false });
+    expect(
+      ignored[1]!.every((score, i) => Math.abs(score - scores[i]!) < 1e-5 || !rows.includes(ignored[0]![i]!)),
+    ).toBe(true);
+    ask('own', null);
+  }
+  expect(recalls.codes).toBeLessThan(0.9);
+  expect(recalls.oversampled).toBeGreaterThan(recalls.rescored + 0.1);
+  expect(recalls.own).toBeGreaterThanOrEqual(recalls.oversampled);
+  expect(recalls.ignored).toBeGreaterThanOrEqual(0.97);
 });

@@ -1,6 +1,7 @@
 /**
  * Searching one segment: plan, then an exact scan by chunks or one walk of the graph. Always: hits were visible at the
- * group, pass the filter and have the vector; scores are exact, computed from the stored rows, as Qdrant reports them.
+ * group, pass the filter and have the vector; scores are as Qdrant reports them, and exact (computed from the stored rows)
+ * unless the request asks a quantised graph for those of its codes.
  */
 import { openHnsw, type SearchFacts, type VectorIndex } from '@quiver/ann';
 import {
@@ -15,7 +16,7 @@ import {
   type SimdKernel,
   type Visibility,
 } from '@quiver/kernel';
-import { assert, ClusterError, type Vector } from '@quiver/model';
+import { assert, ClusterError, type SearchParams, type Vector } from '@quiver/model';
 import type { GraphDescriptor } from './descriptor.ts';
 import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
@@ -36,8 +37,8 @@ export interface SegmentSearch {
   readonly exact: boolean;
   /** KiB of vectors below which a filtered search scans. */
   readonly fullScanThresholdKib: number;
-  /** Candidates rescored exactly, as a multiple of k; null = the index's own choice. */
-  readonly oversampling: number | null;
+  /** Of rows that the collection wants quantised; null = the index's own choice. */
+  readonly quantization: SearchParams['quantization'];
   /** Bit = row, little-endian words; rows beyond them do not pass. Null = all rows. */
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
@@ -191,8 +192,8 @@ function copyFilter(kernel: SimdKernel, filter: Uint32Array, from: number, to: n
 
 const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
 
-function beamOf({ k, ef }: SegmentSearch, graph: GraphDescriptor): number {
-  return Math.max(k, ef ?? graph.efConstruct);
+function beamOf(request: SegmentSearch, graph: GraphDescriptor): number {
+  return Math.max(candidatesOf(request), request.ef ?? graph.efConstruct);
 }
 
 interface GraphSearch {
@@ -209,13 +210,15 @@ function walkGraph(
   { request, plan, query, visibility }: GraphSearch,
 ): Hits {
   assert(plan.kind !== 'scan', 'an exact scan asked of a graph');
-  const { k, filter, oversampling } = request;
+  const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name)!;
+  const { k, filter, quantization } = request;
   const { fallback } = plan;
   return openGraph(reader, kernel, view).search({
     query,
     k: Math.min(k, topKMax),
     ef: plan.ef,
-    ...(oversampling === null ? {} : { rescore: Math.ceil(k * oversampling) }),
+    ...rescoring(graph, request),
+    ignoresCodes: quantization?.ignore ?? false,
     visibility,
     filter: filter === null ? 0 : copyPresent(kernel, view, filter, coveredRows(reader, filter)),
     walk: walks[plan.kind],
@@ -231,6 +234,21 @@ function copyPresent(kernel: SimdKernel, view: DenseView, filter: Uint32Array, r
   const { present } = view;
   for (let i = 0; i < words.length; i += 1) words[i]! &= present[i]!;
   return address;
+}
+
+/** Candidates that are asked of the codes. */
+function candidatesOf({ k, quantization }: SegmentSearch): number {
+  return Math.max(k, Math.floor(k * (quantization?.oversampling ?? 1)));
+}
+
+/**
+ * How many of them are scored exactly. Without a word about it, as many as the errors of the codes ask for; collections
+ * that asked for no quantisation are always rescored, because nobody said that they had codes.
+ */
+function rescoring(graph: GraphDescriptor, request: SegmentSearch): { rescore?: number } {
+  const { quantization } = request;
+  if (graph.quantization !== null && quantization?.rescore === false) return { rescore: 0 };
+  return (quantization?.oversampling ?? null) === null ? {} : { rescore: candidatesOf(request) };
 }
 
 const opened = new WeakMap<SegmentReader, Map<string, VectorIndex>>();

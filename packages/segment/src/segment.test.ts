@@ -20,7 +20,7 @@ const schema: SegmentSchema = segmentSchemaOf({
   write_consistency_factor: 1,
   on_disk_payload: false,
 });
-const graphs = new Map([['a', { m: 8, efConstruct: 50 }]]);
+const graphs = new Map([['a', { m: 8, efConstruct: 50, quantization: null }]]);
 const decoder = new TextDecoder();
 
 function randomChange(rng: Rng, replica: TestReplica): void {

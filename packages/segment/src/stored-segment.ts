@@ -3,7 +3,7 @@
  * copies and builds nothing. Always: header and deaths are not among the parts; deaths are saved by themselves
  * (`savedDeaths`) with every manifest; the blob store checks the parts' bytes. docs/formats/segment.md.
  */
-import { storedHnswBytes, viewGraph, type NeighbourCodesWish } from '@quiver/ann';
+import { storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import type { ColumnDescriptor, SegmentDescriptor, SegmentKind } from './descriptor.ts';
@@ -31,6 +31,8 @@ export interface StoredSegment {
     readonly m: number;
     readonly efConstruct: number;
     readonly neighbourCodes: NeighbourCodesWish;
+    /** Absent in records from before collections could ask for codes. */
+    readonly quantization?: Quantization | null;
     readonly persistedBytes: number;
   }[];
   readonly columns:
@@ -55,11 +57,12 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     capacityRows,
     blobUsedBytes: views.header[headerWords.blobUsed]!,
     schema,
-    graphs: graphs.map(({ vector, m, efConstruct, neighbourCodes, offset, bytes }) => ({
+    graphs: graphs.map(({ vector, m, efConstruct, neighbourCodes, quantization, offset, bytes }) => ({
       vector,
       m,
       efConstruct,
       neighbourCodes,
+      quantization,
       // A region has room for neighbour codes; the graph may have been better off without.
       persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
         .persistedBytes,
@@ -109,7 +112,11 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
     const graph = stored.graphs.find(({ vector }) => vector === name);
     if (graph === undefined) return null;
     const shape = { count: stored.capacityRows, threads };
-    return { ...graph, bytes: storedHnswBytes(graph.persistedBytes, shape) };
+    return {
+      ...graph,
+      quantization: graph.quantization ?? null,
+      bytes: storedHnswBytes(graph.persistedBytes, shape),
+    };
   });
   const taken: Region[] = [];
   const allocate = (size: number): Region => {

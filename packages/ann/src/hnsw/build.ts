@@ -4,7 +4,7 @@
  * can be reached from where searches start, or is equal to one that can.
  *
  * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
- * link leads to are adopted) -> neighbour codes, where asked for (`neighbour-codes.ts`).
+ * link leads to are adopted) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for.
  */
 import {
   createRng,
@@ -30,7 +30,9 @@ import {
   type NeighbourCodesWish,
 } from './format.ts';
 import { viewGraph, type GraphView } from './graph-view.ts';
+import { replacesCodes, type Quantization } from '../quantization.ts';
 import { addNeighbourCodes } from './neighbour-codes.ts';
+import { cutOf, quantiseGraph } from './quantise.ts';
 import { Reach } from './reach.ts';
 import { visitedAddress } from './search.ts';
 
@@ -48,6 +50,8 @@ export interface HnswParams {
   readonly present: number;
   /** As given to `hnswBytes`. */
   readonly neighbourCodes: NeighbourCodesWish;
+  /** As given to `hnswBytes`. */
+  readonly quantization: Quantization | null;
 }
 
 export interface HnswBuilder {
@@ -60,6 +64,8 @@ export interface HnswBuilder {
 
 /** Rows whose mean and range stand for all. */
 const sampleRows = 4096;
+/** Elements of them that a quantile is taken of. */
+const magnitudesMax = 1_000_000;
 /** Encoding a row costs about this share of inserting it. */
 const encodeShare = 64;
 const repairRoundsMax = 8;
@@ -138,6 +144,9 @@ function* build(
   });
   if (params.neighbourCodes !== 'never')
     yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
+  const { quantization } = params;
+  if (replacesCodes(quantization))
+    yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, open);
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
 }
 
@@ -233,32 +242,54 @@ export function clearMarks(
   new Uint8Array(buffer, region.offset + persistedBytes, bytes).fill(0);
 }
 
-/** Mean of a sample, taken off before encoding; for Manhattan also the sample's largest element, the lattice's range. */
+/** Mean of a sample, taken off before encoding; for Manhattan also the range of the sample's elements, the lattice's. */
 function writeMean(
   kernel: SimdKernel,
   region: Region,
-  { rows, count }: HnswParams,
+  { rows, count, quantization }: HnswParams,
   layout: HnswLayout,
   isPresent: (row: number) => boolean,
 ): void {
   const { memory } = kernel.arena;
   const padded = Math.ceil(rows.dim / 64) * 64;
   const mean = new Float32Array(memory.buffer, region.offset + layout.mean, padded);
-  const scale = new Float32Array(memory.buffer, region.offset + 84, 1);
+  const figures = new Float32Array(memory.buffer, region.offset, headerBytes / 4);
   mean.fill(0);
-  scale[0] = 1;
-  if (rows.element !== 'f32') return;
-  const picked: number[] = [];
+  figures[84 / 4] = 1;
+  // Byte rows are their own codes, unless others were asked for.
+  if (rows.element !== 'f32' && !replacesCodes(quantization)) return;
+  const picked: Float32Array[] = [];
   const stride = Math.max(1, Math.floor(count / sampleRows));
-  for (let row = 0; row < count; row += stride) if (isPresent(row)) picked.push(row);
+  for (let row = 0; row < count; row += stride)
+    if (isPresent(row)) picked.push(asDirection(rows, readRow(memory, rows, row)));
   const sums = new Float64Array(rows.dim);
-  for (const row of picked) readRow(memory, rows, row).forEach((value, i) => (sums[i]! += value));
+  for (const vector of picked) vector.forEach((value, i) => (sums[i]! += value));
   if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
+  if (rows.element !== 'f32') return;
+  const cut = cutOf(quantization, () => magnitudesOf(picked, mean));
+  figures[248 / 4] = rows.metric === 'manhattan' ? 0 : cut;
   if (rows.metric !== 'manhattan') return;
   let largest = 0;
-  for (const row of picked)
-    readRow(memory, rows, row).forEach(
-      (value, i) => (largest = Math.max(largest, Math.abs(value - mean[i]!))),
+  for (const vector of picked)
+    vector.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - mean[i]!))));
+  const range = cut > 0 ? cut : largest;
+  figures[84 / 4] = range > 0 ? range / 127 : 1;
+}
+
+/** Byte rows are not stored normalised; their cosine is that of their directions. */
+function asDirection(rows: Rows, vector: Float32Array): Float32Array {
+  if (rows.metric !== 'cosine' || rows.element === 'f32') return vector;
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length > 0 ? vector.map((value) => value / length) : vector;
+}
+
+/** Distances from the mean of up to a million elements. */
+function magnitudesOf(picked: readonly Float32Array[], mean: Float32Array): Float32Array {
+  const wanted = Math.max(1, Math.min(picked.length, Math.floor(magnitudesMax / (picked[0]?.length ?? 1))));
+  const found: number[] = [];
+  for (let i = 0; i < wanted && picked.length > 0; i += 1)
+    picked[Math.floor((i * picked.length) / wanted)]!.forEach((value, at) =>
+      found.push(Math.abs(value - mean[at]!)),
     );
-  scale[0] = largest > 0 ? largest / 127 : 1;
+  return Float32Array.from(found);
 }

@@ -35,8 +35,14 @@
  * | 208 | beamScale f32: such a walk's beam for one of int8 codes of the same recall |
  * | 212, 216 | recall f32 of walks over int8 codes and over neighbour codes when the choice was made |
  * | 220 | entryTable u32: rows of the upper list that such a walk picks its start from, 0 = it descends through the layers |
+ * | 224 | codes u32: 0 int8, 1 a grid, 2 product (see `quantise.ts`) |
+ * | 228, 232 | bits of a grid's element u32 (3 = one and a half); bits of its query u32 |
+ * | 236 | trained: offset of the signs f32[4][dim padded to 64] or of the codewords f32[stretches][dims][256], 0 = none |
+ * | 240, 244 | product codes: stretches u32, dims of one u32 |
+ * | 248 | cut f32: int8 codes of larger elements are cut, 0 = none are |
  */
 import { paddedDimOf, type Element, type Metric } from '@quiver/kernel';
+import { codeBytesOf, replacesCodes, trainedBytesOf, type Quantization } from '../quantization.ts';
 
 export const magic = 0x574e_4851;
 export const version = 2;
@@ -58,6 +64,8 @@ export interface HnswShape {
   readonly threads: number;
   /** Other than `never` takes room for neighbour codes; `canHaveNeighbourCodes` must hold. */
   readonly neighbourCodes: NeighbourCodesWish;
+  /** Codes that were asked for; null = the builder's own choice. Not with neighbour codes. */
+  readonly quantization: Quantization | null;
 }
 
 /** `measured`: built, and kept only where they are worth their room; `always`: kept in any case. */
@@ -91,6 +99,10 @@ export interface HnswLayout {
   readonly plain: BlockLayout;
   /** With neighbour codes; equal to `plain` when the shape has none. */
   readonly full: BlockLayout;
+  /** With quantised rows in place of int8 codes; equal to `plain` when the shape asks for none. */
+  readonly quantised: BlockLayout;
+  /** Signs or codewords of the quantised rows. */
+  readonly trained: number;
   readonly lanes: number;
   readonly subspaces: Subspaces;
 }
@@ -154,7 +166,11 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
   const lanes = align(2 * m, 32);
   const subspaces = subspacesOf(dim);
   // Terms lie before the codes in the same cache line; byte rows are their own codes.
-  const links = 16 + (element === 'f32' ? align(dim, 16) : 0);
+  const { quantization } = shape;
+  const isQuantised = replacesCodes(quantization);
+  const quantisedLinks = isQuantised ? 16 + align(codeBytesOf(quantization, dim), 16) : 0;
+  // Byte rows have the room for quantised codes from the start.
+  const links = element === 'f32' ? 16 + align(dim, 16) : Math.max(16, quantisedLinks);
   const hasRoom = shape.neighbourCodes !== 'never';
   const linksEnd = links + 4 * (hasRoom ? lanes : 2 * m);
   const strideTo = element === 'f32' ? 64 : 16;
@@ -169,10 +185,14 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
     upperLinks: layerRoom.slice(0, -1).map((rows) => take(4 * m * rows)),
     next: take(4 * count),
     codebook: take(hasRoom ? 64 * subspaces.count * subspaces.dims : 0),
+    trained: take(isQuantised ? trainedBytesOf(quantization, dim) : 0),
     blocks: at,
     layerCounts: layerCountsOf(presentCount, m),
     plain,
     full,
+    quantised: isQuantised
+      ? { links: quantisedLinks, neighbourCodes: 0, stride: align(quantisedLinks + 8 * m, strideTo) }
+      : plain,
     lanes,
     subspaces,
   };

@@ -11,6 +11,14 @@ export interface NeighbourCodesView {
   readonly recall: number;
 }
 
+/** Quantised rows in place of int8 codes. */
+export interface QuantisedView {
+  readonly kind: 'grid' | 'product';
+  /** Bits an element; of a grid. */
+  readonly bits: number;
+  readonly isTurned: boolean;
+}
+
 export interface GraphView {
   readonly count: number;
   readonly dim: number;
@@ -24,6 +32,9 @@ export interface GraphView {
   readonly walksRows: boolean;
   /** Null when the graph was built without them or they were not worth their room. */
   readonly neighbourCodes: NeighbourCodesView | null;
+  readonly quantised: QuantisedView | null;
+  /** Bytes from one row's block to the next: terms, codes, links. */
+  readonly blockBytes: number;
   readonly layerCounts: readonly number[];
   /** Row r's links are the m0 words from r * linkStride on. */
   readonly links: Uint32Array;
@@ -57,6 +68,8 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     presentCount: field(88),
     walksRows: field(92) === 1,
     layerCounts,
+    blockBytes: field(52),
+    quantised: field(224) === 0 ? null : quantisedView(field),
     links: words(field(48) + field(56), Math.max(0, (count * field(52) - field(56)) / 4)),
     linkStride: field(52) / 4,
     neighbourCodes:
@@ -73,4 +86,9 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     upperLinks: layerCounts.slice(0, -1).map((rows, i) => words(field(164 + 4 * i), rows * m)),
     next: words(field(72), count),
   };
+}
+
+function quantisedView(field: (offset: number) => number): QuantisedView {
+  if (field(224) === 2) return { kind: 'product', bits: 8 / field(244), isTurned: false };
+  return { kind: 'grid', bits: field(228) === 3 ? 1.5 : field(228), isTurned: field(236) !== 0 };
 }

@@ -59,15 +59,23 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
       askedWalk = walk;
       const top = createTopK(k);
       if (presentCount === 0) return foundIn(top, rows.metric);
-      // 0 = as many as the error of the estimates asks for.
-      const rescore = request.rescore === undefined ? 0 : Math.min(topKMax, Math.max(k, request.rescore));
+      // To the kernel 0 is as many as the error of the estimates asks for, and less is none.
+      const rescore =
+        request.rescore === undefined
+          ? 0
+          : request.rescore === 0
+            ? -1
+            : Math.min(topKMax, Math.max(k, request.rescore));
+      const { ignoresCodes = false } = request;
       const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));
       const isChecked = visibility !== null || filter !== 0;
-      const byNeighbourCodes = graph.neighbourCodes !== null && ef <= neighbourBeamMax;
+      const byNeighbourCodes =
+        graph.neighbourCodes !== null && ef <= neighbourBeamMax && !ignoresCodes && rescore >= 0;
       const kind =
         walk === 'plain' ? Number(isChecked) + (byNeighbourCodes ? kinds.neighbours : 0) : kinds[walk];
       kernel.setQuery(rows, query);
       exports.openGraph(region.offset, rows.address, rows.stride, visited);
+      if (ignoresCodes) exports.ignoreCodes();
       top.count = exports.searchGraph(
         kind,
         k,

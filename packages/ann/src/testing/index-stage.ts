@@ -15,6 +15,7 @@ import { createFlat } from '../flat.ts';
 import { createHnsw } from '../hnsw/build.ts';
 import { hnswBytes, type NeighbourCodesWish } from '../hnsw/format.ts';
 import { openHnsw } from '../hnsw/search.ts';
+import type { Quantization } from '../quantization.ts';
 import type { VectorIndex } from '../vector-index.ts';
 
 export interface IndexStage {
@@ -25,6 +26,7 @@ export interface IndexStage {
   /** Free space for columns and bitsets: 16 bytes a row. */
   readonly columns: number;
   readonly neighbourCodes: NeighbourCodesWish;
+  readonly quantization: Quantization | null;
   readonly flat: VectorIndex;
 }
 
@@ -35,6 +37,7 @@ export interface StageParams {
   readonly m?: number;
   readonly threads?: number;
   readonly neighbourCodes?: NeighbourCodesWish;
+  readonly quantization?: Quantization | null;
   /** Bits of rows that have the vector. */
   readonly present?: (row: number) => boolean;
 }
@@ -47,12 +50,13 @@ export function stageRows({
   m = 16,
   threads = 1,
   neighbourCodes = 'never',
+  quantization = null,
   present,
 }: StageParams): IndexStage {
   const count = vectors.length;
   const dim = vectors[0]!.length;
   const stride = strideOf(element, dim);
-  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes });
+  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes, quantization });
   const columnBytes = 16 * count + 256;
   const arena = createArena(1, stride * count + bytes + columnBytes, threads * scratchBytesPerThread);
   const rows: Rows = { metric, element, dim, stride, address: arena.scratchBytes };
@@ -66,7 +70,7 @@ export function stageRows({
     count,
     present: present === undefined ? 0 : presentAddress(columns, count),
   });
-  return { kernel, rows, count, region, columns, neighbourCodes, flat };
+  return { kernel, rows, count, region, columns, neighbourCodes, quantization, flat };
 }
 
 function presentAddress(columns: number, count: number): number {
@@ -84,7 +88,7 @@ export function buildIndex(
     stepRows?: number;
   } = {},
 ): VectorIndex {
-  const { kernel, region, rows, count, columns, neighbourCodes } = stage;
+  const { kernel, region, rows, count, columns, neighbourCodes, quantization } = stage;
   const builder = createHnsw(kernel, region, {
     rows,
     count,
@@ -94,6 +98,7 @@ export function buildIndex(
     seed: options.seed ?? 1,
     present: options.hasAbsent === true ? presentAddress(columns, count) : 0,
     neighbourCodes,
+    quantization,
   });
   while (!builder.step(options.stepRows ?? 256));
   return openHnsw(kernel, region, rows);

@@ -53,7 +53,7 @@ function visibleRows(segment: SegmentReader, group: number, byKernel: boolean): 
     ef: null,
     exact: true,
     fullScanThresholdKib: 0,
-    oversampling: null,
+    quantization: null,
     filter: null,
     passing: 0,
     filteredWalkBelow: null,

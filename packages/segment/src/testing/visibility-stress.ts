@@ -112,7 +112,7 @@ export async function stressVisibility(options: StressOptions): Promise<StressRe
   };
   const merge = (): void => {
     const inputs = segments.filter((reader) => reader !== head.reader);
-    const graphs = new Map([['', { m: 4, efConstruct: 16 }]]);
+    const graphs = new Map([['', { m: 4, efConstruct: 16, quantization: null }]]);
     const plan = planSeal(inputs, {
       id: nextId,
       asOf: applied,

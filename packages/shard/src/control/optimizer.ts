@@ -5,7 +5,7 @@
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import { denseVectors, type CollectionRecord } from '@quiver/model';
+import type { CollectionRecord } from '@quiver/model';
 import type { OptimizationTask } from '@quiver/rpc';
 import {
   allocateSealed,
@@ -16,7 +16,6 @@ import {
   regionsOf,
   storedSegment,
   type ColumnDescriptor,
-  type GraphParams,
   type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
@@ -42,6 +41,7 @@ import {
   type PolicySegment,
 } from './segment-policy.ts';
 import { createTaskLog } from './task-log.ts';
+import { graphsOf, isOutdated } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -363,16 +363,6 @@ function hasWantedColumns(reader: SegmentReader, record: CollectionRecord): bool
   );
 }
 
-export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
-  const { hnsw_config: base, params } = record.config;
-  return new Map(
-    [...denseVectors(params)].map(([name, vector]) => {
-      const own = vector.hnsw_config;
-      return [name, { m: own?.m ?? base.m, efConstruct: own?.ef_construct ?? base.ef_construct }];
-    }),
-  );
-}
-
 function policySegment(reader: SegmentReader, record: CollectionRecord): PolicySegment {
   const { descriptor } = reader;
   const rows = reader.rowCount();
@@ -386,9 +376,6 @@ function policySegment(reader: SegmentReader, record: CollectionRecord): PolicyS
     deadRows: reader.deadCount(),
     vectorKib: (alive * Math.max(0, ...dims) * 4) / 1024,
     hasGraph: descriptor.graphs.length > 0 || [...wanted.values()].every(({ m }) => m === 0),
-    isOutdated: descriptor.graphs.some(({ vector, m, efConstruct }) => {
-      const params = wanted.get(vector);
-      return params !== undefined && (params.m !== m || params.efConstruct !== efConstruct);
-    }),
+    isOutdated: descriptor.graphs.some((graph) => isOutdated(graph, wanted)),
   };
 }

@@ -103,7 +103,7 @@ export function nearestSearch(
       exact: params.exact,
       fullScanThresholdKib:
         space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold,
-      oversampling: params.quantization?.oversampling ?? null,
+      quantization: params.quantization,
       filter: passing?.words ?? null,
       passing: passing?.count() ?? 0,
       filteredWalkBelow:

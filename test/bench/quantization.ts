@@ -1,0 +1,228 @@
+/**
+ * Recall of every kind and rate of quantisation at fixed oversampling, rescored exactly: Quiver and the Qdrant server, driven by
+ * the same requests (one upload, then `PATCH` of `quantization_config` and a wait until green), and flat indexes of faiss
+ * of the same code size. Beams are wide (ef 512), so what is lost is lost by the codes. Recall does not depend on the machine's load.
+ *
+ *   node test/bench/quantization.ts [--rows 30000] [--queries 500] [--only turbo] [--no-qdrant] [--no-faiss]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { readDataSet } from './data-set.ts';
+import { peerPython } from './peer-python.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '30000' },
+    queries: { type: 'string', default: '500' },
+    only: { type: 'string' },
+    'no-qdrant': { type: 'boolean', default: false },
+    'no-faiss': { type: 'boolean', default: false },
+  },
+});
+const k = 10;
+const oversamplings = [1, 2, 4];
+const set = readDataSet('wordnet-minilm');
+const rowCount = Math.min(set.rows, Number(flags.rows));
+const queryCount = Math.min(set.queryCount, Number(flags.queries));
+const { dim } = set;
+
+interface Kind {
+  readonly name: string;
+  readonly config: object;
+  /** Flat faiss index of the same bits, as `quantization_peer.py` names it. */
+  readonly faiss?: string;
+}
+const allKinds: readonly Kind[] = [
+  { name: 'scalar int8', config: { scalar: { type: 'int8' } }, faiss: 'sq8' },
+  { name: 'scalar int8, quantile 0.99', config: { scalar: { type: 'int8', quantile: 0.99 } } },
+  { name: 'binary one_bit', config: { binary: {} } },
+  {
+    name: 'binary one_bit, query scalar4bits',
+    config: { binary: { query_encoding: 'scalar4bits' } },
+  },
+  {
+    name: 'binary one_bit, query scalar8bits',
+    config: { binary: { query_encoding: 'scalar8bits' } },
+    faiss: 'rabitq1',
+  },
+  { name: 'binary one_and_half_bits', config: { binary: { encoding: 'one_and_half_bits' } } },
+  { name: 'binary two_bits', config: { binary: { encoding: 'two_bits' } } },
+  {
+    name: 'binary two_bits, query scalar8bits',
+    config: { binary: { encoding: 'two_bits', query_encoding: 'scalar8bits' } },
+    faiss: 'rabitq2',
+  },
+  { name: 'turbo 1 bit', config: { turbo: { bits: 'bits1' } }, faiss: 'rabitq1' },
+  { name: 'turbo 1.5 bits', config: { turbo: { bits: 'bits1_5' } } },
+  { name: 'turbo 2 bits', config: { turbo: { bits: 'bits2' } }, faiss: 'rabitq2' },
+  { name: 'turbo 4 bits', config: { turbo: { bits: 'bits4' } }, faiss: 'rabitq4' },
+  { name: 'product x4', config: { product: { compression: 'x4' } }, faiss: 'pq384' },
+  { name: 'product x8', config: { product: { compression: 'x8' } }, faiss: 'pq192' },
+  { name: 'product x16', config: { product: { compression: 'x16' } }, faiss: 'pq96' },
+  { name: 'product x32', config: { product: { compression: 'x32' } }, faiss: 'pq48' },
+  { name: 'product x64', config: { product: { compression: 'x64' } }, faiss: 'pq24' },
+];
+const only = flags.only === undefined ? null : new RegExp(flags.only);
+const kinds = allKinds.filter(({ name }) => only === null || only.test(name));
+
+const rowOf = (values: Float32Array, i: number): Float32Array => values.subarray(i * dim, (i + 1) * dim);
+const truth = exactNeighbours();
+
+function exactNeighbours(): ReadonlySet<number>[] {
+  const lengths = Float32Array.from({ length: rowCount }, (_, row) => Math.hypot(...rowOf(set.base, row)));
+  return Array.from({ length: queryCount }, (_, i) => {
+    const query = rowOf(set.queries, i);
+    const best: { row: number; score: number }[] = [];
+    for (let row = 0; row < rowCount; row += 1) {
+      const vector = rowOf(set.base, row);
+      let score = 0;
+      for (let d = 0; d < dim; d += 1) score += query[d]! * vector[d]!;
+      score /= lengths[row]!;
+      if (best.length === k && score <= best[k - 1]!.score) continue;
+      best.push({ row, score });
+      best.sort((a, b) => b.score - a.score);
+      best.length = Math.min(k, best.length);
+    }
+    return new Set(best.map(({ row }) => row));
+  });
+}
+
+async function call<T>(server: RunningServer, method: string, path: string, body?: unknown): Promise<T> {
+  const reply = await fetch(`${server.url}${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await reply.text();
+  if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status} ${text}`);
+  return (JSON.parse(text) as { result: T }).result;
+}
+
+async function upload(server: RunningServer): Promise<void> {
+  await call(server, 'PUT', '/collections/q', {
+    vectors: { size: dim, distance: 'Cosine' },
+    optimizers_config: { default_segment_number: 1, indexing_threshold: 100 },
+  });
+  for (let from = 0; from < rowCount; from += 1000) {
+    const points = Array.from({ length: Math.min(1000, rowCount - from) }, (_, i) => ({
+      id: from + i,
+      vector: [...rowOf(set.base, from + i)],
+    }));
+    await call(server, 'PUT', '/collections/q/points?wait=true', { points });
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Green at two looks one after the other: between a change and the work that it causes a collection may be green. */
+async function green(server: RunningServer): Promise<void> {
+  await pause(2000);
+  for (let seen = 0; seen < 2;) {
+    await pause(700);
+    const { status } = await call<{ status: string }>(server, 'GET', '/collections/q');
+    seen = status === 'green' ? seen + 1 : 0;
+  }
+}
+
+async function recallOf(server: RunningServer, quantization: object): Promise<number> {
+  let hits = 0;
+  for (let from = 0; from < queryCount; from += 50) {
+    const searches = Array.from({ length: Math.min(50, queryCount - from) }, (_, i) => ({
+      query: [...rowOf(set.queries, from + i)],
+      limit: k,
+      params: { hnsw_ef: 512, quantization },
+    }));
+    const found = await call<{ points: { id: number }[] }[]>(
+      server,
+      'POST',
+      '/collections/q/points/query/batch',
+      {
+        searches,
+      },
+    );
+    for (const [i, { points }] of found.entries())
+      for (const { id } of points) if (truth[from + i]!.has(id)) hits += 1;
+  }
+  return hits / (queryCount * k);
+}
+
+type Recalls = ReadonlyMap<string, readonly number[]>;
+
+async function ofServer(server: RunningServer): Promise<Recalls> {
+  const recalls = new Map<string, number[]>();
+  await upload(server);
+  for (const { name, config } of kinds) {
+    await call(server, 'PATCH', '/collections/q', { quantization_config: config });
+    await green(server);
+    const found: number[] = [];
+    for (const oversampling of oversamplings)
+      found.push(await recallOf(server, { rescore: true, oversampling }));
+    recalls.set(name, found);
+    process.stderr.write(`${name}: ${found.join(' ')}\n`);
+  }
+  return recalls;
+}
+
+function ofFaiss(): Recalls {
+  const folder = mkdtempSync(join(tmpdir(), 'quiver-quantization-'));
+  try {
+    const all = new Float32Array((rowCount + queryCount) * dim);
+    all.set(set.base.subarray(0, rowCount * dim));
+    all.set(set.queries.subarray(0, queryCount * dim), rowCount * dim);
+    const file = join(folder, 'vectors.f32');
+    writeFileSync(file, new Uint8Array(all.buffer));
+    const names = [...new Set(kinds.flatMap(({ faiss }) => faiss ?? []))];
+    const done = spawnSync(
+      peerPython(),
+      [join(import.meta.dirname, 'quantization_peer.py'), file, String(dim), String(rowCount), ...names],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    if (done.status !== 0) throw new Error(`the faiss process ended with ${done.status}`);
+    return new Map(Object.entries(JSON.parse(done.stdout) as Record<string, number[]>));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function withServer(server: RunningServer | null): Promise<Recalls> {
+  if (server === null) return new Map();
+  try {
+    return await ofServer(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+const quiver = await withServer(await startQuiver());
+const qdrant = flags['no-qdrant'] ? new Map() : await withServer(await startQdrant());
+const faiss = flags['no-faiss'] ? new Map<string, number[]>() : ofFaiss();
+const cell = (recalls: readonly number[] | undefined): string =>
+  recalls === undefined ? '–' : recalls.map((recall) => recall.toFixed(3)).join(' / ');
+process.stdout.write('| | Quiver | Qdrant | faiss, flat |\n|---|---|---|---|\n');
+for (const { name, faiss: peer } of kinds) {
+  const [ours, theirs, flat] = [
+    quiver.get(name),
+    qdrant.get(name) as number[] | undefined,
+    faiss.get(peer ?? ''),
+  ];
+  const label = peer === undefined || flat === undefined ? '' : ` (${peer})`;
+  process.stdout.write(`| ${name} | ${cell(ours)} | ${cell(theirs)} | ${cell(flat)}${label} |\n`);
+  process.stderr.write(
+    `${JSON.stringify({ bench: 'quantization', kind: name, rowCount, queryCount, oversamplings, ours, qdrant: theirs, faiss: flat })}\n`,
+  );
+}
+const shortfalls = kinds.filter(({ name, faiss: peer }) =>
+  [qdrant.get(name) as number[] | undefined, faiss.get(peer ?? '')].some((other) =>
+    other?.some((recall, i) => quiver.get(name)![i]! < recall - 0.01),
+  ),
+);
+if (shortfalls.length > 0) {
+  process.stdout.write(
+    `\nMore than a point below a peer: ${shortfalls.map(({ name }) => name).join(', ')}\n`,
+  );
+  process.exitCode = 1;
+}

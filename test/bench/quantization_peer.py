@@ -1,0 +1,48 @@
+"""Flat faiss indexes for test/bench/quantization.ts: recall@10 at oversampling 1, 2 and 4, rescored exactly.
+
+Arguments: file of f32 rows (base, then queries), dim, base rows, names of indexes. Prints one JSON object.
+"""
+
+import json
+import sys
+
+import faiss
+import numpy as np
+
+file, dim, rows, names = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+everything = np.fromfile(file, dtype=np.float32).reshape(-1, dim)
+everything /= np.linalg.norm(everything, axis=1, keepdims=True)
+base, queries = everything[:rows], everything[rows:]
+exact = queries @ base.T
+truth = [set(row) for row in np.argsort(-exact, axis=1, kind="stable")[:, :10]]
+
+
+def index_of(name):
+    if name == "sq8":
+        return faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
+    if name.startswith("pq"):
+        return faiss.IndexPQ(dim, int(name[2:]), 8, faiss.METRIC_L2)
+    inner = faiss.IndexRaBitQ(dim, faiss.METRIC_L2, int(name[6:]))
+    inner.qb = 8
+    rotation = faiss.RandomRotationMatrix(dim, dim)
+    index = faiss.IndexPreTransform(rotation, inner)
+    index.inner = inner
+    return index
+
+
+def recalls(name):
+    index = index_of(name)
+    index.train(base)
+    index.add(base)
+    found = []
+    for oversampling in (1, 2, 4):
+        _, ids = index.search(queries, 10 * oversampling)
+        hits = 0
+        for query, candidates in enumerate(ids):
+            best = candidates[np.argsort(-exact[query, candidates], kind="stable")][:10]
+            hits += len(truth[query].intersection(best))
+        found.append(hits / (10 * len(queries)))
+    return found
+
+
+print(json.dumps({name: recalls(name) for name in names}))
