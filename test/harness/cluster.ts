@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { startQdrant, startQuiver, type RunningServer, type ServerOptions } from './server.ts';
 
+/** In the environment of each node: its name. */
+export const nodeNameVariable = 'TEST_NODE_NAME';
+
 export type Role = 'meta' | 'shard' | 'router' | 'peer';
 
 export interface ClusterNode {
@@ -36,6 +39,14 @@ export interface ClusterOptions {
   readonly ports?: (role: Role, index: number) => Pick<ServerOptions, 'restPort' | 'grpcPort'>;
   /** The address others are told for a node, as a proxy in front of it; default its own. */
   readonly advertise?: (name: string, address: string) => Promise<string>;
+  /** What one node gets beside its folder, asked once before its first start. */
+  readonly outfit?: (name: string, folder: string) => Outfit;
+}
+
+export interface Outfit {
+  readonly env: Readonly<Record<string, string>>;
+  /** Called when the node has ended for good, before its folder goes. */
+  release(): void;
 }
 
 interface Plan {
@@ -123,12 +134,16 @@ function createCluster(
   startServer: Start = startQuiver,
 ): Cluster & { start(plans: readonly Plan[]): Promise<boolean> } {
   const nodes: ClusterNode[] = [];
+  const outfits: Outfit[] = [];
 
   async function startNode(plan: Plan): Promise<boolean> {
     const folder = mkdtempSync(join(tmpdir(), `quiver-${plan.name}-`));
     const dataPort =
       plan.role === 'peer' ? { QUIVER__CLUSTER__P2P__DATA_PORT: String(await freePort()) } : {};
-    const started = { ...plan.ports, folder, args: argsOf(plan), env: { ...dataPort, ...options.env } };
+    const outfit = options.outfit?.(plan.name, folder);
+    if (outfit !== undefined) outfits.push(outfit);
+    const env = { [nodeNameVariable]: plan.name, ...dataPort, ...options.env, ...outfit?.env };
+    const started = { ...plan.ports, folder, args: argsOf(plan), env };
     const server = await startServer(started, plan);
     if (server === null) return false;
     const node: ClusterNode = {
@@ -164,6 +179,7 @@ function createCluster(
     async stop() {
       // Killed, not ended: the folders go anyway, and a node that is stopped by a test may be paused.
       await Promise.all(nodes.map(({ server }) => server.kill()));
+      for (const outfit of outfits) outfit.release();
       for (const { folder } of nodes) rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,81 +1,105 @@
 /**
- * A cluster of real processes under faults: clients write and read registers through both routers, one fault after the
- * other is inflicted and undone, then all is quiet and everything acknowledged is read back through each router.
+ * A cluster of real processes under faults: clients write and read registers through every router, one fault after the
+ * other is inflicted and undone, then all is quiet: replicas are compared, and everything acknowledged is read back through
+ * each router; then all processes are killed and started, and both are done again with what came from the disks.
  * The seed fixes the choice of faults and of clients, not the timing.
  */
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { createRng } from '@quiver/kernel';
-import { startRoles, type Cluster } from '../harness/cluster.ts';
+import type { Cluster } from '../harness/cluster.ts';
 import { checkHistory } from '../lincheck/check.ts';
 import { pointRegister } from '../lincheck/models/point-register.ts';
-import { faultKinds, inflict, sleep, type FaultKind, type World } from './faults.ts';
+import { createDisks, type Disks } from './disks.ts';
+import { impossibleKinds, type FaultKind } from './faults.ts';
 import { createRegisterCollection, startClients, type PointOperation, type Recording } from './history.ts';
-import { createNetwork } from './network.ts';
-import { observe } from './observer.ts';
+import { Refused } from './membership-faults.ts';
+import { createNetwork, type Network } from './network.ts';
 import { compareReadBack, type FinalRead, type ReadBack } from './read-back.ts';
+import type { ReplicaComparison } from './replicas.ts';
+import { supervise, type UnaskedEnd } from './supervisor.ts';
+import { targets, type OpenTarget, type TargetName } from './targets.ts';
+import { sleep, type ProcessWorld } from './world.ts';
 
 export interface CampaignOptions {
+  readonly target: TargetName;
   readonly seed: number;
   readonly durationMs: number;
+  /** Default: all that the target and the machine allow. */
   readonly kinds?: readonly FaultKind[];
+  readonly replicationFactor: number;
+  /** Write settings beyond the defaults. */
+  readonly writes?: { readonly ordering?: 'weak' | 'medium' | 'strong'; readonly consistencyFactor?: number };
   readonly log: (line: string) => void;
 }
 
 export interface CampaignReport {
+  readonly seconds: number;
   readonly counts: Recording['counts'];
   readonly torn: readonly string[];
   readonly readBack: ReadBack;
+  /** Done, by kind. */
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** Left out, with the reason. */
+  readonly impossible: ReadonlyMap<FaultKind, string>;
   readonly linearizable: { readonly verdict: string; readonly text: string };
-  /** Shards whose replicas hold unequal numbers of points, or are not all in sync, after the quiet period. */
-  readonly unequal: readonly string[];
+  /** After the quiet period, and once more after all processes were killed and started. */
+  readonly replicas: readonly ReplicaComparison[];
+  readonly ends: readonly UnaskedEnd[];
 }
 
 const collection = 'registers';
 const shardCount = 3;
-const replicationFactor = 2;
-const names = [
-  ...['meta', 'shard'].flatMap((role) => [0, 1, 2].map((i) => `${role}-${i}`)),
-  'router-0',
-  'router-1',
-];
 const quietMs = 3_000;
 /** Time for replicas to be in sync again after the last fault. */
-const settleMsMax = 90_000;
-const pollMs = 200;
+const settleMsMax = 180_000;
+const pollMs = 500;
 const clientTimeoutMs = 3_000;
+const logLinesShown = 60;
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  const network = createNetwork(names);
+  const target = targets[options.target];
+  const network = createNetwork(target.names);
+  // Some of each role have a small disk; the others keep a real one under them.
+  const disks = createDisks({
+    small: target.names.filter((name) => /^(meta|shard|peer)-[01]$/.test(name)),
+    addressOf: (name) => network.addressOf(name),
+  });
   let cluster: Cluster | undefined;
   try {
-    cluster = await startRoles(
-      { metas: 3, shards: 3, routers: 2 },
-      { advertise: (name, address) => network.advertise(name, address) },
-    );
-    return await campaign(cluster, network, options);
+    cluster = await target.start({
+      advertise: (name, address) => network.advertise(name, address),
+      outfit: (name, folder) => disks.outfit(name, folder),
+    });
+    return await campaign(cluster, network, disks, options);
   } catch (error) {
     for (const { name, server } of cluster?.nodes ?? [])
-      options.log(`--- ${name}\n${server.log().split('\n').slice(-40).join('\n')}`);
+      options.log(`--- ${name}\n${server.log().split('\n').slice(-logLinesShown).join('\n')}`);
     throw error;
   } finally {
     await cluster?.stop();
     await network.close();
+    disks.close();
   }
 }
 
 async function campaign(
   cluster: Cluster,
-  network: World['network'],
+  network: Network,
+  disks: Disks,
   options: CampaignOptions,
 ): Promise<CampaignReport> {
+  const startedAt = performance.now();
   const rng = createRng(options.seed);
   const clientRng = createRng(options.seed + 1);
+  const { ordering, consistencyFactor } = options.writes ?? {};
   await createRegisterCollection(cluster.urls()[0]!, collection, {
     shard_number: shardCount,
-    replication_factor: replicationFactor,
+    replication_factor: options.replicationFactor,
+    ...(consistencyFactor === undefined ? {} : { write_consistency_factor: consistencyFactor }),
   });
-  const observer = observe(cluster);
+  const supervisor = supervise(cluster, options.log);
+  const world: ProcessWorld = { cluster, network, supervisor, random: () => rng.float() };
+  const target = targets[options.target].open(world, collection, disks);
   try {
     const clients = startClients({
       urls: cluster.urls(),
@@ -85,30 +109,50 @@ async function campaign(
       operationsPerPointMax: 60,
       timeoutMs: clientTimeoutMs,
       random: () => clientRng.float(),
+      ...(ordering === undefined ? {} : { ordering }),
     });
-    const world = { cluster, network, observer, collection, random: () => rng.float() };
-    const faults = await inflictAll(world, options).finally(() => void clients.stop());
+    const impossible = impossibleKinds(disks);
+    const faults = await inflictAll(target, world, impossible, options).finally(() => void clients.stop());
     await sleep(quietMs);
     const { history, counts, torn } = await clients.stop();
-    const settled = await settle(world);
-    const finals = await readAll(cluster, history);
-    history.push(...finals.operations);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const reads: FinalRead[] = [];
+    const replicas: ReplicaComparison[] = [];
+    const verify = async (): Promise<void> => {
+      replicas.push(await settled(target, history));
+      const finals = await readAll(cluster, history);
+      reads.push(...finals.reads);
+      history.push(...finals.operations);
+    };
+    await verify();
+    options.log('all processes are killed and started');
+    await supervisor.during(cluster.nodes, () => Promise.resolve());
+    await verify();
     const report = checkHistory(pointRegister, history);
     return {
+      seconds,
       counts,
       torn,
       faults,
-      readBack: compareReadBack(history, finals.reads),
+      impossible,
+      readBack: compareReadBack(history, reads),
       linearizable: { verdict: report.verdict, text: report.text },
-      unequal: settled,
+      replicas,
+      ends: supervisor.ends,
     };
   } finally {
-    await observer.close();
+    await supervisor.close();
+    await target.close();
   }
 }
 
-async function inflictAll(world: World, options: CampaignOptions): Promise<Map<FaultKind, number>> {
-  const kinds = options.kinds ?? faultKinds;
+async function inflictAll(
+  target: OpenTarget,
+  { random }: ProcessWorld,
+  impossible: ReadonlyMap<FaultKind, string>,
+  options: CampaignOptions,
+): Promise<Map<FaultKind, number>> {
+  const kinds = (options.kinds ?? targets[options.target].kinds).filter((kind) => !impossible.has(kind));
   const counts = new Map<FaultKind, number>(kinds.map((kind) => [kind, 0]));
   const startedAt = performance.now();
   await sleep(1_000);
@@ -116,54 +160,39 @@ async function inflictAll(world: World, options: CampaignOptions): Promise<Map<F
   let turn: FaultKind[] = [];
   while (performance.now() - startedAt < options.durationMs) {
     if (turn.length === 0) turn = [...kinds];
-    const [kind] = turn.splice(Math.floor(world.random() * turn.length), 1);
+    const [kind] = turn.splice(Math.floor(random() * turn.length), 1);
     const at = ((performance.now() - startedAt) / 1_000).toFixed(1);
-    options.log(`${at} s: ${kind!}: ${await inflict(kind!, world)}`);
-    counts.set(kind!, counts.get(kind!)! + 1);
-    await sleep(1_000 + world.random() * 3_000);
+    const done = await target.inflict(kind!).catch((error: unknown) => {
+      if (!(error instanceof Refused)) throw error;
+      options.log(`${at} s: ${kind!}: refused: ${error.message}`);
+      return null;
+    });
+    if (done !== null) counts.set(kind!, counts.get(kind!)! + 1);
+    options.log(`${at} s: ${kind!}: ${done ?? 'not now'}`);
+    await sleep(1_000 + random() * 3_000);
   }
   return counts;
 }
 
-/** Waits until every replica is in sync and holds as many points as its siblings. @returns what is not so at the end */
-async function settle(world: World): Promise<string[]> {
+/** Waits until every replica is in sync and like its siblings. @returns how they are at the end */
+async function settled(target: OpenTarget, history: readonly PointOperation[]): Promise<ReplicaComparison> {
   const deadline = performance.now() + settleMsMax;
+  const ids = idsIn(history);
   for (;;) {
-    const unequal = await unequalShards(world).catch((error: unknown) => [String(error)]);
-    if (unequal.length === 0 || performance.now() > deadline) return unequal;
+    const found = await target.compare(ids).catch((error: unknown): ReplicaComparison => ({
+      unsettled: [String(error)],
+      divergent: [],
+      pointCount: 0,
+      replicaCount: 0,
+    }));
+    const isWell = found.unsettled.length === 0 && found.divergent.length === 0;
+    if (isWell || performance.now() > deadline) return found;
     await sleep(pollMs);
   }
 }
 
-interface TelemetryShard {
-  readonly id: number;
-  readonly replicas: readonly { readonly state: string; readonly num_points?: number }[];
-}
-
-async function unequalShards({ cluster, observer }: World): Promise<string[]> {
-  const notInSync = observer
-    .shards(collection)
-    .filter(({ inSync, primary }) => inSync.length < replicationFactor || primary === null)
-    .map(
-      ({ shardId, inSync, replicas }) => `shard ${shardId}: ${inSync.length} of ${replicas.length} in sync`,
-    );
-  const reply = await fetch(`${cluster.urls()[0]!}/cluster/telemetry?details_level=10`);
-  const { result } = (await reply.json()) as {
-    result: { collections: Record<string, { shards: readonly TelemetryShard[] }> };
-  };
-  const shards = result.collections[collection]?.shards ?? [];
-  if (shards.length !== shardCount) return [`${shards.length} of ${shardCount} shards are reported`];
-  const uneven = shards
-    .filter(
-      ({ replicas }) =>
-        replicas.length !== replicationFactor ||
-        replicas.some(
-          ({ state, num_points }) =>
-            state !== 'Active' || num_points === undefined || num_points !== replicas[0]!.num_points,
-        ),
-    )
-    .map((shard) => `shard ${shard.id}: ${JSON.stringify(shard.replicas)}`);
-  return [...notInSync, ...uneven];
+function idsIn(history: readonly PointOperation[]): number[] {
+  return [...new Set(history.map(({ input }) => Number(input.id)))];
 }
 
 /** Every point that was ever worked on, read at majority through every router. */
@@ -171,7 +200,7 @@ async function readAll(
   cluster: Cluster,
   history: readonly PointOperation[],
 ): Promise<{ reads: FinalRead[]; operations: PointOperation[] }> {
-  const ids = [...new Set(history.map(({ input }) => Number(input.id)))];
+  const ids = idsIn(history);
   const reads: FinalRead[] = [];
   const operations: PointOperation[] = [];
   for (const url of cluster.urls()) {

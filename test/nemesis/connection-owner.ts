@@ -3,13 +3,14 @@
  * holds it names the node. Only children of this process are asked, as a look at all processes of a busy machine takes
  * longer than nodes wait for each other. So one proxy in front of a node knows the links apart, and nodes need not know of it.
  */
+import { nodeNameVariable } from '../harness/cluster.ts';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Columns of /proc/net/tcp. */
 const localColumn = 1;
 const inodeColumn = 9;
 
-/** @returns the `--id` of the process that connected from this loopback port, or null where none is known */
+/** @returns the name of the node (`nodeNameVariable`) whose process that connected from this loopback port, or null where none is known */
 export function ownerOf(port: number): string | null {
   const inode = inodeOf(port);
   if (inode === null) return null;
@@ -38,9 +39,9 @@ function inodeOf(port: number): string | null {
 
 function nodeName(pid: string): string | null {
   try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const at = args.indexOf('--id');
-    return at < 0 ? null : (args[at + 1] ?? null);
+    const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    const named = variables.find((text) => text.startsWith(`${nodeNameVariable}=`));
+    return named === undefined ? null : named.slice(nodeNameVariable.length + 1);
   } catch {
     // It ended meanwhile, or is another user's.
     return null;

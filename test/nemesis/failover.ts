@@ -10,11 +10,11 @@
 import { parseArgs } from 'node:util';
 import { createRng } from '@quiver/kernel';
 import { startRoles, type ClusterNode } from '../harness/cluster.ts';
-import { hostOfShard, leader, sleep, type World } from './faults.ts';
+import { hostOfShard, leader } from './faults.ts';
 import { startLoad, type Feel } from './gap.ts';
 import { createRegisterCollection } from './history.ts';
-import { createNetwork } from './network.ts';
 import { observe } from './observer.ts';
+import { sleep, type World as WholeWorld } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +22,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
+type World = Pick<WholeWorld, 'cluster' | 'observer' | 'collection' | 'random'>;
+
 const trialCount = Number(values.trials);
 const collection = 'registers';
 const pointCount = 64;
@@ -36,13 +38,12 @@ type Kind = 'kill primary' | 'pause primary' | 'kill follower' | 'kill meta lead
 const kinds: readonly Kind[] = ['kill primary', 'pause primary', 'kill follower', 'kill meta leader'];
 
 const rng = createRng(Number(values.seed));
-const network = createNetwork([]);
 const cluster = await startRoles({ metas: 3, shards: 3, routers: 2 });
 const results = new Map<Kind, { writes: Feel; reads: Feel }[]>(kinds.map((kind) => [kind, []]));
 try {
   await createRegisterCollection(cluster.urls()[0]!, collection, { shard_number: 1, replication_factor: 2 });
   const observer = observe(cluster);
-  const world: World = { cluster, network, observer, collection, random: () => rng.float() };
+  const world: World = { cluster, observer, collection, random: () => rng.float() };
   for (let i = 0; i < trialCount; i += 1)
     for (const kind of kinds) {
       await inSync(world);

@@ -22,6 +22,8 @@ export interface WorkloadOptions {
   readonly timeoutMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Of writes; default: not said. */
+  readonly ordering?: 'weak' | 'medium' | 'strong';
 }
 
 export interface Recording {
@@ -41,7 +43,7 @@ const pauseAfterErrorMs = 50;
 export async function createRegisterCollection(
   url: string,
   collection: string,
-  settings: { shard_number?: number; replication_factor?: number } = {},
+  settings: { shard_number?: number; replication_factor?: number; write_consistency_factor?: number } = {},
 ): Promise<void> {
   const client = new QdrantClient({ url, checkCompatibility: false });
   await client.createCollection(collection, { vectors: { size: dim, distance: 'Dot' }, ...settings });
@@ -67,7 +69,7 @@ export function startClients(options: WorkloadOptions): RunningClients {
       const connection = connections[Math.floor(options.random() * connections.length)]!;
       // Every upsert writes a value of its own: a read then tells which write it saw.
       const input = chooseInput(options.random, points.choose(), () => ++valueCount);
-      const outcome = await perform(connection, options.collection, client, input, recording);
+      const outcome = await perform(connection, options, client, input, recording);
       recording.counts[outcome] += 1;
       if (outcome !== 'ok') await new Promise<void>((resolve) => setTimeout(resolve, pauseAfterErrorMs));
     }
@@ -107,14 +109,14 @@ function chooseInput(random: () => number, id: number, nextValue: () => number):
 
 async function perform(
   connection: QdrantClient,
-  collection: string,
+  options: WorkloadOptions,
   client: number,
   input: PointInput,
   recording: Recording,
 ): Promise<Outcome> {
   const calledAt = performance.now();
   try {
-    const output = await send(connection, collection, input, recording.torn);
+    const output = await send(connection, options, input, recording.torn);
     const returnedAt = performance.now();
     if (output !== undefined) {
       recording.history.push({ client, input, output, calledAt, returnedAt });
@@ -130,19 +132,20 @@ async function perform(
 /** undefined: the server took the write and does not say that it is done. */
 async function send(
   connection: QdrantClient,
-  collection: string,
+  { collection, ordering }: WorkloadOptions,
   input: PointInput,
   torn: string[],
 ): Promise<PointOutput | undefined> {
+  const write = { wait: true, ...(ordering === undefined ? {} : { ordering }) };
   switch (input.kind) {
     case 'upsert': {
       const vector = Array.from({ length: dim }, () => input.value);
       const points = [{ id: input.id, vector, payload: { value: input.value } }];
-      const done = await connection.upsert(collection, { wait: true, points });
+      const done = await connection.upsert(collection, { ...write, points });
       return done.status === 'completed' ? 'done' : undefined;
     }
     case 'delete': {
-      const done = await connection.delete(collection, { wait: true, points: [input.id] });
+      const done = await connection.delete(collection, { ...write, points: [input.id] });
       return done.status === 'completed' ? 'done' : undefined;
     }
     case 'retrieve': {
@@ -167,12 +170,12 @@ async function send(
 const unsentCodes = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /**
- * Nothing was sent, or the server refused the request as wrong or too much before doing anything. Every other error,
- * any 5xx among them, leaves open whether the write happens.
+ * Nothing was sent, or the server refused the request as wrong, too much or without room on the disk before doing
+ * anything. Every other error, any other 5xx among them, leaves open whether the write happens.
  */
 function isWithoutEffect(error: unknown): boolean {
   const { status, cause, name } = error as { status?: unknown; cause?: unknown; name?: unknown };
-  if (typeof status === 'number') return status >= 400 && status < 500 && status !== 408;
+  if (typeof status === 'number') return status === 507 || (status >= 400 && status < 500 && status !== 408);
   if (name === 'QdrantClientResourceExhaustedError') return true;
   return unsentCodes.has(String((cause as { code?: unknown } | undefined)?.code));
 }

@@ -13,6 +13,8 @@ export const outsider = 'outsider';
 
 export interface Network {
   readonly mesh: Mesh;
+  /** A loopback address of each node's own: connections from there are known at once to be the node's. */
+  addressOf(name: string): string;
   /** For `ClusterOptions.advertise`. */
   advertise(name: string, address: string): Promise<string>;
   close(): Promise<void>;
@@ -21,9 +23,12 @@ export interface Network {
 /** @param names - all nodes that will ever open a connection */
 export function createNetwork(names: readonly string[]): Network {
   const mesh = new Mesh();
+  const addressOf = (name: string): string => `127.77.0.${1 + names.indexOf(name)}`;
+  const byAddress = new Map(names.map((name) => [addressOf(name), name]));
   const fronts: Server[] = [];
   return {
     mesh,
+    addressOf,
     async advertise(name, address) {
       assert(names.includes(name), `${name} is not of this network`);
       const { hostname, port } = new URL(address);
@@ -32,7 +37,7 @@ export function createNetwork(names: readonly string[]): Network {
       const front = createServer({ allowHalfOpen: true, pauseOnConnect: true });
       fronts.push(front);
       front.on('connection', (socket) => {
-        const owner = ownerOf(socket.remotePort ?? 0);
+        const owner = byAddress.get(socket.remoteAddress ?? '') ?? ownerOf(socket.remotePort ?? 0);
         mesh.carry(owner !== null && openers.includes(owner) ? owner : outsider, name, socket);
       });
       await new Promise<void>((resolve, reject) => {

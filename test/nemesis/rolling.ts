@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { startRoles } from '../harness/cluster.ts';
 import { startBalancer } from './balancer.ts';
-import { sleep } from './faults.ts';
+import { sleep } from './world.ts';
 import { startLoad, type Feel } from './gap.ts';
 import { createRegisterCollection } from './history.ts';
 

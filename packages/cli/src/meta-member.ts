@@ -2,14 +2,14 @@
  * A member of the metadata store in this process: its volume, its port, its streams to the other members. Runs on the
  * meta thread of role `all`, and on the main thread of role `meta`.
  */
-import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Env } from '@quiver/env';
 import { startMetaNode, type Founding, type MetaNode, type MetaSelf, type MetaSettings } from '@quiver/meta';
-import { ClusterError, type NodeId } from '@quiver/model';
+import type { NodeId } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths, startPeerServer, type RpcServer } from '@quiver/rpc';
-import { openLevelStore, StorageError, type Store } from '@quiver/storage';
+import { openLevelStore, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import { isLost, setAside } from './shard-volumes.ts';
 import type { Watermarks } from './volume-options.ts';
 
 export interface MetaMemberOptions {
@@ -91,21 +91,22 @@ async function openOrReplace(
   const open = async (): Promise<{ store: Store; meta: MetaNode }> => {
     const { watermarks, onPoison } = options;
     const store = await openLevelStore(path, { onPoison, watermarks }, options.env);
-    return { store, meta: await start(store) };
+    try {
+      return { store, meta: await start(store) };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   };
   try {
     return await open();
   } catch (error) {
-    const isLost =
-      (error instanceof StorageError && error.code === 'corruption') ||
-      (error instanceof ClusterError && error.code === 'corruption');
-    if (!isLost || options.founding.kind === 'alone') throw error;
-    const aside = `${path}.lost-${Math.floor(options.env.wallNow())}`;
+    if (!isLost(error) || options.founding.kind === 'alone') throw error;
+    const aside = setAside(options.folder, ['meta'], options.env);
     options.log.error('the metadata volume lost data: it is set aside, this member joins anew', {
       aside,
       error,
     });
-    renameSync(path, aside);
     return open();
   }
 }

@@ -2,43 +2,16 @@
  * The shard side of roles `all` and `shard` on the control thread: volumes, replicas that follow the catalogue, streams to
  * other nodes.
  */
-import { join } from 'node:path';
 import type { Env } from '@quiver/env';
 import type { Meta } from '@quiver/meta';
-import { shardOf, type Catalogue, type NodeId, type ShardRecord } from '@quiver/model';
+import { shardOf, type Catalogue, type ShardRecord } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
-import { bindCluster, openNodeIdentity } from '@quiver/shard';
-import { openLevelBlobStore, openLevelStore, type BlobStore, type Store } from '@quiver/storage';
+import { bindCluster } from '@quiver/shard';
+import type { Store } from '@quiver/storage';
 import { memoryBudgetBytes } from './roles/sizing.ts';
 import type { RoleProcess } from './roles/process.ts';
+import type { ShardVolumes } from './shard-volumes.ts';
 import { startShard, type RunningShard } from './threads/start-shard.ts';
-import { watermarksOf } from './volume-options.ts';
-
-export interface ShardVolumes {
-  readonly nodeId: NodeId;
-  readonly store: Store;
-  readonly blobs: BlobStore;
-}
-
-export async function openShardVolumes({
-  config,
-  folder,
-  env,
-  log,
-  onPoison,
-}: RoleProcess): Promise<ShardVolumes> {
-  const startedMs = env.now();
-  const options = { onPoison, watermarks: watermarksOf(config) };
-  const store = await openLevelStore(join(folder, 'data'), options, env);
-  const blobs = await openLevelBlobStore(join(folder, 'segments'), options, env);
-  const nodeId = await openNodeIdentity(store, env);
-  log.info('the data volume is open', {
-    node: nodeId,
-    storage: folder,
-    took_ms: Math.round(env.now() - startedMs),
-  });
-  return { nodeId, store, blobs };
-}
 
 export interface ShardProcess {
   readonly shard: RunningShard;

@@ -161,6 +161,12 @@ export interface CollectionState {
 export interface ShardState extends CollectionState {
   readonly shardId: number;
   readonly replica: number;
+  /**
+   * Sum over the points as they are at `appliedSeq`: replicas with the same points have the same one. 16 hex digits; null
+   * while what is on the disk is being read.
+   */
+  readonly digest: string | null;
+  readonly appliedSeq: number;
 }
 
 /** The metadata store as every other role sees it. */

@@ -9,7 +9,8 @@ import type { Catalogue, NodeId } from '@quiver/model';
 import { addressList, hostPort } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
 import type { LoadedConfig } from '../config/index.ts';
-import { openShardVolumes, startShardProcess } from '../shard-process.ts';
+import { startShardProcess } from '../shard-process.ts';
+import { openShardVolumes } from '../shard-volumes.ts';
 import { receiveStopSignals } from '../signals.ts';
 import { startMetaThread } from '../threads/start-meta.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
@@ -34,7 +35,8 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       ? null
       : await claimPort(host, cluster.p2p.data_port ?? p2pPort + 1, 'data between nodes');
 
-  const volumes = await openShardVolumes(role);
+  const watermarks = watermarksOf(config);
+  const volumes = await openShardVolumes({ ...role, watermarks, isOfCluster: cluster.enabled });
   const advertised = hostPort(
     cluster.advertise ?? `http://${host}:${p2pPort ?? 0}`,
     'cluster.advertise',
@@ -59,7 +61,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       listen: p2pPort === null ? null : { host, port: p2pPort },
       secret: role.secret,
       callMsMax: role.callMsMax,
-      watermarks: watermarksOf(config),
+      watermarks,
     },
     ...role,
   });

@@ -5,11 +5,13 @@ import { addressList, hostPort } from '../addresses.ts';
 import { claimPort } from '../bind-check.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/index.ts';
-import { openShardVolumes, startShardProcess, type ShardProcess } from '../shard-process.ts';
+import { startShardProcess, type ShardProcess } from '../shard-process.ts';
+import { openShardVolumes } from '../shard-volumes.ts';
 import { receiveStopSignals } from '../signals.ts';
 import { startHealthServer } from '../threads/health-server.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
+import { watermarksOf } from '../volume-options.ts';
 import { openProcess, selfOf } from './process.ts';
 import { processMetrics } from './process-metrics.ts';
 import { serveData } from './serve-data.ts';
@@ -31,7 +33,7 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     'cluster.advertise',
     dataPort,
   );
-  const volumes = await openShardVolumes(role);
+  const volumes = await openShardVolumes({ ...role, watermarks: watermarksOf(config), isOfCluster: true });
   const caller = createPeerCaller({ nodeId: volumes.nodeId, secret, callMsMax }, env);
   const self = selfOf(role, volumes.nodeId, ['shard'], { meta: null, shard: advertised, rest: null });
   const meta = connectMeta({ addresses, self, caller, env, log });

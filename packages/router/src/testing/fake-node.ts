@@ -79,6 +79,8 @@ export async function createFakeNode(
         shardIds.map((shardId) => ({
           shardId,
           replica: 1,
+          digest: null,
+          appliedSeq: 0,
           status: 'green',
           optimizerError: null,
           pointsCount: of(record).length,

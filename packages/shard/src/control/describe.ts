@@ -11,6 +11,7 @@ export function describeReplica(
   optimizer: Optimizer,
   directory: ArenaDirectory,
   pendingCount: number,
+  digest: string | null,
 ): ShardState {
   const segments = replica.allSegments();
   const isDue = optimizer.isDue();
@@ -19,6 +20,8 @@ export function describeReplica(
   return {
     shardId: replica.shardId,
     replica: replica.number,
+    digest,
+    appliedSeq: replica.applied.load(),
     status: optimizer.error !== null && !optimizer.isBusy ? 'yellow' : status,
     optimizerError: optimizer.error,
     pointsCount: replica.points,

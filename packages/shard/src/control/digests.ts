@@ -110,6 +110,14 @@ export class BucketDigests {
     else this.#waiting.push(finish);
   }
 
+  /** One sum over all buckets as of now, 16 hex digits; null until the base is there. */
+  get total(): string | null {
+    if (this.#base === null) return null;
+    const sum = new Uint32Array(2);
+    for (let i = 0; i < this.#words.length; i += 1) sum[i % 2]! ^= this.#words[i]! ^ this.#base[i]!;
+    return [...sum].map((word) => word.toString(16).padStart(8, '0')).join('');
+  }
+
   setBase(base: Uint32Array): void {
     this.#base = base;
     for (const finish of this.#waiting.splice(0)) finish(base);

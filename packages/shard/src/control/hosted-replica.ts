@@ -223,7 +223,8 @@ export class HostedReplica {
     const { replica, optimizer } = this.#search;
     if (replica === null || optimizer === null)
       throw new ClusterError('stale_route', `replica ${this.number} is being copied`);
-    return describeReplica(replica, optimizer, this.#context.directory, this.#calls.pendingCount);
+    const digest = this.#host?.digest ?? null;
+    return describeReplica(replica, optimizer, this.#context.directory, this.#calls.pendingCount, digest);
   }
 
   report(): ReplicaReport {

@@ -58,6 +58,7 @@ export class ReplicaHost {
   readonly #persists: PersistQueue;
   readonly #applies: ApplyQueue;
   readonly #tombstones: TombstoneCollector;
+  readonly #digests = new BucketDigests();
   #inputs: WithoutNow<HostInput>[] = [];
   #history: readonly HistoryEntry[];
   /** Of chunks that came and are not acknowledged. */
@@ -87,7 +88,7 @@ export class ReplicaHost {
       isSurelyDead: (id) => this.#applies.isIdle && search.replica?.isAlive(id) === false,
     });
     this.#pages = new ReplicaPages(store, number, vectorNames);
-    const digests = new BucketDigests();
+    const digests = this.#digests;
     this.#applies = new ApplyQueue({
       search,
       records: this.#records,
@@ -179,6 +180,11 @@ export class ReplicaHost {
     if (changes === null) return false;
     await this.#persists.aside(changes);
     return true;
+  }
+
+  /** Of the points that are applied; see `ShardState.digest`. */
+  get digest(): string | null {
+    return this.#digests.total;
   }
 
   takeView(view: ShardView): void {

@@ -1,0 +1,93 @@
+/**
+ * What starts processes again on a real machine: a node that ended by itself (a poisoned volume, a full disk) is started
+ * until it stays. Always: a node that a fault holds down is left alone, and every end that nobody asked for is kept.
+ */
+import type { Cluster, ClusterNode } from '../harness/cluster.ts';
+import { sleep } from './world.ts';
+
+export interface UnaskedEnd {
+  readonly name: string;
+  readonly code: number | string | null;
+  /** The newest lines of its log. */
+  readonly log: string;
+}
+
+export interface Supervisor {
+  /** Ends that no fault asked for, oldest first. */
+  readonly ends: readonly UnaskedEnd[];
+  /** Kills nodes, waits for `act`, and starts them again. @throws when one does not start in time */
+  during<T>(victims: readonly ClusterNode[], act: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const pollMs = 200;
+/** A supervisor backs off a little. */
+const restartAfterMs = 1_000;
+const startMsMax = 240_000;
+const logLines = 30;
+
+export function supervise(cluster: Cluster, log: (line: string) => void): Supervisor {
+  const held = new Set<ClusterNode>();
+  const ends: UnaskedEnd[] = [];
+  let isClosed = false;
+
+  async function watch(node: ClusterNode): Promise<void> {
+    while (!isClosed) {
+      await sleep(pollMs);
+      const { exitCode, signalCode } = node.server.process;
+      if (held.has(node) || isClosed || (exitCode === null && signalCode === null)) continue;
+      held.add(node);
+      const end = { name: node.name, code: exitCode ?? signalCode, log: tail(node) };
+      ends.push(end);
+      log(`${node.name} ended by itself with ${end.code}: ${reason(end.log)}`);
+      await sleep(restartAfterMs);
+      if (!isClosed) await node.restart().catch(() => undefined);
+      held.delete(node);
+    }
+  }
+
+  async function start(node: ClusterNode): Promise<void> {
+    const deadline = performance.now() + startMsMax;
+    for (;;) {
+      try {
+        await node.restart();
+        return;
+      } catch (error) {
+        const { exitCode, signalCode } = node.server.process;
+        ends.push({ name: node.name, code: exitCode ?? signalCode, log: tail(node) });
+        log(`${node.name} did not start: ${reason(tail(node))}`);
+        if (performance.now() > deadline) throw error;
+        await sleep(restartAfterMs);
+      }
+    }
+  }
+
+  const watches = cluster.nodes.map(watch);
+  return {
+    ends,
+    async during(victims, act) {
+      for (const victim of victims) held.add(victim);
+      try {
+        await Promise.all(victims.map(({ server }) => server.kill()));
+        const result = await act();
+        await Promise.all(victims.map(start));
+        return result;
+      } finally {
+        for (const victim of victims) held.delete(victim);
+      }
+    },
+    async close() {
+      isClosed = true;
+      await Promise.all(watches);
+    },
+  };
+}
+
+function tail({ server }: ClusterNode): string {
+  return server.log().split('\n').slice(-logLines).join('\n');
+}
+
+function reason(log: string): string {
+  const telling = log.split('\n').findLast((line) => /error|fail|Error/.test(line)) ?? '';
+  return telling.slice(0, 400);
+}
