@@ -52,9 +52,9 @@ export async function damageVolume(role: 'shard' | 'meta', world: World): Promis
     const places = role === 'meta' ? ['meta'] : ['data', 'data', 'data', 'segments'];
     const volume = pick(places, world);
     const logged = victim.server.log().length;
-    const done = await world.supervisor.during([victim], async () => {
+    const done = await world.supervisor.during([victim], () => {
       const path = join(storage, volume);
-      return existsSync(path) ? damage(path, world) : null;
+      return Promise.resolve(existsSync(path) ? damage(path, world) : null);
     });
     return `${victim.name}, ${volume}/${done ?? 'nothing to damage'}; ${noticed(victim, logged)}`;
   }

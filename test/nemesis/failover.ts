@@ -8,6 +8,7 @@
  * requests. A trial in which a client sees no fault still has the gap of its slowest request.
  */
 import { parseArgs } from 'node:util';
+import { QdrantClient } from '@qdrant/js-client-rest';
 import { createRng } from '@quiver/kernel';
 import { startRoles, type ClusterNode } from '../harness/cluster.ts';
 import { hostOfShard, leader } from './faults.ts';
@@ -62,16 +63,17 @@ try {
 }
 
 async function run(kind: Kind, world: World): Promise<{ writes: Feel; reads: Feel }> {
-  const urls = world.cluster.urls();
-  const writes = startLoad(urls, 2, requestTimeoutMs, (client, turn) =>
-    client.upsert(collection, {
+  const clients = world.cluster
+    .urls()
+    .map((url) => new QdrantClient({ url, checkCompatibility: false, timeout: requestTimeoutMs }));
+  const clientOf = (turn: number): QdrantClient => clients[turn % clients.length]!;
+  const writes = startLoad(2, (turn) =>
+    clientOf(turn).upsert(collection, {
       wait: true,
       points: [{ id: turn % pointCount, vector: [turn, 1, 1, 1], payload: { value: turn } }],
     }),
   );
-  const reads = startLoad(urls, 2, requestTimeoutMs, (client, turn) =>
-    client.retrieve(collection, { ids: [turn % pointCount] }),
-  );
+  const reads = startLoad(2, (turn) => clientOf(turn).retrieve(collection, { ids: [turn % pointCount] }));
   await sleep(steadyMs);
   const victim = await victimOf(kind, world);
   const isPause = kind === 'pause primary';

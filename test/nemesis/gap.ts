@@ -1,9 +1,7 @@
 /**
- * Steady load of one kind through the stock client, and what its user feels of a fault: the longest time between two
+ * Steady load of one kind, and what its user feels of a fault: the longest time between two
  * answers of one client, and how many requests failed. Always: a client has one request at a time.
  */
-import { QdrantClient } from '@qdrant/js-client-rest';
-
 export interface Feel {
   /** Longest time without an answer at one client, ms. */
   readonly gapMs: number;
@@ -23,10 +21,9 @@ const errorsMax = 5;
 const pauseMs = 5;
 
 export function startLoad(
-  urls: readonly string[],
   clientCount: number,
-  timeoutMs: number,
-  request: (client: QdrantClient, turn: number) => Promise<unknown>,
+  /** @param turn - counts over all clients, so that `turn % clientCount` is the client */
+  request: (turn: number) => Promise<unknown>,
 ): Load {
   const errors: string[] = [];
   let isStopping = false;
@@ -34,12 +31,10 @@ export function startLoad(
   let okCount = 0;
   let gapMs = 0;
   const runs = Array.from({ length: clientCount }, async (_, i) => {
-    const url = urls[i % urls.length]!;
-    const client = new QdrantClient({ url, checkCompatibility: false, timeout: timeoutMs });
     let answeredAt = performance.now();
     for (let turn = 0; !isStopping; turn += 1) {
       try {
-        await request(client, turn * clientCount + i);
+        await request(turn * clientCount + i);
         const now = performance.now();
         gapMs = Math.max(gapMs, now - answeredAt);
         answeredAt = now;

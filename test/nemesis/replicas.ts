@@ -33,7 +33,9 @@ export async function compareReplicas(observer: Observer, name: string): Promise
     const { shardId, primary, inSync, replicas } = shard;
     const wanted = shard.replicationFactor ?? collection.config.params.replication_factor;
     if (primary === null || inSync.length !== wanted || replicas.length !== wanted)
-      unsettled.push(`shard ${shardId}: primary ${primary}, in sync ${inSync}, placed ${replicas.length}`);
+      unsettled.push(
+        `shard ${shardId}: primary ${primary}, in sync ${inSync.join()}, placed ${replicas.length}`,
+      );
     else {
       const copies = await Promise.all(
         replicas.map((replica) => copyOn(observer, collection, shard, replica)),

@@ -29,19 +29,19 @@ const logLines = 30;
 export function supervise(cluster: Cluster, log: (line: string) => void): Supervisor {
   const held = new Set<ClusterNode>();
   const ends: UnaskedEnd[] = [];
-  let isClosed = false;
+  const closing = new AbortController();
 
   async function watch(node: ClusterNode): Promise<void> {
-    while (!isClosed) {
+    while (!closing.signal.aborted) {
       await sleep(pollMs);
       const { exitCode, signalCode } = node.server.process;
-      if (held.has(node) || isClosed || (exitCode === null && signalCode === null)) continue;
+      if (held.has(node) || (exitCode === null && signalCode === null)) continue;
       held.add(node);
       const end = { name: node.name, code: exitCode ?? signalCode, log: tail(node) };
       ends.push(end);
       log(`${node.name} ended by itself with ${end.code}: ${reason(end.log)}`);
       await sleep(restartAfterMs);
-      if (!isClosed) await node.restart().catch(() => undefined);
+      await node.restart().catch(() => undefined);
       held.delete(node);
     }
   }
@@ -77,7 +77,7 @@ export function supervise(cluster: Cluster, log: (line: string) => void): Superv
       }
     },
     async close() {
-      isClosed = true;
+      closing.abort();
       await Promise.all(watches);
     },
   };

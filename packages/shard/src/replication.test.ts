@@ -61,6 +61,42 @@ test('an acknowledged write is searchable on every replica', async () => {
   await expectEqualCopies([1, 2, 3]);
 });
 
+test('equal replicas have equal digests at equal changes, other points have others', async () => {
+  await clusterOf([1, 2]);
+  const sums = async () => {
+    const described = [1, 2].map((node) =>
+      cluster.run(
+        cluster
+          .node(node)
+          .running!.serve.writes.describe(
+            { collection: cluster.collection('c'), shardIds: [0] },
+            { deadlineMs: cluster.env.now() + 10_000 },
+          ),
+      ),
+    );
+    return (await Promise.all(described)).map(([state]) => ({
+      digest: state!.digest,
+      appliedSeq: state!.appliedSeq,
+    }));
+  };
+  await cluster.write('c', upsertOf(ids(0, 100), 4, 1));
+  expect((await sums()).map(({ digest }) => digest)).toEqual([null, null]);
+  await cluster.env.advance(5_000);
+  const before = await sums();
+  expect(before[0]!.digest).toMatch(/^[0-9a-f]{16}$/);
+  expect(before[1]).toEqual(before[0]);
+  await cluster.write('c', upsertOf([7], 4, 2));
+  await cluster.write('c', deletionOf([8]));
+  await cluster.env.advance(100);
+  const after = await sums();
+  expect(after[0]!.digest).not.toBe(before[0]!.digest);
+  expect(after[1]).toEqual(after[0]);
+  await cluster.kill(2);
+  await cluster.start(2);
+  await cluster.env.advance(5_000);
+  expect((await sums())[1]).toEqual(after[0]);
+});
+
 test('a follower refuses writes, and linearizable reads, as a stale route', async () => {
   await clusterOf([1, 2]);
   await expect(cluster.write('c', upsertOf([1], 4, 1), { node: 2, timeoutMs: 500 })).rejects.toThrow(
