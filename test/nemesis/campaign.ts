@@ -52,6 +52,7 @@ const shardCount = 3;
 const quietMs = 3_000;
 /** Time for replicas to be in sync again after the last fault. */
 const settleMsMax = 180_000;
+const unlikeMsMax = 30_000;
 const pollMs = 500;
 const clientTimeoutMs = 3_000;
 const logLinesShown = 60;
@@ -176,7 +177,8 @@ async function inflictAll(
 
 /** Waits until every replica is in sync and like its siblings. @returns how they are at the end */
 async function settled(target: OpenTarget, history: readonly PointOperation[]): Promise<ReplicaComparison> {
-  const deadline = performance.now() + settleMsMax;
+  const startedAt = performance.now();
+  let unlikeSince: number | null = null;
   const ids = idsIn(history);
   for (;;) {
     const found = await target.compare(ids).catch((error: unknown): ReplicaComparison => ({
@@ -185,8 +187,13 @@ async function settled(target: OpenTarget, history: readonly PointOperation[]): 
       pointCount: 0,
       replicaCount: 0,
     }));
-    const isWell = found.unsettled.length === 0 && found.divergent.length === 0;
-    if (isWell || performance.now() > deadline) return found;
+    const now = performance.now();
+    const isSettled = found.unsettled.length === 0;
+    if (isSettled && found.divergent.length === 0) return found;
+    // In sync and yet unlike: waiting does not mend that.
+    unlikeSince = isSettled ? (unlikeSince ?? now) : null;
+    const isOver = now - startedAt > settleMsMax || (unlikeSince !== null && now - unlikeSince > unlikeMsMax);
+    if (isOver) return found;
     await sleep(pollMs);
   }
 }

@@ -22,6 +22,8 @@ const { values } = parseArgs({
 });
 const campaignMsMax = 5 * 60_000;
 const linesMax = 30;
+/** A server that does not start is quoted with its whole log. */
+const textMax = 4_000;
 const target = values.target as TargetName;
 if (!Object.hasOwn(targets, target)) throw new Error(`no target "${values.target}"`);
 const kinds = values.kinds?.split(',') as FaultKind[] | undefined;
@@ -53,7 +55,7 @@ while (leftMs > 0) {
     add(report);
     if (!print(report)) fail(durationMs);
   } catch (error) {
-    console.error(error);
+    console.error(String(error).slice(0, textMax));
     fail(durationMs);
   }
   leftMs -= durationMs;

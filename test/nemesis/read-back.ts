@@ -14,9 +14,9 @@ export interface FinalRead {
 
 export interface ReadBack {
   readonly acknowledgedWrites: number;
-  /** Points whose last acknowledged change is not seen. */
+  /** One line for each point whose last acknowledged change is not seen. */
   readonly lost: readonly string[];
-  /** Points that show a value that an acknowledged delete removed, or that nobody wrote. */
+  /** One line for each point that shows a value that an acknowledged delete removed, or that nobody wrote. */
   readonly resurrected: readonly string[];
 }
 
@@ -24,21 +24,25 @@ export function compareReadBack(history: readonly PointOperation[], reads: reado
   const writes = history.filter(({ input }) => input.kind === 'upsert' || input.kind === 'delete');
   const acknowledged = writes.filter(({ output }) => output !== undefined);
   const byPoint = Map.groupBy(writes, ({ input }) => Number(input.id));
-  const lost: string[] = [];
-  const resurrected: string[] = [];
+  const lost = new Map<number, string>();
+  const resurrected = new Map<number, string>();
   for (const read of reads) {
     const ofPoint = byPoint.get(read.id) ?? [];
     const source = sourcesOf(read.value, ofPoint);
     const latestReturn = Math.max(-Infinity, ...source);
     const replacedBy = ofPoint.find((op) => op.output !== undefined && op.calledAt > latestReturn);
     const text = `point ${read.id} is ${read.value} through ${read.through}`;
-    if (source.length === 0) resurrected.push(`${text}, which nobody wrote`);
+    if (source.length === 0) resurrected.set(read.id, `${text}, which nobody wrote`);
     else if (replacedBy !== undefined && replacedBy.input.kind === 'delete')
-      resurrected.push(`${text}, acknowledged as deleted at ${replacedBy.calledAt}`);
+      resurrected.set(read.id, `${text}, acknowledged as deleted at ${replacedBy.calledAt}`);
     else if (replacedBy?.input.kind === 'upsert')
-      lost.push(`${text}, acknowledged as ${replacedBy.input.value} at ${replacedBy.calledAt}`);
+      lost.set(read.id, `${text}, acknowledged as ${replacedBy.input.value} at ${replacedBy.calledAt}`);
   }
-  return { acknowledgedWrites: acknowledged.length, lost, resurrected };
+  return {
+    acknowledgedWrites: acknowledged.length,
+    lost: [...lost.values()],
+    resurrected: [...resurrected.values()],
+  };
 }
 
 /** When the writes that give this value returned; the absence before all writes returned at -Infinity. */

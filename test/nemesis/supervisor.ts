@@ -48,6 +48,7 @@ export function supervise(cluster: Cluster, log: (line: string) => void): Superv
 
   async function start(node: ClusterNode): Promise<void> {
     const deadline = performance.now() + startMsMax;
+    let said = '';
     for (;;) {
       try {
         await node.restart();
@@ -55,8 +56,8 @@ export function supervise(cluster: Cluster, log: (line: string) => void): Superv
       } catch (error) {
         const { exitCode, signalCode } = node.server.process;
         ends.push({ name: node.name, code: exitCode ?? signalCode, log: tail(node) });
-        log(`${node.name} did not start: ${reason(tail(node))}`);
-        if (performance.now() > deadline) throw error;
+        if (reason(tail(node)) !== said) log(`${node.name} did not start: ${(said = reason(tail(node)))}`);
+        if (performance.now() > deadline) throw new Error(`${node.name} did not start`, { cause: error });
         await sleep(restartAfterMs);
       }
     }

@@ -120,7 +120,7 @@ function openFailure(dir: string, cause: unknown): StorageError {
       `${dir} is in use: another process (a second server?) has it open; stop it or give this one another directory`,
       { cause },
     );
-  const corrupt = code === 'LEVEL_CORRUPTION' || /corruption|missing files/i.test(text);
+  const corrupt = isDamage(code, text) || /missing files/i.test(text);
   const advice = /no space left/i.test(text)
     ? '; free some of the disk and start again: what was acknowledged is there'
     : '';
@@ -134,8 +134,13 @@ function openFailure(dir: string, cause: unknown): StorageError {
 function readFailure(dir: string, cause: unknown): StorageError {
   const { code, text } = described(cause);
   if (/NOT_OPEN/.test(code)) return new StorageError('closed', `${dir} is closed`, { cause });
-  const corrupt = code === 'LEVEL_CORRUPTION' || /corruption/i.test(text);
+  const corrupt = isDamage(code, text);
   return new StorageError(corrupt ? 'corruption' : 'unavailable', `${dir} cannot be read: ${text}`, { cause });
+}
+
+/** LevelDB reports a block that lies behind the end of its file as an I/O error: "000008.ldb: Invalid argument". */
+function isDamage(code: string, text: string): boolean {
+  return code === 'LEVEL_CORRUPTION' || /corruption/i.test(text) || /\.(ldb|sst): Invalid argument/.test(text);
 }
 
 /** What classic-level says: the code is on the error or on its cause. */

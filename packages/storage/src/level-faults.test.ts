@@ -170,6 +170,23 @@ describe('flipped bits in table files, which LevelDB reads without verifying', (
   });
 });
 
+describe('a table file that lost its end', () => {
+  test('is corruption, however much of it is gone', async () => {
+    const codes = new Set<string>();
+    for (const share of [0.999, 0.9, 0.5, 0.1]) {
+      const { dir } = write('volume', 'bits');
+      // An open turns the log into a table.
+      await (await openLevelStore(dir, {}, env)).close();
+      const tables = readdirSync(join(dir, 'db')).filter((name) => name.endsWith('.ldb'));
+      const table = join(dir, 'db', tables.sort().at(-1)!);
+      const bytes = readFileSync(table);
+      writeFileSync(table, bytes.subarray(0, Math.floor(bytes.length * share)));
+      codes.add((await failure(openLevelStore(dir, {}, env))).code);
+    }
+    expect([...codes]).toEqual(['corruption']);
+  });
+});
+
 describe('a killed writer without a fault', () => {
   test('leaves a volume that opens with everything acknowledged, its log naming the last group', async () => {
     const { dir, acknowledged } = write('volume', 'bits');
