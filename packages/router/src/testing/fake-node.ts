@@ -50,9 +50,7 @@ export async function createFakeNode(
       return Promise.resolve(requests.map(() => []));
     },
     explain: ({ shardIds }, requests) =>
-      Promise.resolve(
-        requests.map(() => shardIds.map((shardId) => ({ shardId, node: '1', segments: [] }))),
-      ),
+      Promise.resolve(requests.map(() => shardIds.map((shardId) => ({ shardId, node: '1', segments: [] })))),
     scroll: ({ collection: record }) =>
       Promise.resolve({
         points: of(record).map((point) => ({ ...point, orderValue: null })),
