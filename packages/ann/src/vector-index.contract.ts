@@ -1,5 +1,5 @@
 /** What every index must do, run by the exact scan, the graph and the graph with neighbour codes. The oracle is the scan. */
-import { createRng, type Element, type Metric, type Rng } from '@quiver/kernel';
+import { createRng, isFloat, type Element, type Metric, type Rng } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
 import { recallOf, stageRows, writeBits, type IndexStage, type StageParams } from './testing/index-stage.ts';
 import type { VectorIndex, Walk } from './vector-index.ts';
@@ -34,7 +34,7 @@ export function mixed(
 }
 
 function asRow(vector: Float32Array, metric: Metric, element: Element): Float32Array {
-  if (element !== 'f32') {
+  if (!isFloat(element)) {
     const middle = element === 'u8' ? 128 : 0;
     return vector.map((value) => middle + Math.max(-127, Math.min(127, Math.round(12 * value))));
   }

@@ -1,10 +1,21 @@
-// Codes of one byte an element for f32 rows, and the two terms of every row. Always: codes are of the row less the
+// Codes of one byte an element for rows of floats or halves, and the two terms of every row. Always: codes are of the row less the
 // mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut), or
 // less where a quantile of the set's elements says that larger ones are to be cut.
+import { unpackHalves } from './half';
+import { VECTOR } from './scratch';
+import { isByteMode } from './score';
 import { BLOCK_STRIDE, CODES, CODE_STRIDE, CUT, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
 
+/** Address of a row's floats; those of halves are put to VECTOR. */
+function floatsOf(row: u32): usize {
+  const source = ROWS + <usize>row * ROW_STRIDE;
+  if (MODE < 4) return source;
+  unpackHalves(source, VECTOR, (DIM + 3) & ~3);
+  return VECTOR;
+}
+
 function encodeFloat(row: u32): void {
-  const source = ROWS + <usize>row * ROW_STRIDE,
+  const source = floatsOf(row),
     codes = CODES + <usize>row * CODE_STRIDE,
     terms = TERMS + <usize>row * BLOCK_STRIDE;
   const metric = MODE & 3;
@@ -66,7 +77,7 @@ export function encodeRows(from: u32, to: u32): void {
   for (let row = from; row < to; row++) {
     memory.fill(TERMS + <usize>row * BLOCK_STRIDE, 0, BLOCK_STRIDE);
     memory.fill(linksOf(0, row), 0xff, <usize>M0 << 2);
-    if (MODE < 4) encodeFloat(row);
-    else encodeByte(row);
+    if (isByteMode(MODE)) encodeByte(row);
+    else encodeFloat(row);
   }
 }

@@ -8,11 +8,11 @@ import {
   LAYERS,
   M,
   M0,
-  MODE,
   NEXT,
   NONE,
   ROWS,
   ROW_STRIDE,
+  elementBytes,
   estimateRows,
   layerCount,
   linksOf,
@@ -91,7 +91,7 @@ function link(layer: i32, node: u32): void {
 }
 
 function equalRows(a: u32, b: u32): bool {
-  const bytes = MODE < 4 ? DIM << 2 : DIM;
+  const bytes = DIM * elementBytes();
   let p = ROWS + <usize>a * ROW_STRIDE,
     q = ROWS + <usize>b * ROW_STRIDE;
   const end = p + ((bytes + 15) & ~15);

@@ -2,7 +2,8 @@
 // from codes of one byte an element. Layout of the header: packages/ann/src/hnsw/format.ts, docs/formats/hnsw.md.
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
-import { distance, distanceBetween, sumF32 } from './score';
+import { unpackHalves } from './half';
+import { distance, distanceBetween, isByteMode, sumF32 } from './score';
 import {
   KIND,
   base as quantisedBase,
@@ -86,8 +87,8 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   M0 = load<u32>(header, 24);
   UPPER = load<u32>(header, 36);
   LAYERS = load<u32>(header, 40);
-  isByte = MODE >= 4;
-  isUnsigned = MODE >= 4 && MODE < 8;
+  isByte = isByteMode(MODE);
+  isUnsigned = isByte && MODE < 8;
   const metric = MODE & 3;
   isManhattan = metric == 2;
   WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
@@ -115,8 +116,13 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   SCALE = load<f32>(header, 84);
   CUT = load<f32>(header, 248);
   CODE_DIM = (DIM + 15) & ~15;
-  WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? CODE_DIM << 2 : CODE_DIM;
+  WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? CODE_DIM * elementBytes() : CODE_DIM;
   epoch = load<u32>(visited);
+}
+
+/** Of a stored row. */
+export function elementBytes(): usize {
+  return MODE < 4 ? 4 : MODE < 12 ? 1 : 2;
 }
 
 /** Makes walks of the open graph read the stored rows, whatever codes it has. */
@@ -125,7 +131,7 @@ export function ignoreCodes(): void {
   isExact = true;
   CODES = ROWS;
   CODE_STRIDE = ROW_STRIDE;
-  WALK_BYTES = isByte ? CODE_DIM : CODE_DIM << 2;
+  WALK_BYTES = CODE_DIM * elementBytes();
 }
 
 /** Rows of a layer above 0: the first ones of the upper list. */
@@ -301,7 +307,8 @@ export function touchCodes(row: u32): u32 {
 export function queryFromRow(row: u32): void {
   const codes = codesOf(row);
   if (isExact) {
-    memory.copy(QUERY, codes, ROW_STRIDE);
+    if (MODE >= 12) unpackHalves(codes, QUERY, CODE_DIM);
+    else memory.copy(QUERY, codes, ROW_STRIDE);
     return;
   }
   for (let i: usize = 0; i < CODE_DIM; i += 8) {

@@ -11,6 +11,8 @@ import { encodeGrid, fit as gridFit, gridAgreement, gridBytes, gridDifference, g
 import { BLOCK_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, TERMS } from './graph';
 import { encodeProduct, fit as productFit, openProduct, prepareProduct, productSum, size2 as productSize2 } from './product-codes';
 import { QUERY, QUERY16, VECTOR, WORK } from './scratch';
+import { unpackHalves } from './half';
+import { isByteMode } from './score';
 import { turn } from './turn';
 
 /** 0: none, 1: a grid, 2: product codes. */
@@ -78,6 +80,8 @@ function centreRow(row: u32): void {
   const source = ROWS + <usize>row * ROW_STRIDE;
   if (MODE < 4) {
     memory.copy(VECTOR, source, DIM << 2);
+  } else if (MODE >= 12) {
+    unpackHalves(source, VECTOR, (DIM + 3) & ~3);
   } else {
     for (let i: usize = 0; i < DIM; i++) {
       const value = MODE < 8 ? <f32>load<u8>(source + i) : <f32>load<i8>(source + i);
@@ -89,7 +93,7 @@ function centreRow(row: u32): void {
 }
 
 function centreQuery(): void {
-  if (MODE < 4) {
+  if (!isByteMode(MODE)) {
     memory.copy(VECTOR, QUERY, DIM << 2);
   } else {
     for (let i: usize = 0; i < DIM; i++) store<f32>(VECTOR + (i << 2), <f32>load<i16>(QUERY16 + (i << 1)));

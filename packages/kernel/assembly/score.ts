@@ -1,7 +1,15 @@
 // Distance of a prepared query to one stored row. Always: smaller is nearer (dot products are negated, Euclidean
 // distances squared); padding of rows and query is zero and so neutral for every metric.
-// A mode is element * 4 + metric: element f32 0, u8 1, i8 2; metric dot 0, euclid 1, manhattan 2, cosine 3.
-import { QUERY, QUERY16 } from './scratch';
+// A mode is element * 4 + metric: element f32 0, u8 1, i8 2, f16 3; metric dot 0, euclid 1, manhattan 2, cosine 3.
+import { dotHalf, euclidHalf, manhattanHalf, unpackHalves } from './half';
+import { QUERY, QUERY16, VECTOR } from './scratch';
+
+/** Rows of integers of a byte, as against rows of floats or halves. */
+// @ts-ignore: decorator
+@inline
+export function isByteMode(mode: i32): bool {
+  return mode >= 4 && mode < 12;
+}
 
 /** Squared length of the prepared integer query: the cosine of integer rows needs it. */
 let queryLength2: f64 = 0;
@@ -167,7 +175,7 @@ function cosineByte<T>(q: usize, row: usize, count: usize): f32 {
 export function prepareQuery(mode: i32, dim: usize): void {
   const padded = (dim + 63) & ~63;
   memory.fill(QUERY + (dim << 2), 0, (padded - dim) << 2);
-  if (mode < 4) return;
+  if (!isByteMode(mode)) return;
   const low: f32 = mode < 8 ? 0 : -128;
   const high: f32 = mode < 8 ? 255 : 127;
   let length2: f64 = 0;
@@ -205,13 +213,24 @@ export function distance(mode: i32, row: usize, padded: usize): f32 {
       return euclidByte<i8>(QUERY16, row, padded);
     case 10:
       return manhattanByte<i8>(QUERY16, row, padded);
-    default:
+    case 11:
       return cosineByte<i8>(QUERY16, row, padded);
+    case 13:
+      return euclidHalf(QUERY, row, padded);
+    case 14:
+      return manhattanHalf(QUERY, row, padded);
+    default:
+      return -dotHalf(QUERY, row, padded);
   }
 }
 
-/** Distance of two f32 rows; bit for bit what `distance` gives with either as the query. */
+/** Distance of two rows of floats or halves; bit for bit what `distance` gives with either as the query. */
 export function distanceBetween(mode: i32, a: usize, b: usize, padded: usize): f32 {
+  if (mode >= 12) {
+    unpackHalves(a, VECTOR, padded);
+    if (mode == 13) return euclidHalf(VECTOR, b, padded);
+    return mode == 14 ? manhattanHalf(VECTOR, b, padded) : -dotHalf(VECTOR, b, padded);
+  }
   if (mode == 1) return euclidF32(a, b, padded << 2);
   return mode == 2 ? manhattanF32(a, b, padded << 2) : -dotF32(a, b, padded << 2);
 }

@@ -9,6 +9,7 @@ export {
   bytesOf,
   distanceOfScore,
   elements,
+  isFloat,
   isLargerNearer,
   metrics,
   modeOf,

@@ -17,6 +17,7 @@ const seed = Number(process.env['QUIVER_SEED'] ?? 20261124);
 function randomVector(rng: Rng, element: Element, dim: number): Float32Array {
   return Float32Array.from({ length: dim }, () => {
     if (element === 'f32') return rng.normal();
+    if (element === 'f16') return Math.f16round(rng.normal());
     return element === 'u8' ? rng.below(256) : rng.below(256) - 128;
   });
 }
@@ -86,7 +87,7 @@ export function kernelContract(name: string, create: (arena: Arena, thread: numb
       const rng = createRng(seed);
       for (let round = 0; round < 30; round += 1) {
         const metric = metrics[rng.below(4)]!;
-        const element = elements[rng.below(3)]!;
+        const element = elements[rng.below(elements.length)]!;
         const count = 1 + rng.below(300);
         const set = stage(create, rng, { metric, element, dim: 1 + rng.below(40), count });
         const { range, passes } = randomRange(rng, set);

@@ -4,11 +4,11 @@
  */
 export type Metric = 'cosine' | 'dot' | 'euclid' | 'manhattan';
 
-/** Stored element of a row. f32 rows of a cosine vector are stored normalised; byte rows are stored as given. */
-export type Element = 'f32' | 'u8' | 'i8';
+/** Stored element of a row. f32 and f16 rows of a cosine vector are stored normalised; byte rows are stored as given. */
+export type Element = 'f32' | 'u8' | 'i8' | 'f16';
 
 export const metrics: readonly Metric[] = ['cosine', 'dot', 'euclid', 'manhattan'];
-export const elements: readonly Element[] = ['f32', 'u8', 'i8'];
+export const elements: readonly Element[] = ['f32', 'u8', 'i8', 'f16'];
 
 /** True for cosine and dot, whose reported scores grow towards the query. */
 export function isLargerNearer(metric: Metric): boolean {
@@ -33,6 +33,12 @@ export function modeOf(metric: Metric, element: Element): number {
   return elements.indexOf(element) * 4 + metricNumber;
 }
 
-export function bytesOf(element: Element): 1 | 4 {
-  return element === 'f32' ? 4 : 1;
+export function bytesOf(element: Element): 1 | 2 | 4 {
+  if (element === 'f32') return 4;
+  return element === 'f16' ? 2 : 1;
+}
+
+/** Floats or halves, as against integers of a byte. */
+export function isFloat(element: Element): boolean {
+  return element === 'f32' || element === 'f16';
 }

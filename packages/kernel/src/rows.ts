@@ -38,13 +38,19 @@ export function paddedDimOf(element: Element, dim: number): number {
 }
 
 /**
- * Writes a vector as a row. Byte elements are cut towards zero and clamped to their range, as Qdrant casts.
+ * Writes a vector as a row. Halves are rounded to; byte elements are cut towards zero and clamped to their range, as Qdrant casts.
  * @param bytes - the whole arena memory
  */
 export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, vector: Float32Array): void {
   const at = rows.address + row * rows.stride;
   if (rows.element === 'f32') {
     const target = new Float32Array(memory.buffer, at, rows.stride / 4);
+    target.set(vector);
+    target.fill(0, vector.length);
+    return;
+  }
+  if (rows.element === 'f16') {
+    const target = new Float16Array(memory.buffer, at, rows.stride / 2);
     target.set(vector);
     target.fill(0, vector.length);
     return;
@@ -59,10 +65,11 @@ export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, ve
   target.fill(0, vector.length);
 }
 
-/** A stored row as f32; for f32 rows a view of the arena, for bytes a copy. */
+/** A stored row as f32; for f32 rows a view of the arena, for others a copy. */
 export function readRow(memory: WebAssembly.Memory, rows: Rows, row: number): Float32Array {
   const at = rows.address + row * rows.stride;
   if (rows.element === 'f32') return new Float32Array(memory.buffer, at, rows.dim);
+  if (rows.element === 'f16') return new Float32Array(new Float16Array(memory.buffer, at, rows.dim));
   if (rows.element === 'u8') return Float32Array.from(new Uint8Array(memory.buffer, at, rows.dim));
   return Float32Array.from(new Int8Array(memory.buffer, at, rows.dim));
 }

@@ -4,7 +4,7 @@
  */
 import type { Arena } from './arena.ts';
 import type { Kernel, ScanRange } from './kernel.ts';
-import { reportedScore } from './metric.ts';
+import { isFloat, reportedScore } from './metric.ts';
 import { readRow, type Rows, type Visibility } from './rows.ts';
 import { scratchOf } from './scratch.ts';
 import { orderedBits, type TopK } from './top-k.ts';
@@ -27,14 +27,14 @@ export function distanceOf(rows: Rows, query: ArrayLike<number>, row: ArrayLike<
   }
   if (rows.metric === 'euclid') return squares;
   if (rows.metric === 'manhattan') return sum;
-  if (rows.metric === 'dot' || rows.element === 'f32') return -dot;
+  if (rows.metric === 'dot' || isFloat(rows.element)) return -dot;
   const lengths = Math.sqrt(queryLength2 * rowLength2);
   return lengths > 0 ? -dot / lengths : 0;
 }
 
 /** A query as byte rows see it: cut towards zero and clamped to the element's range. */
 function cut(rows: Rows, query: Float32Array): Float32Array {
-  if (rows.element === 'f32') return query;
+  if (isFloat(rows.element)) return query;
   const [low, high] = rows.element === 'u8' ? [0, 255] : [-128, 127];
   return query.map((value) => Math.trunc(Math.min(Math.max(value, low), high)));
 }

@@ -5,8 +5,8 @@ import { prepareQuery, prepareVector } from './prepare-vector.ts';
 import type { DenseSchema } from './schema.ts';
 
 function schemaOf(metric: DenseSchema['metric'], datatype: Datatype, dim: number): DenseSchema {
-  const element = datatype === 'uint8' ? 'u8' : datatype === 'int8' ? 'i8' : 'f32';
-  return { kind: 'dense', name: '', dim, metric, datatype, element };
+  const element = { float32: 'f32', float16: 'f16', uint8: 'u8', int8: 'i8' } as const;
+  return { kind: 'dense', name: '', dim, metric, datatype, element: element[datatype] };
 }
 const prepared = (metric: DenseSchema['metric'], datatype: Datatype, values: number[]): number[] => {
   const vector = prepareVector(schemaOf(metric, datatype, values.length), {

@@ -17,7 +17,7 @@ export interface DenseSchema {
   readonly dim: number;
   readonly metric: Metric;
   readonly datatype: Datatype;
-  /** What a row consists of; float16 vectors are rounded to half precision and stored as f32. */
+  /** What a row consists of. */
   readonly element: Element;
 }
 /** Rows of one size for each point, scored by MaxSim. Stored as f32 rows in the blob region. */
@@ -39,6 +39,12 @@ export interface SegmentSchema {
   readonly vectors: readonly VectorSchema[];
 }
 
+const elementOf: Readonly<Record<Datatype, Element>> = {
+  float32: 'f32',
+  float16: 'f16',
+  uint8: 'u8',
+  int8: 'i8',
+};
 const metricOf: Readonly<Record<Distance, Metric>> = {
   Cosine: 'cosine',
   Dot: 'dot',
@@ -58,8 +64,7 @@ function denseOrMulti(name: string, params: VectorParams): DenseSchema | MultiSc
   const datatype = params.datatype ?? 'float32';
   const shape = { name, dim: params.size, metric: metricOf[params.distance], datatype };
   if (params.multivector_config !== undefined) return { kind: 'multi', ...shape };
-  const element = datatype === 'uint8' ? 'u8' : datatype === 'int8' ? 'i8' : 'f32';
-  return { kind: 'dense', ...shape, element };
+  return { kind: 'dense', ...shape, element: elementOf[datatype] };
 }
 
 function compareText(a: string, b: string): number {

@@ -4,7 +4,7 @@
  * deaths that come meanwhile are carried over by the control thread (carry-deaths.ts) before the target is published.
  */
 import { createHnsw } from '@quiver/ann';
-import { scratchBytesPerThread, subregion, type ArenaDirectory } from '@quiver/kernel';
+import { readRow, scratchBytesPerThread, subregion, writeRow, type ArenaDirectory } from '@quiver/kernel';
 import { assert } from '@quiver/model';
 import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
 import { clearCore } from './plain-segment.ts';
@@ -195,6 +195,11 @@ function copyDense(
   source: number,
 ): void {
   const { stride } = view.rows;
+  if (view.rows.element !== other.rows.element) {
+    // Halves that an older version kept as floats.
+    writeRow(to.memory, view.rows, row, readRow(from.memory, other.rows, source));
+    return;
+  }
   assert(stride === other.rows.stride, `stride ${other.rows.stride} of an input, ${stride} of the target`);
   const bytes = new Uint8Array(from.memory.buffer, other.rows.address + source * stride, stride);
   new Uint8Array(to.memory.buffer, view.rows.address + row * stride, stride).set(bytes);

@@ -8,6 +8,7 @@
  */
 import {
   createRng,
+  isFloat,
   modeOf,
   readRow,
   segmentRowsMax,
@@ -123,7 +124,7 @@ function* build(
     exports.encodeRows(from, Math.min(count, from + encodeShare));
     yield;
   }
-  if (rows.element === 'f32' && !(yield* codesDiscern(kernel, params, upper, open)))
+  if (isFloat(rows.element) && !(yield* codesDiscern(kernel, params, upper, open)))
     new Uint32Array(buffer, region.offset, 64)[92 / 4] = 1;
   for (let node = 0; node < upper.length; node += 1) {
     open();
@@ -257,7 +258,7 @@ function writeMean(
   mean.fill(0);
   figures[84 / 4] = 1;
   // Byte rows are their own codes, unless others were asked for.
-  if (rows.element !== 'f32' && !replacesCodes(quantization)) return;
+  if (!isFloat(rows.element) && !replacesCodes(quantization)) return;
   const picked: Float32Array[] = [];
   const stride = Math.max(1, Math.floor(count / sampleRows));
   for (let row = 0; row < count; row += stride)
@@ -265,7 +266,7 @@ function writeMean(
   const sums = new Float64Array(rows.dim);
   for (const vector of picked) vector.forEach((value, i) => (sums[i]! += value));
   if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
-  if (rows.element !== 'f32') return;
+  if (!isFloat(rows.element)) return;
   const cut = cutOf(quantization, () => magnitudesOf(picked, mean));
   figures[248 / 4] = rows.metric === 'manhattan' ? 0 : cut;
   if (rows.metric !== 'manhattan') return;
@@ -278,7 +279,7 @@ function writeMean(
 
 /** Byte rows are not stored normalised; their cosine is that of their directions. */
 function asDirection(rows: Rows, vector: Float32Array): Float32Array {
-  if (rows.metric !== 'cosine' || rows.element === 'f32') return vector;
+  if (rows.metric !== 'cosine' || isFloat(rows.element)) return vector;
   const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   return length > 0 ? vector.map((value) => value / length) : vector;
 }

@@ -41,7 +41,7 @@
  * | 240, 244 | product codes: stretches u32, dims of one u32 |
  * | 248 | cut f32: int8 codes of larger elements are cut, 0 = none are |
  */
-import { paddedDimOf, type Element, type Metric } from '@quiver/kernel';
+import { isFloat, paddedDimOf, type Element, type Metric } from '@quiver/kernel';
 import { codeBytesOf, replacesCodes, trainedBytesOf, type Quantization } from '../quantization.ts';
 
 export const magic = 0x574e_4851;
@@ -170,10 +170,10 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
   const isQuantised = replacesCodes(quantization);
   const quantisedLinks = isQuantised ? 16 + align(codeBytesOf(quantization, dim), 16) : 0;
   // Byte rows have the room for quantised codes from the start.
-  const links = element === 'f32' ? 16 + align(dim, 16) : Math.max(16, quantisedLinks);
+  const links = isFloat(element) ? 16 + align(dim, 16) : Math.max(16, quantisedLinks);
   const hasRoom = shape.neighbourCodes !== 'never';
   const linksEnd = links + 4 * (hasRoom ? lanes : 2 * m);
-  const strideTo = element === 'f32' ? 64 : 16;
+  const strideTo = isFloat(element) ? 64 : 16;
   const plain = { links, neighbourCodes: 0, stride: align(linksEnd, strideTo) };
   const codesBytes = (lanes / 32) * codesOf32(subspaces);
   const full = hasRoom

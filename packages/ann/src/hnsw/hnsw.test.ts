@@ -44,6 +44,11 @@ describe(`HNSW (QUIVER_SEED=${seed})`, () => {
       if (metric !== 'dot') expect(graph.walksRows).toBe(true);
       expect(recallOf(index, stage.flat, queries)).toBeGreaterThanOrEqual(metric === 'dot' ? 0.9 : 0.95);
     }
+    const halves = clustered(rng, 4000, 24, 20, 0.02);
+    const stage = stageRows({ metric: 'euclid', element: 'f16', vectors: halves });
+    const index = buildIndex(stage);
+    expect(viewGraph(stage.kernel.arena.memory.buffer, stage.region).walksRows).toBe(true);
+    expect(recallOf(index, stage.flat, halves.slice(0, 100))).toBeGreaterThanOrEqual(0.95);
     const ordinary = stageRows({
       metric: 'euclid',
       vectors: Array.from({ length: 2000 }, () => gaussian(rng, 24)),

@@ -1,5 +1,5 @@
 /** Quantised rows against what their bytes mean in plain numbers (docs/formats/hnsw.md), and against exact scores. */
-import { createRng, createTopK, foundIn, readRow, type Element, type Metric } from '@quiver/kernel';
+import { createRng, createTopK, foundIn, isFloat, readRow, type Element, type Metric } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
 import { codeBytesOf, type Quantization, type Requantization } from '../quantization.ts';
 import { buildIndex, recallOf, stageRows, type IndexStage } from '../testing/index-stage.ts';
@@ -51,7 +51,7 @@ class Decoded {
   /** A vector less the mean, turned as the rows are: sign flips and Hadamard transforms by their definition. */
   centred(vector: ArrayLike<number>): number[] {
     const { metric, element } = this.#stage.rows;
-    const length = metric === 'cosine' && element !== 'f32' ? Math.hypot(...Array.from(vector)) || 1 : 1;
+    const length = metric === 'cosine' && !isFloat(element) ? Math.hypot(...Array.from(vector)) || 1 : 1;
     let values = Array.from(vector, (value, i) => value / length - this.#mean[i]!);
     const trained = this.#field(236);
     if (this.#field(224) !== 1 || trained === 0 || this.dim < 4) return values;
@@ -139,7 +139,7 @@ function estimates(stage: IndexStage, query: Float32Array, count: number): Map<n
 }
 
 function asRows(vectors: Float32Array[], metric: Metric, element: Element): Float32Array[] {
-  if (element !== 'f32')
+  if (!isFloat(element))
     return vectors.map((vector) =>
       vector.map(
         (value) => (element === 'u8' ? 128 : 0) + Math.max(-127, Math.min(127, Math.round(15 * value))),
@@ -158,6 +158,7 @@ describe(`quantised rows (QUIVER_SEED=${seed})`, () => {
       ['manhattan', 'f32'],
       ['cosine', 'i8'],
       ['dot', 'u8'],
+      ['cosine', 'f16'],
     ] as const)
       test(`${nameOf(quantization)}: estimates over ${element} by ${metric} are what the bytes mean`, () => {
         const rng = createRng(seed);
