@@ -1,8 +1,8 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
  * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
- * `filters` (filtered search beside it), `quantization` (recall of every kind and rate beside it and faiss), `cluster`
- * (cost of replication, router hop, fan-out).
+ * `filters` (filtered search beside it), `sparse` (BM25 beside it), `quantization` (recall of every kind and rate beside it
+ * and faiss), `small` (2,000 small collections), `cluster` (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -15,6 +15,7 @@ const parts: Readonly<Record<string, string>> = {
   rest: 'rest-peers.ts',
   filters: 'filter-peers.ts',
   quantization: 'quantization.ts',
+  small: 'small-collections.ts',
   cluster: 'cluster-cost.ts',
 };
 const asked = process.argv.slice(2);
