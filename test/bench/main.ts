@@ -15,6 +15,7 @@ const parts: Readonly<Record<string, string>> = {
   rest: 'rest-peers.ts',
   filters: 'filter-peers.ts',
   quantization: 'quantization.ts',
+  sparse: 'sparse-peers.ts',
   small: 'small-collections.ts',
   cluster: 'cluster-cost.ts',
 };

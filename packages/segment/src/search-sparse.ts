@@ -1,34 +1,69 @@
 /**
  * Exact search of a sparse vector: dot product over the indices that query and row share. Rows that share none are no
- * hits. Indices are ascending on both sides.
+ * hits. Indices are ascending on both sides. Most rows are found through the inverted index (sparse-index.ts), the few
+ * newest ones by a look at each.
  */
 import type { SparseVector } from '@quiver/model';
-import { createBoundedTop } from './bounded-top.ts';
+import { createBoundedTop, type BoundedTop } from './bounded-top.ts';
 import type { Hits } from './search.ts';
 import type { SegmentReader } from './segment.ts';
 import { isPresent, relativeGroup, type BlobView } from './segment-views.ts';
+import { accumulate, type Admits } from './sparse-accumulate.ts';
+import { buildSparseIndex, positionOf, type SparseIndex } from './sparse-index.ts';
 import type { Steps } from './steps.ts';
 
 /** About half a millisecond of comparing indices. */
 const entriesPerStep = 200_000;
+/** Fewer rows than these are looked at one by one; an index is made anew when so many, and a quarter, are not in it. */
+const indexedFrom = 128;
+const tailShareMax = 0.25;
+/** A filter that fewer rows than this share of the postings pass is answered by a look at each of them. */
+const lookCost = 8;
 
 export interface SparseSearch {
   readonly vector: SparseVector;
   readonly k: number;
   readonly filter: Uint32Array | null;
+  /** Rows that pass the filter; ignored without one. */
+  readonly passing: number;
 }
 
 export function* searchSparse(
   reader: SegmentReader,
   view: BlobView,
-  { vector, k, filter }: SparseSearch,
+  { vector, k, filter, passing }: SparseSearch,
   group: number,
 ): Steps<Hits> {
   const top = createBoundedTop(k);
+  let from = 0;
+  const index = yield* indexOf(reader, view);
+  if (index !== null && (filter === null || passing * lookCost > postingsOf(index, vector))) {
+    const admits = admission(reader, filter, group, index.rowCount);
+    const entries = wordsOf(reader.views.blob);
+    const query = { indices: vector.indices, values: Float64Array.from(vector.values) };
+    yield* accumulate(index, vector, k, admits, (row) => {
+      top.push(row, sharedDot(entries, view.refs[2 * row]!, view.refs[2 * row + 1]!, query)!);
+      return top.worst;
+    });
+    from = index.rowCount;
+  }
+  yield* lookAtEach(reader, view, { vector, filter }, { group, from }, top);
+  return top.found((score) => score);
+}
+
+function* lookAtEach(
+  reader: SegmentReader,
+  view: BlobView,
+  { vector, filter }: Pick<SparseSearch, 'vector' | 'filter'>,
+  { group, from }: { readonly group: number; readonly from: number },
+  top: BoundedTop,
+): Steps<void> {
+  const entries = wordsOf(reader.views.blob);
+  const query = { indices: vector.indices, values: Float64Array.from(vector.values) };
   let work = 0;
-  for (const row of candidateRows(reader, view, filter, group)) {
+  for (const row of candidateRows(reader, view, filter, group, from)) {
     const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
-    const score = sharedDot(reader.views.blob, offset, count, vector);
+    const score = sharedDot(entries, offset, count, query);
     if (score !== null) top.push(row, score);
     work += 16 + count + vector.indices.length;
     if (work > entriesPerStep) {
@@ -36,20 +71,76 @@ export function* searchSparse(
       yield;
     }
   }
-  return top.found((score) => score);
 }
 
-/** Rows that are visible, pass the filter and have the vector. */
+function postingsOf(index: SparseIndex, { indices }: SparseVector): number {
+  let postings = 0;
+  for (const dimension of indices) {
+    const at = positionOf(index, dimension);
+    if (at !== -1) postings += index.starts[at + 1]! - index.starts[at]!;
+  }
+  return postings;
+}
+
+/** Of the rows below `rowCount`; null when every one may be an answer. */
+function admission(
+  reader: SegmentReader,
+  filter: Uint32Array | null,
+  group: number,
+  rowCount: number,
+): Admits | null {
+  const { born, death } = reader.views;
+  const relative = relativeGroup(reader.descriptor.baseGroup, group);
+  // Deaths up to `group` were counted before `group` was published, so 0 here means none of them; births never fall.
+  const areAllSeen = reader.deadCount() === 0 && born[rowCount - 1]! <= relative;
+  if (areAllSeen && filter === null) return null;
+  return (row) => {
+    if (filter !== null && ((filter[row >>> 5]! >>> (row & 31)) & 1) === 0) return false;
+    if (areAllSeen) return true;
+    const dead = death[row]!;
+    return born[row]! <= relative && (dead === 0 || dead > relative);
+  };
+}
+
+interface Indexed {
+  index: SparseIndex | null;
+  isBuilding: boolean;
+}
+const indexes = new WeakMap<SegmentReader, Map<string, Indexed>>();
+
+/** The index of a segment's sparse vector, made or made anew when enough rows are not in it; null while there are few. */
+function* indexOf(reader: SegmentReader, view: BlobView): Steps<SparseIndex | null> {
+  const rowCount = reader.rowCount();
+  if (rowCount < indexedFrom) return null;
+  let byName = indexes.get(reader);
+  if (byName === undefined) indexes.set(reader, (byName = new Map<string, Indexed>()));
+  const { name } = view.schema;
+  let indexed = byName.get(name);
+  if (indexed === undefined) byName.set(name, (indexed = { index: null, isBuilding: false }));
+  const covered = indexed.index?.rowCount ?? 0;
+  const tail = rowCount - covered;
+  if (indexed.isBuilding || tail < indexedFrom || tail < tailShareMax * covered) return indexed.index;
+  indexed.isBuilding = true;
+  try {
+    indexed.index = yield* buildSparseIndex(reader, view, rowCount);
+  } finally {
+    indexed.isBuilding = false;
+  }
+  return indexed.index;
+}
+
+/** Rows from `from` on that are visible, pass the filter and have the vector. */
 export function* candidateRows(
   reader: SegmentReader,
   view: BlobView,
   filter: Uint32Array | null,
   group: number,
+  from = 0,
 ): Generator<number, void, undefined> {
   const { born, death } = reader.views;
   const relative = relativeGroup(reader.descriptor.baseGroup, group);
   const rowCount = reader.rowCount();
-  for (let row = 0; row < rowCount; row += 1) {
+  for (let row = from; row < rowCount; row += 1) {
     if (filter !== null && ((filter[row >>> 5]! >>> (row & 31)) & 1) === 0) continue;
     if (born[row]! > relative || !isPresent(view, row)) continue;
     const dead = death[row]!;
@@ -57,15 +148,34 @@ export function* candidateRows(
   }
 }
 
-function sharedDot(blob: Uint8Array, offset: number, count: number, query: SparseVector): number | null {
-  const indices = new Uint32Array(blob.buffer, blob.byteOffset + offset, count);
-  const values = new Float32Array(blob.buffer, blob.byteOffset + offset + 4 * count, count);
+/** A blob as words of both kinds; made once for a search, not for each row. */
+interface Words {
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+}
+function wordsOf(blob: Uint8Array): Words {
+  const length = blob.byteLength >>> 2;
+  return {
+    u32: new Uint32Array(blob.buffer, blob.byteOffset, length),
+    f32: new Float32Array(blob.buffer, blob.byteOffset, length),
+  };
+}
+
+function sharedDot(
+  { u32, f32 }: Words,
+  offset: number,
+  count: number,
+  query: { readonly indices: Uint32Array; readonly values: Float64Array },
+): number | null {
+  const { indices, values } = query;
+  const start = offset >>> 2;
+  const [end, weights] = [start + count, start + count];
   let sum = 0;
   let isShared = false;
-  for (let i = 0, j = 0; i < count && j < query.indices.length;) {
-    const [a, b] = [indices[i]!, query.indices[j]!];
+  for (let i = start, j = 0; i < end && j < indices.length;) {
+    const [a, b] = [u32[i]!, indices[j]!];
     if (a === b) {
-      sum += values[i]! * query.values[j]!;
+      sum += f32[weights + i - start]! * values[j]!;
       isShared = true;
     }
     if (a <= b) i += 1;
@@ -75,23 +185,31 @@ function sharedDot(blob: Uint8Array, offset: number, count: number, query: Spars
 }
 
 /**
- * In how many visible rows each index occurs, and how many rows have the vector: what the IDF modifier needs, summed
- * over segments by the caller.
+ * In how many rows each index occurs, and how many points there are: what the IDF modifier needs, summed over segments by
+ * the caller. As in Qdrant, rows that died count as occurrences until their segment is merged, and points without the
+ * vector count as points.
  */
 export function* sparseDocumentCounts(
   reader: SegmentReader,
   name: string,
   indices: Uint32Array,
-  group: number,
-): Steps<{ readonly rows: number; readonly counts: Uint32Array }> {
+): Steps<{ readonly points: number; readonly counts: Uint32Array }> {
   const counts = new Uint32Array(indices.length);
+  const points = reader.rowCount() - reader.deadCount();
   const view = reader.views.vectors.find((vector) => vector.schema.name === name);
-  if (view?.kind !== 'sparse') return { rows: 0, counts };
-  let [rows, work] = [0, 0];
-  for (const row of candidateRows(reader, view, null, group)) {
-    rows += 1;
+  if (view?.kind !== 'sparse') return { points, counts };
+  const index = yield* indexOf(reader, view);
+  if (index !== null)
+    for (const [j, dimension] of indices.entries()) {
+      const at = positionOf(index, dimension);
+      if (at !== -1) counts[j] = index.starts[at + 1]! - index.starts[at]!;
+    }
+  let work = 0;
+  const rowCount = reader.rowCount();
+  const { blob } = reader.views;
+  for (let row = index?.rowCount ?? 0; row < rowCount; row += 1) {
+    if (!isPresent(view, row)) continue;
     const count = view.refs[2 * row + 1]!;
-    const { blob } = reader.views;
     const stored = new Uint32Array(blob.buffer, blob.byteOffset + view.refs[2 * row]!, count);
     for (let i = 0, j = 0; i < count && j < indices.length;) {
       const [a, b] = [stored[i]!, indices[j]!];
@@ -105,5 +223,5 @@ export function* sparseDocumentCounts(
       yield;
     }
   }
-  return { rows, counts };
+  return { points, counts };
 }

@@ -215,18 +215,81 @@ test('a graph search under deaths and filters finds what an exact search finds',
   expect(found / wanted, `recall, seed ${seed}`).toBeGreaterThan(0.95);
 });
 
-test('document counts for IDF count visible rows that have the index', () => {
+test('a sparse search through the inverted index is exact, under deaths and filters and with weights of both signs', () => {
+  const seed = Number(process.env['QUIVER_SEED'] ?? 20261126);
+  const rng = createRng(seed);
+  const replica = createTestReplica(schemaOf('Dot', 'float32'), 4_096);
+  // Few dimensions are in most rows and many in few, as words are.
+  const sparseOf = (count: number, isSigned: boolean): Vector => {
+    const drawn = Array.from({ length: count }, () => Math.floor(400 * rng.float() ** 3));
+    const indices = Uint32Array.from(new Set(drawn)).sort();
+    const values = Float32Array.from(indices, (dimension) => {
+      const weight = 0.1 + rng.float() * Math.log(2 + dimension);
+      return isSigned && rng.below(4) === 0 ? -weight : weight;
+    });
+    return { kind: 'sparse', indices, values };
+  };
+  for (let n = 0; n < 3_500; n += 1)
+    replica.upsert(n, '{}', n % 11 === 0 ? new Map() : new Map([['words', sparseOf(12, n % 5 === 0)]]));
+  for (let n = 0; n < 300; n += 1) replica.upsert(n, '{}', new Map([['words', sparseOf(9, false)]]));
+  for (let n = 0; n < 3_500; n += 17) if (n % 34 === 0) replica.remove(n);
+  replica.publish();
+  const [reader] = replica.segments;
+  expect(reader!.rowCount()).toBeGreaterThan(3_700);
+  for (let round = 0; round < 120; round += 1) {
+    const vector = sparseOf(1 + rng.below(20), round % 3 === 0);
+    const modulus = [1, 2, 50][round % 3]!;
+    const filter = new Uint32Array(Math.ceil(reader!.rowCount() / 32));
+    for (let row = 0; row < reader!.rowCount(); row += modulus) filter[row >>> 5]! |= 1 << (row & 31);
+    const k = [1, 10, 200][rng.below(3)]!;
+    const request = {
+      ...plain,
+      vector,
+      name: 'words',
+      k,
+      filter: modulus === 1 ? null : filter,
+      passing: Math.ceil(reader!.rowCount() / modulus),
+    };
+    const hits = runSteps(searchSegment(reader!, replica.directory, request, replica.applied));
+    const want = oracle(reader!, 'words', vector, replica.applied, (row) => row % modulus === 0);
+    const best = [...want.values()].sort((a, b) => b - a).slice(0, k);
+    expect(hits.count, `seed ${seed} round ${round}`).toBe(best.length);
+    for (let i = 0; i < hits.count; i += 1) {
+      expect(hits.scores[i]).toBeCloseTo(best[i]!, 4);
+      expect(hits.scores[i]).toBeCloseTo(want.get(hits.rows[i]!)!, 4);
+    }
+  }
+  // Rows that came after the index was made are found too.
+  const newest: Vector = {
+    kind: 'sparse',
+    indices: Uint32Array.of(3, 9_000),
+    values: Float32Array.of(1, 50),
+  };
+  replica.upsert(77_777, '{}', new Map([['words', newest]]));
+  replica.publish();
+  const request = { ...plain, vector: newest, name: 'words', k: 3 };
+  const hits = runSteps(searchSegment(reader!, replica.directory, request, replica.applied));
+  expect(reader!.id(hits.rows[0]!)).toBe(77_777);
+  const { counts } = runSteps(sparseDocumentCounts(reader!, 'words', Uint32Array.of(0, 3, 9_000)));
+  const all = Array.from({ length: reader!.rowCount() }, (_, row) => reader!.vector(row, 'words'));
+  expect([...counts]).toEqual(
+    [0, 3, 9_000].map(
+      (index) => all.filter((one) => one?.kind === 'sparse' && one.indices.includes(index)).length,
+    ),
+  );
+});
+
+test('document counts for IDF count points, and rows that have the index, dead ones until they are merged', () => {
   const replica = createTestReplica(schemaOf('Dot', 'float32'), 128);
   fill(replica, 41, 300);
   replica.publish();
   const indices = Uint32Array.of(0, 5, 39, 100);
   for (const reader of replica.segments) {
-    const { rows, counts } = runSteps(sparseDocumentCounts(reader, 'words', indices, replica.applied));
-    const sparse = [...reader.visibleRows(replica.applied)].flatMap((row) => {
-      const vector = reader.vector(row, 'words');
-      return vector?.kind === 'sparse' ? [vector] : [];
-    });
-    expect(rows).toBe(sparse.length);
+    const { points, counts } = runSteps(sparseDocumentCounts(reader, 'words', indices));
+    const sparse = Array.from({ length: reader.rowCount() }, (_, row) => reader.vector(row, 'words')).flatMap(
+      (vector) => (vector?.kind === 'sparse' ? [vector] : []),
+    );
+    expect(points).toBe([...reader.visibleRows(replica.applied)].length);
     expect([...counts]).toEqual(
       [...indices].map((index) => sparse.filter((v) => v.indices.includes(index)).length),
     );

@@ -81,8 +81,8 @@ function* explainSegment(
     const plan = isLeftOut ? 'left_out' : (request.query?.kind ?? 'by_id');
     return { ...base, plan, time: { filterUs, searchUs: 0 } };
   }
-  const search = nearestSearch(view, collection, request).search(passing);
   const searchedMs = now();
+  const search = (yield* nearestSearch(view, collection, request)).search(passing);
   const found = yield* searchSegment(reader, directory, search, view.group);
   const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
   const plan = planOf(reader, search);

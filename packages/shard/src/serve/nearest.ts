@@ -7,6 +7,7 @@ import {
   type PointId,
   type QueryRequest,
   type ScoredPoint,
+  type SparseVector,
   type Vector,
 } from '@quiver/model';
 import { comparePointIds } from '@quiver/model';
@@ -15,6 +16,7 @@ import {
   evaluateFilter,
   isLargeEnough,
   searchSegment,
+  sparseDocumentCounts,
   type FilterNode,
   type SegmentReader,
   type SegmentSearch,
@@ -37,7 +39,7 @@ export function* searchNearest(
   request: QueryRequest,
   filter: FilterNode | null,
 ): Steps<ScoredPoint[]> {
-  const { excluded, isLargerBetter, search } = nearestSearch(view, collection, request);
+  const { excluded, isLargerBetter, search } = yield* nearestSearch(view, collection, request);
   const wanted = request.offset + request.limit;
   const { params } = request;
   const isBest = (a: Hit, b: Hit): number =>
@@ -80,15 +82,18 @@ interface NearestSearch {
   readonly search: (passing: Bitset | null) => SegmentSearch;
 }
 
-export function nearestSearch(
+export function* nearestSearch(
   view: ReplicaView,
   collection: CollectionRecord,
   request: QueryRequest,
-): NearestSearch {
+): Steps<NearestSearch> {
   if (request.query?.kind !== 'nearest') throw new Error('invariant broken: not a nearest query');
   const { input } = request.query;
   const excluded = input.kind === 'id' ? input.id : null;
-  const vector = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
+  const given = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
+  const isWeighted = collection.config.params.sparse_vectors?.[request.using]?.modifier === 'idf';
+  const vector =
+    isWeighted && given.kind === 'sparse' ? yield* weightedByRarity(view, request.using, given) : given;
   const wanted = request.offset + request.limit;
   const space = denseVectors(collection.config.params).get(request.using);
   const { params } = request;
@@ -110,6 +115,25 @@ export function nearestSearch(
         params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? acornSelectivityDefault) : null,
     }),
   };
+}
+
+/**
+ * The modifier `idf`: each weight of the query times how rare its dimension is among the shard's points,
+ * ln((N - n + 0.5) / (n + 0.5) + 1), as Qdrant has it.
+ */
+function* weightedByRarity(view: ReplicaView, name: string, vector: SparseVector): Steps<SparseVector> {
+  const counts = new Float64Array(vector.indices.length);
+  let points = 0;
+  for (const { reader } of view.segments) {
+    const part = yield* sparseDocumentCounts(reader, name, vector.indices);
+    points += part.points;
+    part.counts.forEach((count, i) => (counts[i]! += count));
+  }
+  const values = vector.values.map((value, i) => {
+    const count = counts[i]!;
+    return value * Math.log((Math.max(points, count) - count + 0.5) / (count + 0.5) + 1);
+  });
+  return { ...vector, values };
 }
 
 /** Qdrant's. */
