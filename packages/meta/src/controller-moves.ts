@@ -5,7 +5,7 @@
  */
 import type { CollectionRecord, NodeId, ReplicaRecord, ShardRecord } from '@quiver/model';
 import { isMoving, type ControllerView, type Order, type Traffic } from './controller-view.ts';
-import { add, chooseNode, count, loadOf, type Load } from './placement.ts';
+import { add, chooseNode, count, loadOf, loadWithin, type Load } from './placement.ts';
 
 /** @param mayBalance - every shard is as wanted */
 export function planMoves(view: ControllerView, traffic: Traffic, mayBalance: boolean): Order[] {
@@ -39,8 +39,10 @@ function planBalance(view: ControllerView, traffic: Traffic): Order | null {
   const { state, settings } = view;
   const mayGive = (id: NodeId): boolean => count(traffic.out, id) < settings.movesPerNode;
   const mayTake = (id: NodeId): boolean => count(traffic.in, id) < settings.movesPerNode;
+  const all = loadOf(state, null);
+  if (all.nodes.length < 2) return null;
   for (const record of state.collections.values()) {
-    const load = loadOf(state, record);
+    const load = loadWithin(all, record);
     const nodes = load.nodes.filter(({ id }) => view.isAlive(id)).map(({ id }) => id);
     const givers = nodes.filter(mayGive).sort((a, b) => heavier(load, a, b));
     const takers = nodes.filter(mayTake).sort((a, b) => heavier(load, b, a));

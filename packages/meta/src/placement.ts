@@ -22,18 +22,29 @@ export function loadOf(
   collection: CollectionRecord | null,
   among: readonly NodeId[] | null = null,
 ): Load {
+  const total = new Map<NodeId, number>();
+  let current: CollectionRecord | null = null;
+  for (const record of state.collections.values()) {
+    if (record.uuid === collection?.uuid) current = record;
+    for (const { replicas } of record.shards) for (const { nodeId } of replicas) add(total, nodeId);
+  }
   const nodes = [...state.nodes.values()].filter(
     (node) => canHost(node) && (among === null || among.includes(node.id)),
   );
-  const load: Load = { nodes, own: new Map(), total: new Map(), primaries: new Map() };
-  for (const record of state.collections.values())
-    for (const shard of record.shards)
-      for (const { nodeId, replica } of shard.replicas) {
-        add(load.total, nodeId);
-        if (record.uuid !== collection?.uuid) continue;
-        add(load.own, nodeId);
-        if (shard.primary === replica) add(load.primaries, nodeId);
-      }
+  return loadWithin({ nodes, total }, current);
+}
+
+/** The load of one collection where nodes and totals are known: a look at all collections needs those once. */
+export function loadWithin(
+  { nodes, total }: Pick<Load, 'nodes' | 'total'>,
+  collection: CollectionRecord | null,
+): Load {
+  const load: Load = { nodes, own: new Map(), total, primaries: new Map() };
+  for (const shard of collection?.shards ?? [])
+    for (const { nodeId, replica } of shard.replicas) {
+      add(load.own, nodeId);
+      if (shard.primary === replica) add(load.primaries, nodeId);
+    }
   return load;
 }
 

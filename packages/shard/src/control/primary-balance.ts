@@ -14,7 +14,7 @@ export interface PlannedHandOver {
 
 /** The next hand-over of a node, from a state in which all is well; null: there is none. */
 export function planHandOver(catalogue: Catalogue, nodeId: NodeId): PlannedHandOver | null {
-  if (!isAllWell(catalogue)) return null;
+  if (catalogue.nodes.size < 2 || !isAllWell(catalogue)) return null;
   const total = new Map<NodeId, number>();
   for (const record of catalogue.collections.values())
     for (const [id, n] of primariesOf(record)) add(total, id, n);
