@@ -1,0 +1,122 @@
+/**
+ * Recall after updates, in process: half of the points of a sealed segment deleted at random and put back with other vectors,
+ * against a segment freshly built over the same points, at the same ef. Before the merge the new rows lie in a head and the
+ * graph walks over its dead rows; after it the graph is the merge's.
+ *
+ *   node test/bench/update-recall.ts [--set wordnet-minilm] [--rows 40000] [--efs 16,32,64,128]
+ */
+import { parseArgs } from 'node:util';
+import { createRng } from '../../packages/kernel/src/index.ts';
+import type { Vector } from '../../packages/model/src/index.ts';
+import { searchSegment, runSteps, segmentSchemaOf } from '../../packages/segment/src/index.ts';
+import { createTestReplica, type TestReplica } from '../../packages/segment/src/testing/replica.ts';
+import { readDataSet } from './data-set.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    set: { type: 'string', default: 'wordnet-minilm' },
+    rows: { type: 'string', default: '40000' },
+    efs: { type: 'string', default: '16,32,64,128' },
+  },
+});
+const k = 10;
+const queryCount = 400;
+const set = readDataSet(flags.set);
+const rows = Math.min(Number(flags.rows), Math.floor(set.rows / 2));
+const graphs = new Map([['', { m: 16, efConstruct: 100 }]]);
+
+/** Normalised, as the engine stores cosine rows. */
+function vectorOf(values: Float32Array, row: number): Vector {
+  const own = values.slice(row * set.dim, (row + 1) * set.dim);
+  const length = Math.hypot(...own);
+  return { kind: 'dense', values: own.map((value) => value / length) };
+}
+
+function replicaOf(): TestReplica {
+  return createTestReplica(
+    segmentSchemaOf({
+      vectors: { size: set.dim, distance: 'Cosine' },
+      shard_number: 1,
+      replication_factor: 1,
+      write_consistency_factor: 1,
+      on_disk_payload: false,
+    }),
+    1_000,
+  );
+}
+
+function fill(replica: TestReplica, base: (id: number) => number): void {
+  for (let id = 0; id < rows; id += 1)
+    replica.upsert(id, '{}', new Map([['', vectorOf(set.base, base(id))]]));
+  // One row more closes the last full head, so that the merge takes it.
+  replica.upsert(rows, '{}', new Map());
+  replica.publish();
+}
+
+function search(replica: TestReplica, query: Float32Array, ef: number | null): Set<number> {
+  const request = {
+    vector: { kind: 'dense', values: query },
+    name: '',
+    k,
+    ef,
+    exact: ef === null,
+    fullScanThresholdKib: 10_000,
+    oversampling: null,
+    filter: null,
+    passing: 0,
+    filteredWalkBelow: null,
+  } as const;
+  const hits = replica.segments.flatMap((reader) => {
+    const found = runSteps(searchSegment(reader, replica.directory, request, replica.applied));
+    return Array.from(found.rows, (row, i) => ({ id: Number(reader.id(row)), score: found.scores[i]! }));
+  });
+  return new Set(
+    hits
+      .sort((a, b) => b.score - a.score)
+      .slice(0, k)
+      .map(({ id }) => id),
+  );
+}
+
+const efs = flags.efs.split(',').map(Number);
+function recalls(replica: TestReplica): Record<string, number> {
+  const hits = efs.map(() => 0);
+  for (let q = 0; q < queryCount; q += 1) {
+    const query = set.queries.slice(q * set.dim, (q + 1) * set.dim);
+    const truth = search(replica, query, null);
+    for (const [i, ef] of efs.entries())
+      hits[i]! += [...search(replica, query, ef)].filter((id) => truth.has(id)).length;
+  }
+  return Object.fromEntries(
+    efs.map((ef, i) => [`ef ${ef}`, Number((hits[i]! / (k * queryCount)).toFixed(4))]),
+  );
+}
+
+const report = (state: string, facts: object): void =>
+  void process.stdout.write(
+    `${JSON.stringify({ bench: 'update-recall', set: set.name, rows, state, ...facts })}\n`,
+  );
+
+const rng = createRng(1);
+const isReplaced = Array.from({ length: rows }, () => rng.below(2) === 1);
+const baseAfter = (id: number): number => (isReplaced[id]! ? rows + id : id);
+
+const fresh = replicaOf();
+fill(fresh, baseAfter);
+fresh.merge(graphs, 1);
+report('fresh build', recalls(fresh));
+
+const updated = replicaOf();
+fill(updated, (id) => id);
+updated.merge(graphs, 1);
+for (let id = 0; id < rows; id += 1) if (isReplaced[id]!) updated.remove(id);
+updated.publish();
+for (let id = 0; id < rows; id += 1)
+  if (isReplaced[id]!) updated.upsert(id, '{}', new Map([['', vectorOf(set.base, baseAfter(id))]]));
+updated.publish();
+report('half deleted and put back', {
+  segments: updated.segments.map((reader) => [reader.descriptor.kind, reader.rowCount(), reader.deadCount()]),
+  ...recalls(updated),
+});
+updated.merge(graphs, 1);
+report('and merged', recalls(updated));
