@@ -23,7 +23,7 @@ const k = 10;
 const queryCount = 400;
 const set = readDataSet(flags.set);
 const rows = Math.min(Number(flags.rows), Math.floor(set.rows / 2));
-const graphs = new Map([['', { m: 16, efConstruct: 100 }]]);
+const graphs = new Map([['', { m: 16, efConstruct: 100, quantization: null }]]);
 
 /** Normalised, as the engine stores cosine rows. */
 function vectorOf(values: Float32Array, row: number): Vector {
@@ -61,7 +61,7 @@ function search(replica: TestReplica, query: Float32Array, ef: number | null): S
     ef,
     exact: ef === null,
     fullScanThresholdKib: 10_000,
-    oversampling: null,
+    quantization: null,
     filter: null,
     passing: 0,
     filteredWalkBelow: null,
