@@ -9,7 +9,8 @@ import type { SegmentViews } from './segment-views.ts';
 
 export interface IdOrder {
   rows(): Uint32Array;
-  lowerBound(key: IdWords): number;
+  /** Index in `order`, as `rows` gave it, of the first row whose id is not below the key. */
+  lowerBound(order: Uint32Array, key: IdWords): number;
 }
 
 export function createIdOrder(kind: SegmentKind, views: SegmentViews): IdOrder {
@@ -22,8 +23,7 @@ export function createIdOrder(kind: SegmentKind, views: SegmentViews): IdOrder {
     sorted = sorted.length === 0 ? tail : mergeSorted(views, sorted, tail);
     return sorted;
   };
-  const lowerBound = (key: IdWords): number => {
-    const order = rows();
+  const lowerBound = (order: Uint32Array, key: IdWords): number => {
     let [low, high] = [0, order.length];
     while (low < high) {
       const middle = (low + high) >>> 1;

@@ -80,7 +80,7 @@ export function openSegment(descriptor: SegmentDescriptor, directory: ArenaDirec
       for (let row = 0; row < count; row += 1) if (isVisibleAt(row, relative)) yield row;
     },
     idOrder: () => idOrder.rows(),
-    lowerBound: (id) => idOrder.lowerBound(idWords(id, createIdWords())),
+    lowerBound: (order, id) => idOrder.lowerBound(order, idWords(id, createIdWords())),
   };
   return reader;
 }

@@ -48,6 +48,6 @@ export interface SegmentReader {
   visibleRows(group: number): Generator<number, void, undefined>;
   /** All rows below `rowCount` in id order (rows of one id: oldest first), visible or not. Cached. */
   idOrder(): Uint32Array;
-  /** First position in `idOrder()` whose id is `id` or above. */
-  lowerBound(id: PointId): number;
+  /** First position in `order`, as `idOrder` gave it, whose id is `id` or above: rows may have come since. */
+  lowerBound(order: Uint32Array, id: PointId): number;
 }

@@ -35,7 +35,7 @@ export function* scrollById(
       yield* evaluateFilter(filter, source, passing);
     }
     const order = reader.idOrder();
-    const at = request.offset === null ? 0 : reader.lowerBound(request.offset);
+    const at = request.offset === null ? 0 : reader.lowerBound(order, request.offset);
     cursors.push({ reader, order, passing, at });
   }
   const recordOf = recordMaker(request.withPayload, request.withVector);
