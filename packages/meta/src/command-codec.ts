@@ -39,6 +39,7 @@ const kinds: Readonly<Record<StateCommand['kind'], true>> = {
   hand_over: true,
   replica_lost: true,
   move_slots: true,
+  slots_cleaned: true,
   promote: true,
   add_replica: true,
   remove_replica: true,

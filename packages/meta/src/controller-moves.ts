@@ -4,8 +4,9 @@
  * replicas of a shard into one zone than there were.
  */
 import type { CollectionRecord, NodeId, ReplicaRecord, ShardRecord } from '@quiver/model';
-import { isMoving, type ControllerView, type Order, type Traffic } from './controller-view.ts';
+import { isMoving, type ControllerView, type Traffic } from './controller-view.ts';
 import { add, chooseNode, count, loadOf, loadWithin, type Load } from './placement.ts';
+import type { Order } from './state-command.ts';
 
 /** @param mayBalance - every shard is as wanted */
 export function planMoves(view: ControllerView, traffic: Traffic, mayBalance: boolean): Order[] {

@@ -3,7 +3,8 @@
  * Pure.
  */
 import type { CollectionRecord, ReplicaRecord, ShardRecord } from '@quiver/model';
-import { isGone, reportFor, type ControllerView, type Order, type Traffic } from './controller-view.ts';
+import { isGone, reportFor, type ControllerView, type Traffic } from './controller-view.ts';
+import type { Order } from './state-command.ts';
 import { add, canHost, chooseNode, count, loadOf } from './placement.ts';
 import { wantedReplicas } from './state.ts';
 

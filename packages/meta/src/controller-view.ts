@@ -2,7 +2,6 @@
 import type { CollectionRecord, NodeId, ReplicaRecord, ShardRecord } from '@quiver/model';
 import type { NodeReport, ReplicaReport } from './node-report.ts';
 import type { MetaState } from './state.ts';
-import type { ControllerCommand, RemoveNode } from './state-command.ts';
 
 export interface ControllerSettings {
   /** A node that is down this long gets its replicas made anew elsewhere. */
@@ -29,8 +28,6 @@ export interface ControllerView {
   readonly reportOf: (nodeId: NodeId) => NodeReport | null;
   readonly settings: ControllerSettings;
 }
-
-export type Order = ControllerCommand | RemoveNode;
 
 /** Copies on their way into and out of each node. */
 export interface Traffic {

@@ -4,25 +4,30 @@
  * Always: no order takes the last in-sync copy of a shard away; per shard at most one order a pass; a node takes in and
  * gives away at most `movesPerNode` copies at a time (twice as many for copies that are missing).
  */
-import type { NodeRecord } from '@quiver/model';
+import { nextSlotMove, type NodeRecord } from '@quiver/model';
 import { planMoves } from './controller-moves.ts';
 import { planShard } from './controller-shard.ts';
-import type { ControllerView, Order, Traffic } from './controller-view.ts';
+import type { ControllerView, Traffic } from './controller-view.ts';
 import { add } from './placement.ts';
 import type { MetaState } from './state.ts';
+import type { Order } from './state-command.ts';
 
 export function planOrders(view: ControllerView): Order[] {
   const { state } = view;
   const orders: Order[] = [...planNodes(view)];
   const traffic = trafficOf(state);
   let isSettled = true;
-  for (const record of state.collections.values())
+  for (const record of state.collections.values()) {
+    const { uuid, resharding } = record;
+    if (resharding !== null && nextSlotMove(record) === null)
+      orders.push({ kind: 'finish_resharding', uuid, id: resharding.id });
     for (const shard of record.shards) {
       const order = planShard(view, record, shard, traffic);
       if (order !== null) orders.push(order);
       const isWhole = shard.inSync.length === shard.replicas.length && shard.suspects === undefined;
       if (order !== null || !isWhole) isSettled = false;
     }
+  }
   // Balance comes after health: a copy that is missing is worth more than one in a better place.
   orders.push(...planMoves(view, traffic, isSettled && orders.length === 0));
   return orders;

@@ -95,6 +95,7 @@ export type StateCommand =
   | ControllerCommand
   | MemberCommand
   /** Orders of one pass, each on what the one before left; those that no longer fit are left out. One revision. */
-  | { readonly kind: 'reconcile'; readonly orders: readonly (ControllerCommand | RemoveNode)[] };
+  | { readonly kind: 'reconcile'; readonly orders: readonly Order[] };
 
-export type RemoveNode = Extract<MetaCommand, { kind: 'remove_node' }>;
+/** What the controller may order: its own commands, and two that operators can give as well. */
+export type Order = ControllerCommand | Extract<MetaCommand, { kind: 'remove_node' | 'finish_resharding' }>;

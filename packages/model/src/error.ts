@@ -23,6 +23,11 @@ export const errorCodes = [
   'not_enough_replicas',
   /** Between nodes: the caller's topology is out of date; it waits for a newer revision and tries again. HTTP 503. */
   'stale_route',
+  /**
+   * Between nodes: the shard does not own all points of a write (any more), and neither has done nor will do any of it.
+   * The caller splits it anew by a newer revision. HTTP 503.
+   */
+  'slot_moved',
   /** Disk or memory budget reached; nothing was applied. HTTP 507. */
   'insufficient_storage',
   'standalone',

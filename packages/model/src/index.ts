@@ -102,6 +102,17 @@ export {
 } from './merge.ts';
 export { slotCount, slotOf, xxHash32 } from './slot.ts';
 export {
+  commonRuns,
+  containsRuns,
+  countSlots,
+  isSameRuns,
+  joinedRuns,
+  ownsPoint,
+  slotTest,
+  withoutRuns,
+  type SlotRuns,
+} from './slot-runs.ts';
+export {
   equalSlots,
   mintNodeId,
   mayServe,

@@ -5,6 +5,7 @@
  */
 import type { CollectionRecord } from './collection.ts';
 import { slotCount } from './slot.ts';
+import { countSlots } from './slot-runs.ts';
 import type { ShardRecord } from './topology.ts';
 
 export interface SlotMove {
@@ -29,10 +30,12 @@ export function nextSlotMove(record: CollectionRecord): SlotMove | null {
   if (others.length === 0) return null;
   const isUp = resharding.direction === 'up';
   const share = Math.floor(slotCount / (others.length + 1));
-  const missing = isUp ? share - slotsOf(subject) : slotsOf(subject);
+  const missing = isUp ? share - countSlots(subject.slots) : countSlots(subject.slots);
   if (missing <= 0) return null;
   const other = others.reduce((best, one) =>
-    (isUp ? slotsOf(one) > slotsOf(best) : slotsOf(one) < slotsOf(best)) ? one : best,
+    (isUp ? countSlots(one.slots) > countSlots(best.slots) : countSlots(one.slots) < countSlots(best.slots))
+      ? one
+      : best,
   );
   const [from, to] = isUp ? [other, subject] : [subject, other];
   // The end of the last run: what stays is one run as long as possible.
@@ -40,10 +43,6 @@ export function nextSlotMove(record: CollectionRecord): SlotMove | null {
   if (run === undefined) return null;
   const count = Math.min(slotsPerMove, missing, run[1] - run[0]);
   return { fromShard: from.shardId, toShard: to.shardId, slots: [run[1] - count, run[1]] };
-}
-
-function slotsOf({ slots }: ShardRecord): number {
-  return slots.reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
 function sameKey(a: ShardRecord['shardKey'], b: ShardRecord['shardKey']): boolean {

@@ -5,6 +5,7 @@
  * shards of one shard key are disjoint and cover all slots.
  */
 import { slotCount, slotOf } from './slot.ts';
+import type { SlotRuns } from './slot-runs.ts';
 import type { PointId } from './point-id.ts';
 import type { CollectionRecord } from './collection.ts';
 
@@ -71,8 +72,12 @@ export interface ShardRecord {
   readonly shardId: number;
   /** null unless the collection's sharding is custom. */
   readonly shardKey: ShardKey | null;
-  /** Runs [from, to) of slots, ascending. */
-  readonly slots: readonly (readonly [from: number, to: number])[];
+  readonly slots: SlotRuns;
+  /**
+   * It may hold points of other slots: of some that left and are not deleted yet, or of some that are on their way here.
+   * Readers leave them out. Set when a resharding begins, absent again when the primary has looked through everything.
+   */
+  readonly holdsMore?: true;
   readonly replicas: readonly ReplicaRecord[];
   /** Replica numbers that have every acknowledged change; only these may become primary. */
   readonly inSync: readonly number[];
@@ -111,6 +116,8 @@ export interface ReshardingRecord {
   readonly shardKey: ShardKey | null;
   readonly nodeId: NodeId;
   readonly startedAtMs: number;
+  /** It was given up: what it had moved goes back. */
+  readonly isAborted?: true;
 }
 
 /** An id out of a random UUID: 53 bits of it, 1..2^53-1. */

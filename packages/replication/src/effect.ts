@@ -174,6 +174,8 @@ export type RefuseReason =
   | 'stale_route'
   | 'handing_over'
   | 'fenced'
+  /** `isElsewhere`, and this shard has not done it and will not do it. */
+  | 'elsewhere'
   | 'not_enough_replicas'
   /** The admission budget is used up: 429, retry later. */
   | 'resource_exhausted'

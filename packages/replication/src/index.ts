@@ -16,6 +16,18 @@ export type {
   PrimaryMessage,
   RejectReason,
 } from './message.ts';
+export type {
+  MoveName,
+  SlotMessage,
+  SlotSourceMessage,
+  SlotStep,
+  SlotTargetMessage,
+} from './slot-message.ts';
+export { isSameMove } from './slot-message.ts';
+export { SlotSource } from './slot-source.ts';
+export type { SlotMoveLimits, SlotSourceEffect, SlotSourceInput } from './slot-source.ts';
+export { SlotTarget } from './slot-target.ts';
+export type { SlotTargetEffect, SlotTargetInput } from './slot-target.ts';
 export { blankReplica } from './state.ts';
 export type {
   AllocId,

@@ -116,6 +116,8 @@ export interface ProposeInput<Change> {
   /** Resolved: explicit ids and values, in order. May be empty. */
   readonly changes: readonly Change[];
   readonly adopted?: readonly OperationEntry[];
+  /** Its points are another shard's: only what was done before is answered, nothing is begun. */
+  readonly isElsewhere?: boolean;
   readonly receipt: string;
   /** Answer when every in-sync replica has it `durable`, or also `applied` (searchable). */
   readonly waitFor: 'durable' | 'applied';

@@ -90,6 +90,10 @@ export class Primary<Change, Key> {
       this.#answer();
       return;
     }
+    if (input.isElsewhere === true) {
+      core.refuse(call, 'elsewhere', false, 'the shard does not own all of its points');
+      return;
+    }
     const bytes = this.#admit(input);
     if (bytes === null) return;
     const seq = core.state.lastSeq + 1;

@@ -63,7 +63,8 @@ export function createRoutedReads(scatter: Scatter): RoutedReads {
       const parts = await scatter(collection, shardIds, options, bytes, (node, target, isWhole) =>
         node.reads.query(
           target,
-          isWhole ? requests : requests.map((request) => partOf(request, shardIds.length)),
+          // Not whole: there are several parts, though there may have been one shard when the request came.
+          isWhole ? requests : requests.map((request) => partOf(request, 2)),
           options.call,
         ),
       );

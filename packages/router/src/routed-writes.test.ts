@@ -33,7 +33,7 @@ const all: PointsOperation = {
   kind: 'clear_payload',
   target: { kind: 'filter', filter: { must: [], should: [], mustNot: [], minShould: null } },
 };
-const refusal = (code: 'stale_route' | 'not_enough_replicas') => () =>
+const refusal = (code: 'stale_route' | 'slot_moved' | 'not_enough_replicas') => () =>
   ({ ok: false, failure: { code, message: 'no' } }) as const;
 
 describe('a write over shards', () => {
@@ -115,7 +115,7 @@ describe('a write over shards', () => {
 
   test('points whose slots moved while the write was refused go to their new shard', async () => {
     const { env, cluster, write } = setup([[1], [2]]);
-    cluster.outcomes.set(1, refusal('stale_route'));
+    cluster.outcomes.set(1, refusal('slot_moved'));
     const ids = Array.from({ length: 40 }, (_, i) => i);
     const answer = write(remove(ids));
     await env.advance(50);
@@ -135,5 +135,54 @@ describe('a write over shards', () => {
         ),
     );
     expect(reached.size).toBe(40);
+  });
+
+  test('a part whose outcome is open stays with its shard, with its key, until the shard says it is elsewhere', async () => {
+    const { env, cluster, write } = setup([[1], [2]]);
+    cluster.behaviour(1).failure = new ClusterError('unavailable', 'connection lost');
+    const ids = Array.from({ length: 40 }, (_, i) => i);
+    const answer = write(remove(ids));
+    await env.advance(50);
+    cluster.change(([first, second]) => [
+      { ...first!, slots: [[0, 100]], cfgVersion: 2 },
+      { ...second!, slots: [[100, 16_384]], cfgVersion: 2 },
+    ]);
+    await env.advance(1_000);
+    const sent = cluster.written.filter(({ nodeId }) => nodeId === 1);
+    expect(sent.length).toBeGreaterThan(2);
+    expect(new Set(sent.map(({ write: part }) => part.operationKey)).size).toBe(1);
+    expect(cluster.written.filter(({ nodeId }) => nodeId === 2)).toHaveLength(1);
+    cluster.behaviour(1).failure = null;
+    cluster.outcomes.set(1, refusal('slot_moved'));
+    await env.advance(600);
+    const moved = cluster.written.filter(({ nodeId }) => nodeId === 2).at(-1)!;
+    expect(moved.write.operationKey).not.toBe(sent[0]!.write.operationKey);
+    cluster.outcomes.delete(1);
+    await run(env, answer);
+  });
+
+  test('a part whose shard is gone with the answer is told as perhaps done', async () => {
+    const { env, cluster, write } = setup([[1], [2]]);
+    cluster.behaviour(2).failure = new ClusterError('unavailable', 'connection lost');
+    const answer = write(remove(Array.from({ length: 40 }, (_, i) => i)));
+    const failed = expect(run(env, answer)).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    await env.advance(50);
+    cluster.change(([first]) => [{ ...first!, slots: [[0, 16_384]], cfgVersion: 2 }]);
+    await failed;
+  });
+
+  test('a filter is sent on with the slots that it is left to be done for', async () => {
+    const { env, cluster, write } = setup([[1], [2]]);
+    cluster.outcomes.set(1, refusal('slot_moved'));
+    const answer = write(all);
+    await env.advance(50);
+    cluster.change(([first, second]) => [
+      { ...first!, slots: [[0, 100]], cfgVersion: 2 },
+      { ...second!, slots: [[100, 16_384]], cfgVersion: 2 },
+    ]);
+    cluster.outcomes.delete(1);
+    await run(env, answer);
+    const slots = cluster.written.filter(({ nodeId }) => nodeId === 2).map(({ write: part }) => part.slots);
+    expect(slots).toEqual([[[8_192, 16_384]], [[100, 8_192]]]);
   });
 });

@@ -1,8 +1,9 @@
 /**
  * Writes over shards of a collection: split by owner, sent to the primaries, sent again where the primary moved or was
  * lost, joined.
- * Always: an operation is all or nothing in each shard, not across shards; a part that is sent again carries the same
- * operation key; a write that may have happened fails as deadline_exceeded, never as one that did not.
+ * Always: an operation is all or nothing in each shard, not across shards; a part that is sent again goes to the same shard
+ * with the same operation key (write-parts.ts); a write that may have happened fails as deadline_exceeded, never as one
+ * that did not.
  */
 import type { Env } from '@quiver/env';
 import {
@@ -28,7 +29,7 @@ import type { NodeCalls } from './routing/node-calls.ts';
 import { whilePrimary } from './routing/primary-watch.ts';
 import { afterFailedAttempt, finalError, isRetryable } from './routing/retry-policy.ts';
 import type { Topology } from './routing/topology.ts';
-import { currentParts, isIntact, ownBuffers, type WritePart } from './routing/write-parts.ts';
+import { currentParts, isIntact, ownBuffers, type Standing, type WritePart } from './routing/write-parts.ts';
 
 export interface RoutedWrites {
   /**
@@ -53,11 +54,11 @@ export interface RoutedWritesOptions {
 interface Attempt {
   readonly startedAtMs: number;
   readonly failures: number;
-  /** An earlier call may have been carried out. */
-  readonly isUnsure: boolean;
 }
 
 export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWritesOptions): RoutedWrites {
+  const newKey = (): string => env.uuid().replaceAll('-', '');
+
   async function writeParts(
     given: CollectionRecord,
     parts: readonly WritePart[],
@@ -68,7 +69,7 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
     const byNode = new Map<NodeId | null, WritePart[]>();
     for (const part of attempt.failures === 0
       ? parts
-      : parts.flatMap((one) => currentParts(collection, one))) {
+      : parts.flatMap((one) => currentParts(collection, one, newKey) ?? lost(collection, one))) {
       const nodeId = primaryOf(part.shard)?.nodeId ?? null;
       const group = byNode.get(nodeId);
       if (group === undefined) byNode.set(nodeId, [part]);
@@ -96,10 +97,11 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
   ): Promise<readonly Outcome[]> {
     const bytes = parts.reduce((sum, { operation }) => sum + operationBytes(operation), 0);
     const isOwn = nodeId === ownNode;
-    const writes = parts.map(({ shard, operation, operationKey }): ShardWrite => {
+    const writes = parts.map(({ shard, slots, operation, operationKey }): ShardWrite => {
       const mayMove = isOwn && shard.replicas.length > 1;
       return {
         shardId: shard.shardId,
+        slots,
         operation: mayMove ? ownBuffers(operation) : operation,
         operationKey,
       };
@@ -116,9 +118,9 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
     } catch (thrown) {
       const failure = plainError(thrown);
       // A connection that broke may have carried the request before.
-      const isUnsure =
-        progress.isSent && failure.code === 'unavailable' && !(thrown instanceof PeerUnreachable);
-      return parts.map(() => ({ ok: false, failure, isUnsure }));
+      const isUnreached = !progress.isSent || thrown instanceof PeerUnreachable;
+      const fate = isUnreached ? 'unsent' : failure.code === 'unavailable' ? 'unsure' : 'refused';
+      return parts.map(() => ({ ok: false, failure, fate }));
     }
   }
 
@@ -133,7 +135,6 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
     const ids: number[] = [];
     const refused: WritePart[] = [];
     let refusal: ClusterError | null = null;
-    let isUnsure = attempt.isUnsure;
     for (const [i, outcome] of outcomes.entries()) {
       const part = parts[i]!;
       if (outcome.ok) {
@@ -142,8 +143,7 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
       }
       const error = clusterErrorFrom(outcome.failure);
       if (!isRetryable(error.code)) throw error;
-      isUnsure ||= outcome.isUnsure === true;
-      refused.push(part);
+      refused.push({ ...part, standing: standingAfter(part.standing, error, outcome.fate ?? 'refused') });
       refusal = error;
     }
     if (refusal === null) return ids;
@@ -160,9 +160,9 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
       random: env.random(),
     });
     if (decision.kind === 'give_up' || !refused.every(({ operation }) => isIntact(operation)))
-      throw lastError(collection, refused, refusal, isUnsure);
+      throw lastError(collection, refused, refusal);
     await topology.change(Math.max(decision.delayMs, decision.catalogueWaitMs));
-    const next = { startedAtMs: attempt.startedAtMs, failures, isUnsure };
+    const next = { startedAtMs: attempt.startedAtMs, failures };
     return ids.concat(await writeParts(collection, refused, options, next));
   }
 
@@ -172,10 +172,12 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
       const parts = groups.flatMap((shards, i) =>
         splitOperation(shards, i === last ? operation : ownBuffers(operation)).map((part): WritePart => ({
           ...part,
-          operationKey: env.uuid().replaceAll('-', ''),
+          slots: part.shard.slots,
+          operationKey: newKey(),
+          standing: 'unsent',
         })),
       );
-      const attempt = { startedAtMs: env.now(), failures: 0, isUnsure: false };
+      const attempt = { startedAtMs: env.now(), failures: 0 };
       try {
         const ids = await writeParts(collection, parts, options, attempt);
         return { operationId: ids.reduce((most, id) => Math.max(most, id), 0) };
@@ -186,22 +188,37 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
   };
 }
 
-type Outcome = ShardWriteOutcome & { readonly isUnsure?: boolean };
+type Fate = 'unsent' | 'refused' | 'unsure';
+/** `fate`: of a call that failed as a whole; a node that answered refused. */
+type Outcome = ShardWriteOutcome & { readonly fate?: Fate };
 
 const noPrimary: Outcome = {
   ok: false,
   failure: { code: 'unavailable', message: 'it has no primary now', retryAfterSeconds: 1 },
+  fate: 'unsent',
 };
+
+/** What is known of a part after one more call failed. */
+function standingAfter(before: Standing, { code }: ClusterError, fate: Fate): Standing {
+  if (code === 'slot_moved') return 'elsewhere';
+  if (before === 'unsure' || fate === 'unsent') return before;
+  return fate;
+}
+
+/** @throws ClusterError deadline_exceeded */
+function lost({ name }: CollectionRecord, { shard }: WritePart): never {
+  const text = `shard ${shard.shardId} of collection ${name} is gone, it may have done the change before`;
+  throw new ClusterError('deadline_exceeded', text);
+}
 
 function lastError(
   collection: CollectionRecord,
   parts: readonly WritePart[],
   error: ClusterError,
-  isUnsure: boolean,
 ): ClusterError {
   const shardIds = parts.map(({ shard }) => shard.shardId).join(', ');
   const where = `shard ${shardIds} of collection ${collection.name}`;
-  if (!isUnsure) return finalError(error, where);
+  if (!parts.some(({ standing }) => standing === 'unsure')) return finalError(error, where);
   const text = `${where} did not confirm the change; it may still be applied (${error.message})`;
   return new ClusterError('deadline_exceeded', text, { cause: error });
 }

@@ -20,6 +20,7 @@ import type {
   ScrollPage,
   ScrollRequest,
   ShardExplanation,
+  SlotRuns,
 } from '@quiver/model';
 import type { MetaCommand } from './meta-command.ts';
 
@@ -28,7 +29,10 @@ export interface CallOptions {
   readonly deadlineMs: number;
 }
 
-/** Shards of one collection that one node is asked about; the record is the caller's, as of its own revision. */
+/**
+ * Shards of one collection that one node is asked about. The slots of each, its configuration and whether it may hold
+ * more are the caller's, as of one revision for all shards of a request: each point is then answered for once.
+ */
 export interface ShardTarget {
   readonly collection: CollectionRecord;
   readonly shardIds: readonly number[];
@@ -74,6 +78,8 @@ export interface ShardReads {
 /** What one shard is to change. */
 export interface ShardWrite {
   readonly shardId: number;
+  /** Of the shard as the caller knows it: the operation is for points of these alone. Absent: of all that it owns. */
+  readonly slots?: SlotRuns;
   readonly operation: PointsOperation;
   /** 32 hex digits; a repeated write with the same one is not applied again and gets the first answer. */
   readonly operationKey: string;

@@ -86,8 +86,9 @@ export type ClusterCommand =
       readonly nodeId: NodeId | null;
       readonly shardKey: ShardKey | null;
     }
-  | { readonly kind: 'finish_resharding'; readonly uuid: string }
-  | { readonly kind: 'abort_resharding'; readonly uuid: string }
+  /** `id`: the one that is meant; null: whichever is under way. */
+  | { readonly kind: 'finish_resharding'; readonly uuid: string; readonly id: string | null }
+  | { readonly kind: 'abort_resharding'; readonly uuid: string; readonly id: string | null }
   /** Refused while the node holds the last copy of a shard, unless `force`. */
   | { readonly kind: 'remove_node'; readonly nodeId: NodeId; readonly force: boolean }
   | { readonly kind: 'drain_node'; readonly nodeId: NodeId; readonly drain: boolean }
@@ -131,7 +132,9 @@ export type NodeCommand =
       readonly slots: readonly (readonly [from: number, to: number])[];
       readonly expectCfg: number;
       readonly expectToCfg: number;
-    } & OfShard);
+    } & OfShard)
+  /** The primary holds no point outside its slots (any more). */
+  | ({ readonly kind: 'slots_cleaned'; readonly expectCfg: number } & OfShard);
 
 export type MetaCommand = ClientCommand | ClusterCommand | NodeCommand;
 

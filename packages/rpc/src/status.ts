@@ -47,6 +47,7 @@ const table: Readonly<Record<ErrorCode, StatusRow>> = {
     grpc: grpcCode.unavailable,
   },
   stale_route: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
+  slot_moved: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
   insufficient_storage: { http: 507, prefix: 'Insufficient storage: ', grpc: grpcCode.resourceExhausted },
   standalone: { http: 405, prefix: '', grpc: grpcCode.unimplemented },
   precondition_failed: {

@@ -30,6 +30,7 @@ export function estimateFilter(node: FilterNode, source: EstimateSource): Cardin
       const most = Math.min(total, node.ids.length);
       return { min: 0, expected: most, max: total };
     }
+    case 'slots':
     case 'point':
       return unknown(total);
     case 'field':

@@ -4,6 +4,7 @@ import { Bitset } from './bitset.ts';
 import { estimateFilter } from './cardinality.ts';
 import { evaluateFilter } from './filter-evaluate.ts';
 import { compileFilter, type PayloadSchema } from './filter-match.ts';
+import { withinSlots } from './filter-node.ts';
 import { runSteps } from './steps.ts';
 import { fixtureColumns, fixtureSource, stored } from './testing/filter-fixture.ts';
 import { createRandom, keys, randomFilter, randomPayload, randomSchema } from './testing/random-filter.ts';
@@ -25,7 +26,8 @@ test(`columns, decoded fields and payloads give the rows that pass one by one (Q
       fixtureSource(payloads, new Map(), { decoded: true, dead: true }),
     ];
     for (let i = 0; i < 40; i += 1) {
-      const node = compileFilter(randomFilter(random, [1, 2, 50, 140]), schema);
+      const whole = compileFilter(randomFilter(random, [1, 2, 50, 140]), schema);
+      const node = random.chance(0.2) ? withinSlots([[0, 6_000]], random.chance(0.5) ? whole : null) : whole;
       const expected = payloads.flatMap((payload, row) =>
         sources[0]!.isVisible(row) &&
         node.check(payload, { id: row, hasVector: (name) => sources[0]!.hasVector(row, name) })

@@ -8,6 +8,7 @@ import { estimateFilter } from './cardinality.ts';
 import type { DecodedField, FieldCache } from './field-cache.ts';
 import type { FilterNode } from './filter-node.ts';
 import type { PayloadColumn } from './payload-index/column.ts';
+import type { SlotColumn } from './slot-column.ts';
 import type { Steps } from './steps.ts';
 
 /** A segment as filters see it, at one commit group. */
@@ -17,6 +18,7 @@ export interface FilterSource {
   readonly columns: ReadonlyMap<string, PayloadColumn>;
   /** Decoded values of keys without a column; null = read payloads anew each time. */
   readonly fields: FieldCache | null;
+  readonly slots: SlotColumn;
   payload(row: number): JsonObject;
   id(row: number): PointId;
   hasVector(row: number, name: string): boolean;
@@ -64,6 +66,8 @@ function rowsOf(node: FilterNode, within: Bitset | null, source: FilterSource): 
       return rowsOfNot(node.node, within, source);
     case 'ids':
       return rowsOfIds(node.ids, within, source);
+    case 'slots':
+      return rowsOfSlots(node.has, within, source);
     case 'point':
       return rowsOfPoints(node, within, source);
     case 'field':
@@ -76,6 +80,7 @@ function costOf(node: FilterNode, source: FilterSource): 0 | 1 | 2 {
   switch (node.kind) {
     case 'ids':
       return 0;
+    case 'slots':
     case 'point':
       return 1;
     case 'not':
@@ -163,6 +168,15 @@ function* rowsOfIds(ids: readonly PointId[], within: Bitset | null, source: Filt
     if (index % testedPerStep === testedPerStep - 1) yield;
   }
   return found;
+}
+
+function* rowsOfSlots(
+  has: (slot: number) => boolean,
+  within: Bitset | null,
+  source: FilterSource,
+): Steps<Bitset> {
+  const slots = yield* source.slots.upTo(source.rowCount);
+  return yield* rowsThat((row) => has(slots[row]!), startOf(within, source), testedPerStep);
 }
 
 function* rowsOfPoints(

@@ -2,7 +2,17 @@
  * A filter compiled once for many rows: paths parsed, sets built, index rules chosen. Plain data plus one `check` a node.
  * Always: `check` gives the same answer as a column that serves the node's condition.
  */
-import type { Condition, JsonObject, JsonPath, JsonValue, PayloadFieldSchema, PointId } from '@quiver/model';
+import {
+  ownsPoint,
+  slotTest,
+  type Condition,
+  type JsonObject,
+  type JsonPath,
+  type JsonValue,
+  type PayloadFieldSchema,
+  type PointId,
+  type SlotRuns,
+} from '@quiver/model';
 
 /** What a filter may ask about a point beside its payload. Null below a nested condition: nothing there has an id. */
 export interface PointFacts {
@@ -43,5 +53,22 @@ export type FilterNode =
       readonly check: Check;
     }
   | { readonly kind: 'ids'; readonly ids: readonly PointId[]; readonly check: Check }
+  /** Points of some slots. */
+  | { readonly kind: 'slots'; readonly has: (slot: number) => boolean; readonly check: Check }
   /** Asks the point, not its payload. */
   | { readonly kind: 'point'; readonly test: (point: PointFacts) => boolean; readonly check: Check };
+
+/** Leaves out points of other slots, and then what `node` leaves out. */
+export function withinSlots(slots: SlotRuns, node: FilterNode | null): FilterNode {
+  const mask: FilterNode = {
+    kind: 'slots',
+    has: slotTest(slots),
+    check: (_payload, point) => point !== null && ownsPoint(slots, point.id),
+  };
+  if (node === null) return mask;
+  return {
+    kind: 'all',
+    nodes: [mask, node],
+    check: (payload, point) => mask.check(payload, point) && node.check(payload, point),
+  };
+}

@@ -7,12 +7,14 @@ import type { Bitset } from './bitset.ts';
 import type { PayloadColumn } from './payload-index/column.ts';
 import type { SegmentReader } from './segment.ts';
 import { relativeGroup } from './segment-views.ts';
+import { createSlotColumn, type SlotColumn } from './slot-column.ts';
 import type { Steps } from './steps.ts';
 
 /** What filters keep of one segment on one thread. */
 export interface SegmentFields {
   readonly columns: ReadonlyMap<string, PayloadColumn>;
   readonly fields: FieldCache;
+  readonly slots: SlotColumn;
 }
 
 /** @param columns - opened columns of the segment; empty for plain segments */
@@ -20,6 +22,7 @@ export function createSegmentFields(reader: SegmentReader, columns: readonly Pay
   return {
     columns: new Map(columns.map((column) => [canonicalKey(column.key), column])),
     fields: createFieldCache((row) => payloadOf(reader, row)),
+    slots: createSlotColumn((row) => reader.id(row)),
   };
 }
 
@@ -29,6 +32,7 @@ export function filterSource(reader: SegmentReader, segment: SegmentFields, grou
     rowCount: reader.rowCount(),
     columns: segment.columns,
     fields: segment.fields,
+    slots: segment.slots,
     payload: (row) => payloadOf(reader, row),
     id: (row) => reader.id(row),
     hasVector: (row, name) => reader.hasVector(row, name),

@@ -33,11 +33,14 @@ export {
 } from './stored-segment.ts';
 export type { SegmentPart, StoredSegment } from './stored-segment.ts';
 export { bitCount, Bitset } from './bitset.ts';
+export { withinSlots } from './filter-node.ts';
 export type { Check, FieldTest, FilterNode, PointFacts } from './filter-node.ts';
 export { canonicalKey, compileFilter, matchesFilter } from './filter-match.ts';
 export type { FilterPoint, PayloadSchema } from './filter-match.ts';
 export { evaluateFilter } from './filter-evaluate.ts';
 export type { FilterSource } from './filter-evaluate.ts';
+export { createSlotColumn } from './slot-column.ts';
+export type { SlotColumn } from './slot-column.ts';
 export { createFieldCache } from './field-cache.ts';
 export type { DecodedField, FieldCache } from './field-cache.ts';
 export { createSegmentFields, filterSource } from './filter-source.ts';

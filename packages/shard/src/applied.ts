@@ -1,20 +1,37 @@
 /**
- * A replica's control block: the newest commit group that is visible, and whether the replica answers reads. Always: the
- * group rises only, stored after all rows and deaths of the group are in place; a query loads it once.
+ * A replica's control block: the newest commit group that is visible, and whether and to whom the replica answers. Always:
+ * the group rises only, stored after all rows and deaths of the group are in place; a query loads it once. What a group
+ * makes wrong for readers with an older configuration is said before the group is published.
+ *
+ * | word (64 bits) | what |
+ * |---|---|
+ * | 0 | newest visible group |
+ * | 1 | 1: in sync as far as it knows, every acknowledged change is here |
+ * | 2 | lowest configuration of the shard whose slots are still right to read by |
+ * | 3 | 1: slots may be another shard's by now, which is not known here yet |
  */
 export interface Applied {
   readonly buffer: SharedArrayBuffer;
   load(): number;
   /** Control thread. */
   publish(group: number): void;
-  /** In sync as far as it knows: every acknowledged change is here. */
   isServing(): boolean;
   /** Control thread. */
   setServing(isServing: boolean): void;
+  /** Readers that know an older configuration of the shard are refused. */
+  configurationMin(): number;
+  /** Control thread. It rises only. */
+  raiseConfigurationMin(cfgVersion: number): void;
+  /** Nothing that is read here now is known to be the newest of the whole shard key. */
+  isHandingSlots(): boolean;
+  /** Control thread. */
+  setHandingSlots(isHanding: boolean): void;
 }
 
+const blockBytes = 32;
+
 export function createApplied(group: number): Applied {
-  const applied = openApplied(new SharedArrayBuffer(16));
+  const applied = openApplied(new SharedArrayBuffer(blockBytes));
   applied.publish(group);
   return applied;
 }
@@ -27,5 +44,11 @@ export function openApplied(buffer: SharedArrayBuffer): Applied {
     publish: (group) => void Atomics.store(words, 0, BigInt(group)),
     isServing: () => Atomics.load(words, 1) === 1n,
     setServing: (isServing) => void Atomics.store(words, 1, isServing ? 1n : 0n),
+    configurationMin: () => Number(Atomics.load(words, 2)),
+    raiseConfigurationMin(cfgVersion) {
+      if (BigInt(cfgVersion) > Atomics.load(words, 2)) Atomics.store(words, 2, BigInt(cfgVersion));
+    },
+    isHandingSlots: () => Atomics.load(words, 3) === 1n,
+    setHandingSlots: (isHanding) => void Atomics.store(words, 3, isHanding ? 1n : 0n),
   };
 }

@@ -5,7 +5,7 @@
  * shared epoch that announces it rises.
  */
 import type { Arena } from '@quiver/kernel';
-import type { PayloadFieldSchema, ResolvedOperation } from '@quiver/model';
+import type { PayloadFieldSchema, ResolvedOperation, SlotRuns } from '@quiver/model';
 import type { PlainError, ShardState } from '@quiver/rpc';
 import type { SealProgress, SealResult, SegmentDescriptor } from '@quiver/segment';
 
@@ -47,6 +47,8 @@ export type ToControl =
       readonly call: number;
       readonly replica: number;
       readonly collectionUuid: string;
+      /** That the operation is for; see `ShardWrite`. null: the caller did not say. */
+      readonly slots: SlotRuns | null;
       readonly operation: ResolvedOperation;
       /** The operation's payload as JSON text (its numbers have forms that no clone keeps); null when it has none. */
       readonly payload: string | null;

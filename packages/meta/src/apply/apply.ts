@@ -7,7 +7,7 @@ import { putMember, removeMember } from './member.ts';
 import { drainNode, registerNode, removeNode, setNodeState } from './node.ts';
 import { createPayloadIndex, deletePayloadIndex } from './payload-index.ts';
 import { addReplica, dropReplica, removeReplica, replicaLost } from './replica.ts';
-import { abortResharding, finishResharding, moveSlots, startResharding } from './resharding.ts';
+import { abortResharding, finishResharding, moveSlots, slotsCleaned, startResharding } from './resharding.ts';
 import { createShardKey, dropShardKey } from './shard-key.ts';
 import { alterInSync, bumpTerm, forcePromote, handOver, promote } from './shard.ts';
 import { abortTransfer, finishTransfer, moveReplica, startTransfer } from './transfer.ts';
@@ -39,6 +39,7 @@ const reducers: Reducers = {
   replica_lost: replicaLost,
   start_resharding: startResharding,
   move_slots: moveSlots,
+  slots_cleaned: slotsCleaned,
   finish_resharding: finishResharding,
   abort_resharding: abortResharding,
   register_node: registerNode,

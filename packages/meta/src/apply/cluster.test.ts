@@ -1,39 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { nextSlotMove, type CollectionRecord, type ShardRecord } from '@quiver/model';
-import { createStateMachine, type StateMachine } from '../state-machine.ts';
-import { assertState } from '../state.ts';
+import type { ShardRecord } from '@quiver/model';
+import type { StateMachine } from '../state-machine.ts';
 import type { StateCommand } from '../state-command.ts';
 import { config, testNode } from '../testing/commands.ts';
+import { cluster, record, refusedAs, runner, uuid } from '../testing/shard-cluster.ts';
 
-const uuid = 'u';
 const shard0 = { uuid, shardId: 0 };
 
-/** Nodes 1 to 4 and a collection 'c' with one shard on nodes 1, 2 and 3: replicas 1, 2, 3, the first its primary. */
-function cluster(...commands: StateCommand[]): { machine: StateMachine; run: ReturnType<typeof runner> } {
-  const machine = createStateMachine();
-  const run = runner(machine);
-  for (const id of [1, 2, 3, 4]) run({ kind: 'register_node', node: { ...testNode, id }, atMs: 0 });
-  run({
-    kind: 'create_collection',
-    name: 'c',
-    uuid,
-    config,
-    shards: [{ shardId: 0, shardKey: null, slots: [[0, 16_384]], nodes: [1, 2, 3] }],
-  });
-  for (const command of commands) run(command);
-  return { machine, run };
-}
-
-function runner(machine: StateMachine) {
-  let seq = 0;
-  return (command: StateCommand) => {
-    const reply = machine.apply({ clientId: 'test', seq: (seq += 1), command });
-    assertState(machine.state);
-    return reply;
-  };
-}
-
-const record = (machine: StateMachine): CollectionRecord => machine.state.collections.get('c')!;
 const shard = (machine: StateMachine): ShardRecord => record(machine).shards[0]!;
 const promote = (expectTerm: number, replica: number | null, ...suspects: number[]): StateCommand => ({
   kind: 'promote',
@@ -42,8 +15,6 @@ const promote = (expectTerm: number, replica: number | null, ...suspects: number
   replica,
   suspects,
 });
-const refusedAs = (code: string) => ({ ok: false, code });
-
 describe('primaries and in-sync sets', () => {
   test('a promotion keeps the old primary in the set, suspected, and begins a new term; on an old term it is refused', () => {
     const { machine, run } = cluster();
@@ -281,83 +252,5 @@ describe('nodes', () => {
     });
     expect(reply).toEqual({ ok: true, changed: true, revision: revision + 1 });
     expect(shard(machine)).toMatchObject({ primary: 2, term: 2 });
-  });
-});
-
-describe('resharding', () => {
-  const start = (direction: 'up' | 'down', shardId: number): StateCommand => ({
-    kind: 'start_resharding',
-    uuid,
-    direction,
-    nodeId: null,
-    shardKey: null,
-    id: 'r',
-    shardId,
-    nodes: direction === 'up' ? [4] : [],
-    atMs: 1,
-  });
-  const move = (from: number, to: number, slots: [number, number], cfgs: [number, number]): StateCommand => ({
-    kind: 'move_slots',
-    uuid,
-    shardId: from,
-    toShard: to,
-    slots: [slots],
-    expectCfg: cfgs[0],
-    expectToCfg: cfgs[1],
-  });
-
-  test('up: slots move to a new shard, which then counts; down: they move back and it goes', () => {
-    const { machine, run } = cluster(start('up', 1), move(0, 1, [8_192, 16_384], [1, 1]));
-    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
-    expect(run({ kind: 'abort_resharding', uuid })).toMatchObject(refusedAs('bad_request'));
-    run({ kind: 'finish_resharding', uuid });
-    expect(record(machine)).toMatchObject({ resharding: null, config: { params: { shard_number: 2 } } });
-    run(start('down', 1));
-    expect(run({ kind: 'finish_resharding', uuid })).toMatchObject(refusedAs('bad_request'));
-    run(move(1, 0, [8_192, 16_384], [2, 2]));
-    run({ kind: 'finish_resharding', uuid });
-    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
-    expect(record(machine).config.params.shard_number).toBe(1);
-  });
-
-  test('slots move only as the configurations stand, only what is owned, only while resharding', () => {
-    const { run } = cluster();
-    expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
-    run(start('up', 1));
-    expect(run(move(0, 1, [0, 10], [2, 1]))).toMatchObject(refusedAs('precondition_failed'));
-    expect(run(move(0, 1, [0, 10], [1, 2]))).toMatchObject(refusedAs('precondition_failed'));
-    expect(run(move(1, 0, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
-    expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject({ changed: true });
-    expect(run(move(0, 1, [0, 10], [2, 2]))).toMatchObject(refusedAs('precondition_failed'));
-  });
-
-  test('the slots that are to move next lead up and down again, to even shares', () => {
-    const { machine, run } = cluster(start('up', 1));
-    const moveAll = (): number => {
-      let moves = 0;
-      for (let next = nextSlotMove(record(machine)); next !== null; moves += 1) {
-        const { fromShard, toShard, slots } = next;
-        const cfgOf = (id: number): number =>
-          record(machine).shards.find(({ shardId }) => shardId === id)!.cfgVersion;
-        const reply = run(move(fromShard, toShard, [...slots], [cfgOf(fromShard), cfgOf(toShard)]));
-        expect(reply).toMatchObject({ changed: true });
-        next = nextSlotMove(record(machine));
-      }
-      return moves;
-    };
-    expect(moveAll()).toBe(32);
-    run({ kind: 'finish_resharding', uuid });
-    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
-    run(start('down', 1));
-    expect(moveAll()).toBe(32);
-    run({ kind: 'finish_resharding', uuid });
-    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
-    expect(nextSlotMove(record(machine))).toBeNull();
-  });
-
-  test('an upward one without moved slots can be abandoned', () => {
-    const { machine } = cluster(start('up', 1), { kind: 'abort_resharding', uuid });
-    expect(record(machine)).toMatchObject({ resharding: null });
-    expect(record(machine).shards).toHaveLength(1);
   });
 });

@@ -1,18 +1,26 @@
 /**
  * More or fewer shards for one shard key: up adds an empty shard and moves slots to it, down moves all slots of the last
  * shard away and drops it. Slots move in runs, each fenced and copied by the primaries before `move_slots`.
- * Always: slots lie in exactly one shard; one resharding of a collection at a time.
+ * Always: slots lie in exactly one shard; one resharding of a collection at a time; a shard that may hold points beside
+ * its slots says so from before the first of them comes until its primary has found none.
  */
-import { shardOf, type CollectionRecord, type ShardRecord } from '@quiver/model';
+import {
+  joinedRuns,
+  nextSlotMove,
+  shardOf,
+  withoutRuns,
+  type CollectionRecord,
+  type ReshardingRecord,
+  type ShardRecord,
+} from '@quiver/model';
 import type { StateCommand } from '../state-command.ts';
-import { changed, recordByUuid, refused, type MetaState, type Outcome } from '../state.ts';
+import { changed, recordByUuid, refused, unchanged, type MetaState, type Outcome } from '../state.ts';
 import { newShards } from './collection.ts';
 import { isSameKey } from './shard-key.ts';
 import { onShard } from './replica.ts';
 import { stale, withRecord, withShard } from './shard.ts';
 
 type Command<K extends StateCommand['kind']> = Extract<StateCommand, { kind: K }>;
-type Slots = ShardRecord['slots'];
 
 export function startResharding(state: MetaState, command: Command<'start_resharding'>): Outcome {
   const { uuid, id, direction, shardId, shardKey, nodes, atMs } = command;
@@ -31,6 +39,8 @@ export function startResharding(state: MetaState, command: Command<'start_reshar
     direction === 'up'
       ? newShards([{ shardId, shardKey, slots: [], nodes }], state.nextReplica)
       : { shards: [], nextReplica: state.nextReplica };
+  // A shard of this id may have been there before: whoever knows that one has an older configuration.
+  const added = shards.map((shard) => ({ ...shard, cfgVersion: state.revision + 1 }));
   const host = direction === 'up' ? nodes[0] : there?.replicas[0]?.nodeId;
   const resharding = {
     id,
@@ -40,8 +50,8 @@ export function startResharding(state: MetaState, command: Command<'start_reshar
     nodeId: command.nodeId ?? host ?? 0,
     startedAtMs: atMs,
   };
-  const next = { ...record, resharding, shards: [...record.shards, ...shards] };
-  return changed(state, { ...withRecord(state, next), nextReplica });
+  const next = { ...record, resharding, shards: [...record.shards, ...added] };
+  return changed(state, { ...withRecord(state, withMixture(next, resharding)), nextReplica });
 }
 
 export function moveSlots(state: MetaState, command: Command<'move_slots'>): Outcome {
@@ -59,56 +69,87 @@ export function moveSlots(state: MetaState, command: Command<'move_slots'>): Out
       return refused('precondition_failed', `no slots move from shard ${from.shardId} to ${command.toShard}`);
     if (from.cfgVersion !== command.expectCfg) return stale(record, from);
     if (to.cfgVersion !== command.expectToCfg) return stale(record, to);
-    const kept = withoutSlots(from.slots, command.slots);
+    const kept = withoutRuns(from.slots, command.slots);
     if (kept === null)
       return refused('precondition_failed', `shard ${from.shardId} does not own these slots`);
     const given = withShard(record, { ...from, slots: kept });
-    const taken = withShard(given, { ...to, slots: joined([...to.slots, ...command.slots]) });
+    const taken = withShard(given, { ...to, slots: joinedRuns([...to.slots, ...command.slots]) });
     return changed(state, withRecord(state, taken));
   });
 }
 
-/** up: from the first slot on the new shard is a full member. down: the empty shard goes. */
-export function finishResharding(state: MetaState, { uuid }: Command<'finish_resharding'>): Outcome {
-  return onResharding(state, uuid, (record, shard) => {
-    const isUp = record.resharding?.direction === 'up';
-    if (isUp === (shard.slots.length === 0))
-      return refused(
-        'bad_request',
-        isUp ? `shard ${shard.shardId} has no slots yet` : `shard ${shard.shardId} still has slots`,
-      );
-    if (isUp) return changed(state, withRecord(state, recounted({ ...record, resharding: null })));
-    return changed(state, withRecord(state, recounted(withoutShard(record, shard))));
+/** All slots have moved. up: the new shard is a full member. down: the empty shard goes. */
+export function finishResharding(state: MetaState, { uuid, id }: Command<'finish_resharding'>): Outcome {
+  return onResharding(state, { uuid, id }, (record, shard, resharding) => {
+    if (nextSlotMove(record) !== null)
+      return refused('bad_request', `slots of shard ${shard.shardId} are still moving`);
+    const isUp = resharding.direction === 'up';
+    const next = isUp ? { ...record, resharding: null } : withoutShard(record, shard);
+    return changed(state, withRecord(state, recounted(next)));
   });
 }
 
 /**
- * up: the new shard goes, if it has no slots yet; with slots it holds the newest data, and only the way forward (or a
- * resharding down) is safe. down: the shard keeps what it still has.
+ * Back to the shards there were: what has moved goes back the way it came, by the same moves, and `finish_resharding` ends
+ * it. At once where nothing has moved.
  */
-export function abortResharding(state: MetaState, { uuid }: Command<'abort_resharding'>): Outcome {
-  return onResharding(state, uuid, (record, shard) => {
-    if (record.resharding?.direction === 'down')
-      return shard.slots.length === 0
-        ? refused('bad_request', `shard ${shard.shardId} is empty: finish the resharding`)
-        : changed(state, withRecord(state, { ...record, resharding: null }));
-    if (shard.slots.length > 0)
-      return refused('bad_request', `slots have moved to shard ${shard.shardId}: finish the resharding`);
-    return changed(state, withRecord(state, withoutShard(record, shard)));
+export function abortResharding(state: MetaState, { uuid, id }: Command<'abort_resharding'>): Outcome {
+  return onResharding(state, { uuid, id }, (record, shard, resharding) => {
+    if (resharding.isAborted === true) return unchanged;
+    const isUp = resharding.direction === 'up';
+    if (isUp && shard.slots.length === 0)
+      return changed(state, withRecord(state, withoutShard(record, shard)));
+    const back = { ...resharding, direction: isUp ? 'down' : 'up', isAborted: true } as const;
+    const turned = withMixture({ ...record, resharding: back }, back);
+    const isThereAgain = nextSlotMove(turned) === null;
+    return changed(state, withRecord(state, isThereAgain ? { ...turned, resharding: null } : turned));
   });
 }
 
+/** The primary has looked through all it has: there is nothing beside the shard's slots, and nothing is on its way. */
+export function slotsCleaned(state: MetaState, command: Command<'slots_cleaned'>): Outcome {
+  return onShard(state, command, (record, shard) => {
+    if (shard.cfgVersion !== command.expectCfg || isResharded(record, shard)) return stale(record, shard);
+    if (shard.holdsMore === undefined) return unchanged;
+    const clean: { holdsMore?: true } & ShardRecord = { ...shard };
+    delete clean.holdsMore;
+    return changed(state, withRecord(state, withShard(record, clean)));
+  });
+}
+
+function isResharded({ resharding }: CollectionRecord, { shardKey }: ShardRecord): boolean {
+  return resharding !== null && isSameKey(shardKey, resharding.shardKey);
+}
+
+/**
+ * The shards that slots move between may hold more than their slots from now on. Each gets a new configuration: readers
+ * with an older one would count what comes twice, and moves that were proposed before are void.
+ */
+function withMixture(record: CollectionRecord, { shardKey }: ReshardingRecord): CollectionRecord {
+  return {
+    ...record,
+    shards: record.shards.map((shard) =>
+      isSameKey(shard.shardKey, shardKey)
+        ? { ...shard, holdsMore: true, cfgVersion: shard.cfgVersion + 1 }
+        : shard,
+    ),
+  };
+}
+
+/** @param id - the one that is meant; null: whichever is under way */
 function onResharding(
   state: MetaState,
-  uuid: string,
-  act: (record: CollectionRecord, shard: ShardRecord) => Outcome,
+  { uuid, id }: { readonly uuid: string; readonly id: string | null },
+  act: (record: CollectionRecord, shard: ShardRecord, resharding: ReshardingRecord) => Outcome,
 ): Outcome {
   const record = recordByUuid(state, uuid);
   const resharding = record?.resharding ?? null;
-  const shard = record === undefined || resharding === null ? undefined : shardOf(record, resharding.shardId);
-  if (record === undefined || shard === undefined)
+  if (record === undefined || resharding === null || (id !== null && id !== resharding.id))
     return refused('bad_request', 'resharding is not in progress');
-  return act(record, shard);
+  const shard = shardOf(record, resharding.shardId);
+  return shard === undefined
+    ? refused('bad_request', 'resharding is not in progress')
+    : act(record, shard, resharding);
 }
 
 function withoutShard(record: CollectionRecord, { shardId }: ShardRecord): CollectionRecord {
@@ -128,33 +169,4 @@ function recounted(record: CollectionRecord): CollectionRecord {
     ...record,
     config: { ...config, params: { ...config.params, shard_number: record.shards.length } },
   };
-}
-
-/** What is left of `owned` without `taken`; null when not all of `taken` is in it. */
-export function withoutSlots(owned: Slots, taken: Slots): Slots | null {
-  let left = [...owned];
-  for (const [from, to] of taken) {
-    const at = left.findIndex(([start, end]) => start <= from && to <= end);
-    if (at < 0 || from >= to) return null;
-    const [start, end] = left[at]!;
-    const rest = (
-      [
-        [start, from],
-        [to, end],
-      ] as [number, number][]
-    ).filter(([a, b]) => a < b);
-    left = [...left.slice(0, at), ...rest, ...left.slice(at + 1)];
-  }
-  return left;
-}
-
-/** Ascending, neighbours as one run. */
-export function joined(runs: Slots): Slots {
-  const result: [number, number][] = [];
-  for (const [from, to] of [...runs].sort((a, b) => a[0] - b[0])) {
-    const last = result.at(-1);
-    if (last !== undefined && last[1] === from) last[1] = to;
-    else result.push([from, to]);
-  }
-  return result;
 }

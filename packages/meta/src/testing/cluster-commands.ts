@@ -123,8 +123,9 @@ export const clusterCommand: fc.Arbitrary<StateCommand> = fc.oneof(
     expectCfg: small,
     expectToCfg: small,
   }),
-  fc.record({ kind: fc.constant('finish_resharding' as const), uuid }),
-  fc.record({ kind: fc.constant('abort_resharding' as const), uuid }),
+  fc.record({ kind: fc.constant('finish_resharding' as const), uuid, id: fc.constant(null) }),
+  fc.record({ kind: fc.constant('abort_resharding' as const), uuid, id: fc.constant(null) }),
+  fc.record({ kind: fc.constant('slots_cleaned' as const), ...ofShard, expectCfg: small }),
   fc.record({ kind: fc.constant('remove_node' as const), nodeId, force: fc.boolean() }),
   fc.record({ kind: fc.constant('drain_node' as const), nodeId, drain: fc.boolean(), atMs }),
   fc.record({

@@ -9,6 +9,7 @@ import {
   type Catalogue,
   type CollectionRecord,
   type NodeId,
+  type ReshardingRecord,
   type ShardRecord,
 } from '@quiver/model';
 import type { ClusterCommand } from '@quiver/rpc';
@@ -81,19 +82,15 @@ export function clusterCommands(
         throw bad(`sharding key ${shownKey(shardKey)} does not exist for collection ${collection.name}`);
       if (collection.resharding !== null)
         throw bad(`resharding is already in progress for collection ${collection.name}`);
-      // The metadata knows how slots move; shard nodes do not copy them yet, and points would be lost from view.
-      throw bad(
-        `resharding is not possible in this version: the ${direction === 'up' ? 'new' : 'remaining'} shards would not get ` +
-          'the points; create a collection with the wanted shard_number and copy the points (scroll, upsert)',
-      );
+      if (direction === 'up') checkShardCount(collection.shards.length + 1, shardNodeCount(catalogue));
+      return [{ kind: 'start_resharding', uuid, direction, nodeId, shardKey }];
     }
     case 'commit_resharding':
       requireResharding(collection);
       return [];
     case 'finish_resharding':
     case 'abort_resharding':
-      requireResharding(collection);
-      return [{ kind: operation.kind, uuid }];
+      return [{ kind: operation.kind, uuid, id: requireResharding(collection).id }];
   }
 }
 
@@ -159,7 +156,7 @@ function requireCustom(collection: CollectionRecord): void {
   if (!isCustom(collection)) throw bad('Shard Key cannot be created with Auto sharding method');
 }
 
-function requireResharding(collection: CollectionRecord): void {
-  if (collection.resharding === null)
-    throw bad(`resharding is not in progress for collection ${collection.name}`);
+function requireResharding({ name, resharding }: CollectionRecord): ReshardingRecord {
+  if (resharding === null) throw bad(`resharding is not in progress for collection ${name}`);
+  return resharding;
 }

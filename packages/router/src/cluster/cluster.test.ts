@@ -166,10 +166,10 @@ describe('operations on shards', () => {
     const busyCommands = (kind: 'commit_resharding' | 'finish_resharding' | 'abort_resharding'): unknown =>
       clusterCommands(busy.catalogue, busy.collection, { kind });
     expect(busyCommands('commit_resharding')).toEqual([]);
-    expect(busyCommands('finish_resharding')).toEqual([{ kind: 'finish_resharding', uuid: 'u' }]);
-    expect(busyCommands('abort_resharding')).toEqual([{ kind: 'abort_resharding', uuid: 'u' }]);
+    expect(busyCommands('finish_resharding')).toEqual([{ kind: 'finish_resharding', uuid: 'u', id: 'r' }]);
+    expect(busyCommands('abort_resharding')).toEqual([{ kind: 'abort_resharding', uuid: 'u', id: 'r' }]);
     const start = { kind: 'start_resharding', direction: 'up', nodeId: null, shardKey: null } as const;
-    expect(() => commands(start)).toThrow('resharding is not possible in this version');
+    expect(commands(start)).toEqual([{ ...start, uuid: 'u' }]);
     expect(() => clusterCommands(busy.catalogue, busy.collection, start)).toThrow('already in progress');
   });
 });

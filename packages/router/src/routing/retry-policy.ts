@@ -38,7 +38,7 @@ const giveUp: Decision = { kind: 'give_up' };
 
 /** Failures that say: not here, not now. Everything else would be said again by any other replica. */
 export function isRetryable(code: ErrorCode): boolean {
-  return code === 'unavailable' || code === 'stale_route';
+  return code === 'unavailable' || code === 'stale_route' || code === 'slot_moved';
 }
 
 export function afterFailedAttempt(attempt: FailedAttempt): Decision {
@@ -46,7 +46,7 @@ export function afterFailedAttempt(attempt: FailedAttempt): Decision {
   if (!isRetryable(code) || nowMs >= deadlineMs) return giveUp;
   if (hasTriedEnough(attempt)) return giveUp;
   const leftMs = deadlineMs - nowMs;
-  if (code === 'stale_route')
+  if (code === 'stale_route' || code === 'slot_moved')
     // A node may also be a little behind us: the pause is then what it needs.
     return {
       kind: 'retry',

@@ -244,3 +244,47 @@ describe('a read over replicated shards', () => {
     expect(await calls.call(1, 1, () => Promise.resolve(2))).toBe(2);
   });
 });
+
+describe('a read while slots move', () => {
+  const move = (cluster: FakeCluster): void =>
+    cluster.change(([first, second]) => [
+      { ...first!, slots: [[0, 100]], cfgVersion: 2 },
+      { ...second!, slots: [[100, 16_384]], cfgVersion: 2 },
+    ]);
+
+  test('begins anew with all shards when one of them says that its slots have moved', async () => {
+    const { env, cluster, count } = setup([[1], [2]]);
+    cluster.behaviour(1).failure = stale;
+    const answer = count();
+    await env.advance(5);
+    cluster.behaviour(1).failure = null;
+    move(cluster);
+    expect(await run(env, answer)).toBe(both);
+    const slots = cluster.asked.slice(-2).map((call) => call.slots);
+    expect(slots).toEqual([[[[0, 100]]], [[[100, 16_384]]]]);
+  });
+
+  test('goes on with what it knew when slots move after all parts were asked', async () => {
+    const { env, cluster, count } = setup([[1], [2]]);
+    cluster.behaviour(2).latencyMs = 20;
+    const answer = count();
+    await env.advance(5);
+    move(cluster);
+    expect(await run(env, answer)).toBe(both);
+    expect(cluster.asked).toHaveLength(2);
+  });
+
+  test('asks a shard that came meanwhile', async () => {
+    const { env, cluster, count } = setup([[1], [2]]);
+    cluster.behaviour(1).failure = stale;
+    const answer = count();
+    await env.advance(5);
+    cluster.behaviour(1).failure = null;
+    cluster.change(([first, second]) => [
+      { ...first!, slots: [[0, 100]], cfgVersion: 2 },
+      second!,
+      { ...first!, shardId: 2, slots: [[100, 8_192]], replicas: second!.replicas, primary: 12, inSync: [12] },
+    ]);
+    expect(await run(env, answer)).toBe(both + 1_000_000_000);
+  });
+});

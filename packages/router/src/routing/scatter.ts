@@ -1,7 +1,8 @@
 /**
  * A read over shards of a collection, asked of nodes that hold them, until every shard has answered once.
  * Always: one call per node carries all shards it answers for; what a node fails to answer is asked of another in-sync
- * replica; a shard that nobody answers for fails the read by name, unless the caller asked for what there is.
+ * replica; a shard that nobody answers for fails the read by name, unless the caller asked for what there is; all parts
+ * go by the slots of one record.
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type CollectionRecord, type NodeId } from '@quiver/model';
@@ -10,6 +11,7 @@ import { createHedgeBudget, earnHedge, spendHedge } from './hedge-budget.ts';
 import { silentMs } from './limits.ts';
 import type { NodeCalls } from './node-calls.ts';
 import { whilePrimary } from './primary-watch.ts';
+import { hasSameSlots, planAnew, SlotsMoved, type ReadPlan } from './read-plan.ts';
 import { candidatesOf, chooseReplicas } from './replica-choice.ts';
 import { afterFailedAttempt, finalError, isRetryable } from './retry-policy.ts';
 import { sleep } from './sleep.ts';
@@ -55,6 +57,7 @@ export interface ScatterOptions {
 
 /** One attempt at some of the shards. */
 interface Attempt {
+  readonly plan: ReadPlan;
   readonly shardIds: readonly number[];
   readonly excluded: ReadonlySet<NodeId>;
   readonly failures: number;
@@ -65,13 +68,15 @@ interface Attempt {
 export function createScatter({ calls, topology, env }: ScatterOptions): Scatter {
   const budget = createHedgeBudget();
 
-  return async (given, allShardIds, options, bytes, ask) => {
+  return async (given, givenShardIds, options, bytes, ask) => {
     type Answer = Gathered<Awaited<ReturnType<typeof ask>>>;
     const startedAtMs = env.now();
     const role = options.call.consistency.kind === 'any' ? 'in_sync' : 'primary';
+    let plan: ReadPlan = { collection: given, shardIds: givenShardIds };
 
     async function cover(attempt: Attempt): Promise<Answer[]> {
       const collection = topology.current(given);
+      if (attempt.plan !== plan || !hasSameSlots(collection, plan)) throw new SlotsMoved('slots have moved');
       const { byNode, uncovered } = chooseReplicas(collection, attempt.shardIds, {
         view: calls,
         role,
@@ -90,7 +95,7 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
     /** One node's shards. */
     async function part(collection: CollectionRecord, nodeId: NodeId, attempt: Attempt): Promise<Answer[]> {
       const { shardIds } = attempt;
-      const isWhole = shardIds.length === allShardIds.length;
+      const isWhole = shardIds.length === attempt.plan.shardIds.length;
       const backups = backupsOf(collection, nodeId, attempt);
       earnHedge(budget);
       const first = calls.call(nodeId, bytes, async (node) => {
@@ -102,6 +107,7 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
         if (role === 'in_sync' || calls.hedgeDelayMs(nodeId) === null) return await first;
         return await whilePrimary(first, nodeId, given, shardIds, { topology, env });
       } catch (thrown) {
+        if (thrown instanceof SlotsMoved) throw thrown;
         return again(collection, nodeId, attempt, asClusterError(thrown));
       }
     }
@@ -151,7 +157,7 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
         takesPartial: options.onMissing !== null,
         random: env.random(),
       });
-      if (decision.kind === 'give_up') return missing(collection, attempt.shardIds, error);
+      if (decision.kind === 'give_up') return missing(collection, attempt, error);
       if (error.code === 'stale_route') await topology.change(decision.catalogueWaitMs);
       if (decision.delayMs > 0) await sleep(env, decision.delayMs).promise;
       const excluded = other ? new Set(attempt.excluded).add(nodeId) : new Set<NodeId>();
@@ -175,16 +181,14 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
         takesPartial: options.onMissing !== null,
         random: env.random(),
       });
-      if (decision.kind === 'give_up') return missing(collection, attempt.shardIds, error);
+      if (decision.kind === 'give_up') return missing(collection, attempt, error);
       await topology.change(decision.delayMs);
       return cover({ ...attempt, excluded: new Set(), failures });
     }
 
-    function missing(
-      collection: CollectionRecord,
-      shardIds: readonly number[],
-      error: ClusterError,
-    ): Answer[] {
+    function missing(collection: CollectionRecord, attempt: Attempt, error: ClusterError): Answer[] {
+      if (attempt.plan !== plan) throw new SlotsMoved('slots have moved');
+      const { shardIds } = attempt;
       if (options.onMissing === null || !(isRetryable(error.code) || error.code === 'deadline_exceeded'))
         throw finalError(
           error,
@@ -206,6 +210,16 @@ export function createScatter({ calls, topology, env }: ScatterOptions): Scatter
       );
     }
 
-    return cover({ shardIds: allShardIds, excluded: new Set(), failures: 0, isBackup: false });
+    for (;;) {
+      plan = planAnew(topology.current(given), plan);
+      try {
+        const { shardIds } = plan;
+        return await cover({ plan, shardIds, excluded: new Set(), failures: 0, isBackup: false });
+      } catch (thrown) {
+        if (!(thrown instanceof SlotsMoved)) throw thrown;
+        if (env.now() >= options.call.deadlineMs)
+          throw new ClusterError('deadline_exceeded', 'slots moved between shards until the time was over');
+      }
+    }
   };
 }

@@ -1,38 +1,71 @@
 /**
  * What each shard has to do of a write, and what becomes of that when slots move while it is tried again. Pure.
- * Always: a part keeps its operation key through all attempts, so that a shard never applies it twice.
+ * Always: a part keeps its shard and its operation key until that shard's primary says that it neither did nor will do
+ * any of it; only then are its points given to those who own them now, as parts with keys of their own. So a shard that
+ * did it answers for it, though the points have moved on since, and nobody does it twice.
  */
-import { shardOf, type CollectionRecord, type PointsOperation, type ShardRecord } from '@quiver/model';
+import {
+  commonRuns,
+  shardOf,
+  type CollectionRecord,
+  type PointsOperation,
+  type ShardRecord,
+  type SlotRuns,
+} from '@quiver/model';
 import { splitOperation } from '../split-operation.ts';
 
 export interface WritePart {
-  /** As it was when the part was made. */
+  /** As the last call knew it. */
   readonly shard: ShardRecord;
+  /** The operation is for points of these slots alone: those of the shard when the part was made. */
+  readonly slots: SlotRuns;
   readonly operation: PointsOperation;
   readonly operationKey: string;
+  readonly standing: Standing;
 }
 
-/** The part for the shards that own its slots in `collection`: most often itself, with the shard as it is now. */
-export function currentParts(collection: CollectionRecord, part: WritePart): WritePart[] {
-  const { shard, operation, operationKey } = part;
-  const now = shardOf(collection, shard.shardId);
-  if (now !== undefined && sameSlots(now, shard)) return [{ ...part, shard: now }];
-  const owners = collection.shards.filter(
-    (other) => other.shardKey === shard.shardKey && overlap(other, shard),
+/**
+ * unsent: no call of it has reached a node. refused: by a node that speaks for itself alone. unsure: a call may have been
+ * carried out. elsewhere: the shard's primary said that it has not done it and will not do it.
+ */
+export type Standing = 'unsent' | 'refused' | 'unsure' | 'elsewhere';
+
+/**
+ * The part for the next call: to the same shard as it is now, or to the present owners of its slots.
+ * @returns null: its shard is gone, and nobody can tell any more whether it did it
+ */
+export function currentParts(
+  collection: CollectionRecord,
+  part: WritePart,
+  newKey: () => string,
+): WritePart[] | null {
+  const now = shardOf(collection, part.shard.shardId);
+  const isThere = now !== undefined && isSuccessor(part.shard, now);
+  if (isThere && part.standing !== 'elsewhere') return [{ ...part, shard: now }];
+  if (part.standing === 'refused' || part.standing === 'unsure') return null;
+  const owners = collection.shards
+    .filter(({ shardKey }) => shardKey === part.shard.shardKey)
+    .map((shard) => ({ shard, slots: commonRuns(shard.slots, part.slots) }))
+    .filter(({ slots }) => slots.length > 0);
+  const split = splitOperation(
+    owners.map(({ shard }) => shard),
+    part.operation,
   );
-  return splitOperation(owners, operation).map((one) => ({ ...one, operationKey }));
+  return split.map(({ shard, operation }) => ({
+    shard,
+    slots: owners.find((owner) => owner.shard === shard)!.slots,
+    operation,
+    operationKey: newKey(),
+    standing: 'unsent',
+  }));
 }
 
-function sameSlots(a: ShardRecord, b: ShardRecord): boolean {
+/** The same shard, not a new one under its number. */
+function isSuccessor(before: ShardRecord, now: ShardRecord): boolean {
   return (
-    a.slots === b.slots ||
-    (a.slots.length === b.slots.length &&
-      a.slots.every(([from, to], i) => from === b.slots[i]![0] && to === b.slots[i]![1]))
+    now.cfgVersion <= before.cfgVersion ||
+    now.replicas.some(({ replica }) => before.replicas.some((old) => old.replica === replica))
   );
-}
-
-function overlap(a: ShardRecord, b: ShardRecord): boolean {
-  return a.slots.some(([from, to]) => b.slots.some(([first, end]) => from < end && first < to));
 }
 
 /**

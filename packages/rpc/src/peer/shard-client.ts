@@ -1,7 +1,7 @@
 /**
  * Shard nodes as a router calls them: the one in this process directly, others over the network, behind one interface.
- * Always: a remote node is told the collection's incarnation and the caller's revision, not its record; it answers from
- * its own record, once that is as new.
+ * Always: a remote node is told the collection's incarnation, the caller's revision and how it knows the shards it asks,
+ * not its record; it answers from its own record, once that is as new, and by the caller's slots.
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type CollectionRecord, type NodeId } from '@quiver/model';
@@ -18,7 +18,7 @@ import type {
 import { peerPaths } from './paths.ts';
 import type { PeerCaller } from './peer-client.ts';
 import { decodePlain, encodePlain } from './plain-data.ts';
-import type { OfCollection, ReadBody } from './shard-message.ts';
+import { routesOf, type OfCollection, type ReadBody } from './shard-message.ts';
 
 export interface ShardNodesOptions {
   readonly ownNode: NodeId | null;
@@ -66,7 +66,9 @@ function remoteNode(nodeId: NodeId, { meta, caller }: ShardNodesOptions): ShardN
     request: unknown,
     options: ReadOptions,
   ): Promise<T> => {
-    const body: ReadBody = { ...of(collection), shardIds, request, consistency: options.consistency };
+    const { consistency } = options;
+    const routes = routesOf(collection, shardIds);
+    const body: ReadBody = { ...of(collection), shardIds, routes, request, consistency };
     return call<T>(path, body, options);
   };
   const paths = peerPaths.shard;

@@ -8,7 +8,13 @@ import type { MetaService, ReadOptions, ShardNode, ShardTarget } from '../contra
 import { peerPaths } from './paths.ts';
 import type { PeerCall, PeerHandler } from './peer-server.ts';
 import { decodePlain, encodePlain } from './plain-data.ts';
-import type { DescribeBody, OfCollection, ReadBody, WriteBody } from './shard-message.ts';
+import {
+  withRoutes,
+  type DescribeBody,
+  type OfCollection,
+  type ReadBody,
+  type WriteBody,
+} from './shard-message.ts';
 
 /** How long a call waits for this node's catalogue to reach its caller's. */
 const behindMsMax = 200;
@@ -48,8 +54,8 @@ export function shardPeerCalls(options: ShardPeerOptions): Record<string, PeerHa
       const body = decodePlain(bytes) as ReadBody;
       const deadlineMs = deadlineOf(call);
       const collection = await recordOf(body, deadlineMs);
-      const { shardIds, consistency } = body;
-      const target = { collection, shardIds };
+      const { shardIds, consistency, routes } = body;
+      const target = { collection: withRoutes(collection, routes ?? []), shardIds };
       return encodePlain(await answer(target, body.request as never, { deadlineMs, consistency }));
     };
 

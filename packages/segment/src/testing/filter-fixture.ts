@@ -5,6 +5,7 @@ import type { FilterSource } from '../filter-evaluate.ts';
 import { canonicalKey, type PayloadSchema } from '../filter-match.ts';
 import { buildColumn, openColumn } from '../payload-index/build-column.ts';
 import type { PayloadColumn } from '../payload-index/column.ts';
+import { createSlotColumn } from '../slot-column.ts';
 import { runSteps } from '../steps.ts';
 
 export function fixtureColumns(
@@ -37,6 +38,7 @@ export function fixtureSource(
     fields: options.decoded ? createFieldCache(payload) : null,
     payload,
     id: (row) => row,
+    slots: createSlotColumn((row) => row),
     hasVector: (row, name) => name === 'one' && row % 3 === 0,
     isVisible,
     find: (id) => (typeof id === 'number' && id < payloads.length && isVisible(id) ? id : -1),

@@ -9,6 +9,7 @@ import type { OrderedChange } from './change.ts';
 import type { BucketDigests } from './digests.ts';
 import type { ReplicaRecords } from './replica-records.ts';
 import type { SearchState } from './search-state.ts';
+import { markedConfiguration } from './slot-mark.ts';
 
 type EffectOf<Kind> = Extract<Effect<OrderedChange, PointId>, { kind: Kind }>;
 export type ApplyTask =
@@ -59,8 +60,10 @@ export class ApplyQueue {
     try {
       switch (task.kind) {
         case 'apply': {
-          const { changes, seq } = task.operation;
+          const { changes, seq, receipt } = task.operation;
           const { replica } = search;
+          const marked = markedConfiguration(receipt);
+          if (marked !== null) search.raiseConfigurationMin(marked);
           if (replica !== null) for (const change of changes) replica.applyChange(change, seq);
           digests.apply(records.takeWritten(task.operation).digests);
           break;

@@ -3,16 +3,8 @@
  * serve threads ask of it. Always: readers are answered only while the replica is whole and in the in-sync set as it
  * knows it; after a failure everything is opened anew from the disk, as a restart would.
  */
-import {
-  ClusterError,
-  mayServe,
-  type CollectionRecord,
-  type ResolvedOperation,
-  type ShardRecord,
-} from '@quiver/model';
-import type { ShardView } from '@quiver/replication';
+import { ClusterError, mayServe, type CollectionRecord, type ShardRecord } from '@quiver/model';
 import type { ShardState } from '@quiver/rpc';
-import { segmentSchemaOf } from '@quiver/segment';
 import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
 import type { ShardMeta } from '../shard-cluster.ts';
 import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
@@ -22,8 +14,8 @@ import { ReplicaCalls } from './replica-calls.ts';
 import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
 import { loadReplicaState } from './replica-state.ts';
-import { writeOperation } from './replica-writes.ts';
-import type { FrameMessage } from './replication-codec.ts';
+import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
+import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
 import { encodeJson, keys, pointOfKey } from './records.ts';
@@ -32,6 +24,7 @@ import { SearchState, type SearchContext } from './search-state.ts';
 import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
 import { ShardProposals } from './shard-proposals.ts';
 import { viewOf } from './shard-view.ts';
+import { SlotMover, vectorNamesOf } from './slot-mover.ts';
 
 const format = 2;
 /** After a failure, before the replica is opened anew. */
@@ -57,6 +50,7 @@ export class HostedReplica {
   readonly #segments: SegmentExchange;
   readonly #mender: RecordMender;
   readonly #meta: ShardProposals;
+  readonly #slots: SlotMover;
   #host: ReplicaHost | null = null;
   #isClosed = false;
   #waitingForRole: (() => void)[] = [];
@@ -74,6 +68,16 @@ export class HostedReplica {
       primary: () => this.#shard.primary,
       ledHistory: () => this.#host?.ledHistory ?? null,
       send: (to, message) => context.send(this.#shard, number, to, message),
+    });
+    this.#slots = new SlotMover({
+      number,
+      context,
+      search: this.#search,
+      calls: this.#calls,
+      vectorNames: vectorNamesOf(record),
+      place: () => ({ record: this.record, shard: this.#shard }),
+      host: () => this.#host,
+      send: (other, to, message) => context.send(other, number, to, message),
     });
     const { meta, env, log } = context;
     this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, log });
@@ -125,6 +129,8 @@ export class HostedReplica {
     }
     const loaded = await loadReplicaState(store, this.number);
     const { state } = loaded.persisted;
+    // What came and went since an older configuration is on the disk, or is not.
+    this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.
     if (state.mode === 'clean') await this.#search.open(state.lastSeq);
     if (this.#isClosed) return;
@@ -133,7 +139,7 @@ export class HostedReplica {
       context: this.#context,
       search: this.#search,
       loaded,
-      vectorNames: segmentSchemaOf(this.record.config.params).vectors.map(({ name }) => name),
+      vectorNames: vectorNamesOf(this.record),
       calls: this.#calls,
       send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
@@ -143,16 +149,18 @@ export class HostedReplica {
       isLastCopy: () => !this.#hasOtherInSync(),
       onFailure: (error) => this.#failed(error),
     });
-    this.#host.takeView(this.#view());
+    this.#host.takeView(viewOf(this.record, this.#shard));
     this.#noteChange();
   }
 
   setRecord(record: CollectionRecord, shard: ShardRecord): void {
     if (this.record === record) return;
+    const isMixed = shard.holdsMore === true || this.#shard.holdsMore === true;
     this.record = record;
     this.#search.setRecord(record);
     this.#shard = shard;
-    this.#host?.takeView(this.#view());
+    if (isMixed) this.#search.raiseConfigurationMin(shard.cfgVersion);
+    this.#host?.takeView(viewOf(this.record, this.#shard));
     this.#noteChange();
   }
 
@@ -163,13 +171,12 @@ export class HostedReplica {
 
   /** @param bytes - of the frame it came in */
   receive(from: number, message: FrameMessage, bytes: number): void {
-    if (isRecordMessage(message)) {
-      this.#mender.receive(from, message);
-      return;
+    if (isRecordMessage(message)) this.#mender.receive(from, message);
+    else if (isSlotMessage(message)) this.#slots.receive(from, message);
+    else if (!this.#segments.takes(from, message)) {
+      this.#host?.receive(from, message, bytes);
+      this.#noteServing();
     }
-    if (this.#segments.takes(from, message)) return;
-    this.#host?.receive(from, message, bytes);
-    this.#noteServing();
   }
 
   /** The connection to a node broke. */
@@ -180,7 +187,7 @@ export class HostedReplica {
   }
 
   /** @returns seq of the operation. @throws ClusterError */
-  async write(operation: ResolvedOperation, operationKey: string | null, timeoutMs: number): Promise<number> {
+  async write({ operation, slots, operationKey, timeoutMs }: ReplicaWrite): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#asPrimary(timeoutMs);
     const { admission, unindexedBytesMax, env, store } = this.#context;
@@ -197,6 +204,7 @@ export class HostedReplica {
         calls: this.#calls,
         payloadSchema: this.record.payloadSchema,
         operation,
+        isElsewhere: this.#slots.isElsewhere(operation, slots),
         operationKey,
         deadlineMs,
       });
@@ -255,6 +263,7 @@ export class HostedReplica {
   /** Nothing is written any more; resolves when nothing of it is on its way. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#slots.close();
     this.#meta.stop();
     this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
     this.#wakeWaiting();
@@ -264,12 +273,13 @@ export class HostedReplica {
   }
 
   /** The catalogue places nothing here any more: readers are refused at once, records go in the background. */
-  async drop(): Promise<void> {
+  async drop(reason: ClusterError): Promise<void> {
     this.#isClosed = true;
+    this.#slots.close();
     this.#meta.stop();
     const unneeded = this.blobIds;
     this.#search.discard();
-    this.#calls.failAll(new ClusterError('not_found', `Collection \`${this.record.name}\` doesn't exist!`));
+    this.#calls.failAll(reason);
     this.#wakeWaiting();
     await this.#segments.stop();
     await this.#host?.stop();
@@ -309,6 +319,7 @@ export class HostedReplica {
 
   #noteChange(): void {
     this.#noteServing();
+    this.#slots.poke();
     if (this.#waitingForRole.length > 0 && this.isPrimary && this.#host!.isSearchable) this.#wakeWaiting();
   }
 
@@ -317,10 +328,6 @@ export class HostedReplica {
     const host = this.#host;
     if (replica === null || host === null || replica.isDropped) return;
     replica.applied.setServing(host.isClean && host.isSearchable && mayServe(this.#shard, this.number));
-  }
-
-  #view(): ShardView {
-    return viewOf(this.record, this.#shard);
   }
 
   #onMeta(effect: MetaEffect): void {

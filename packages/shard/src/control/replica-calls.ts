@@ -130,6 +130,8 @@ function refusal({ reason, isIndeterminate, detail }: RefuseEffect): ClusterErro
     case 'handing_over':
     case 'fenced':
       return new ClusterError('stale_route', text);
+    case 'elsewhere':
+      return new ClusterError('slot_moved', text);
     case 'not_enough_replicas':
       return new ClusterError('not_enough_replicas', text);
     case 'resource_exhausted':

@@ -3,9 +3,9 @@
  * and vectors of the same moment; pages end at their budget, an operation is never cut.
  */
 import type { Effect, Input, StoredRecord } from '@quiver/replication';
-import { decodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
+import { decodePointId, pointIdBytes, slotOf, type PointId, type Vector } from '@quiver/model';
 import { StorageError, type Store, type StoreSnapshot } from '@quiver/storage';
-import { bytesOfRecords, type OrderedChange } from './change.ts';
+import { bytesOfRecords, changeTraits, contentCrcOf, type OrderedChange } from './change.ts';
 import { bucketOf } from './digests.ts';
 import {
   decodeBySeq,
@@ -21,6 +21,26 @@ type EffectOf<Kind> = Extract<Effect<OrderedChange, PointId>, { kind: Kind }>;
 type InputOf<Kind> = Extract<Input<OrderedChange, PointId>, { kind: Kind }>;
 type Answer<Kind> = Omit<InputOf<Kind>, 'nowMs'>;
 type BucketEntry = InputOf<'bucket_listed'>['entries'][number];
+
+export interface SlotListQuery {
+  readonly afterSeq: number;
+  readonly limit: number;
+  readonly has: (slot: number) => boolean;
+}
+/** `upToSeq`: everything up to here was looked at; `isEnd`: that was the end of the index. */
+export interface SlotList {
+  readonly ids: readonly PointId[];
+  readonly upToSeq: number;
+  readonly isEnd: boolean;
+}
+export interface SlotQuery extends Omit<SlotListQuery, 'limit'> {
+  readonly budgetBytes: number;
+  readonly deletionsAfter: number;
+}
+export interface SlotPage extends Omit<SlotList, 'ids'> {
+  readonly changes: readonly OrderedChange[];
+  readonly bytes: number;
+}
 
 /** Records fetched by one look into the store. */
 const stepRecords = 128;
@@ -168,6 +188,67 @@ export class ReplicaPages {
       const absent = extra.filter((_, i) => stored[i] === undefined);
       return { kind: 'repair_planned', ask, records, absent };
     });
+  }
+
+  /**
+   * Points of some slots as they are now, after `afterSeq` in the order: whole, as changes that make them out of anything.
+   * Deletions only after `deletionsAfter`.
+   */
+  readSlots(query: SlotQuery): Promise<SlotPage> {
+    const { afterSeq, budgetBytes, has, deletionsAfter } = query;
+    return this.#reading(async (snapshot) => {
+      const changes: OrderedChange[] = [];
+      let [bytes, upToSeq, isEnd] = [0, afterSeq, true];
+      let waiting: BySeqEntry[] = [];
+      const flush = async (): Promise<void> => {
+        for (const { change } of await this.#bySeqRecords(snapshot, waiting)) {
+          changes.push(this.#fromScratch(change));
+          bytes += changeTraits.bytesOf(change);
+        }
+        waiting = [];
+      };
+      scan: for await (const page of snapshot.scanPages(this.#above(afterSeq)))
+        for (const [keyBytes, value] of page) {
+          const entry = decodeBySeq(keyBytes, value);
+          // Cut between operations only.
+          if (entry.seq !== upToSeq) {
+            if (waiting.length >= stepRecords) await flush();
+            if (bytes >= budgetBytes) {
+              isEnd = false;
+              break scan;
+            }
+          }
+          upToSeq = entry.seq;
+          if (has(slotOf(entry.id)) && (!entry.isTombstone || entry.seq > deletionsAfter))
+            waiting.push(entry);
+        }
+      await flush();
+      return { changes, bytes, upToSeq, isEnd };
+    });
+  }
+
+  /** Present points of some slots, after `afterSeq` in the order, about `limit`. */
+  listSlots({ afterSeq, limit, has }: SlotListQuery): Promise<SlotList> {
+    return this.#reading(async (snapshot) => {
+      const ids: PointId[] = [];
+      let upToSeq = afterSeq;
+      for await (const page of snapshot.scanPages(this.#above(afterSeq)))
+        for (const [keyBytes, value] of page) {
+          const entry = decodeBySeq(keyBytes, value);
+          if (entry.seq !== upToSeq && ids.length >= limit) return { ids, upToSeq, isEnd: false };
+          upToSeq = entry.seq;
+          if (!entry.isTombstone && has(slotOf(entry.id))) ids.push(entry.id);
+        }
+      return { ids, upToSeq, isEnd: true };
+    });
+  }
+
+  #fromScratch(change: OrderedChange): OrderedChange {
+    const names = this.#vectorNames;
+    if (change.kind === 'delete') return { ...change, removed: names };
+    const { payload, vectors } = change;
+    const removed = names.filter((name) => !vectors.has(name));
+    return { ...change, removed, contentCrc: contentCrcOf(payload, vectors) };
   }
 
   /** Tombstones up to `seq`, at most `limit`, oldest first. */

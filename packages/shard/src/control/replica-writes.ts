@@ -4,13 +4,21 @@
  * the operation durable and searchable.
  */
 import type { Env } from '@quiver/env';
-import { ClusterError, type PayloadFieldSchema, type ResolvedOperation } from '@quiver/model';
+import { ClusterError, type PayloadFieldSchema, type ResolvedOperation, type SlotRuns } from '@quiver/model';
 import { asClusterError, StorageError, type Store } from '@quiver/storage';
 import { orderChange } from './change.ts';
 import type { ReplicaCalls } from './replica-calls.ts';
 import type { ReplicaHost } from './replica-host.ts';
 import type { Replica } from './replica.ts';
 import { resolveOperation } from './resolve.ts';
+
+export interface ReplicaWrite {
+  readonly operation: ResolvedOperation;
+  /** That it is for; see `ShardWrite` of @quiver/rpc. null: the caller did not say. */
+  readonly slots: SlotRuns | null;
+  readonly operationKey: string | null;
+  readonly timeoutMs: number;
+}
 
 export interface WriteAtPrimary {
   readonly host: ReplicaHost;
@@ -20,14 +28,18 @@ export interface WriteAtPrimary {
   readonly calls: ReplicaCalls;
   readonly payloadSchema: Readonly<Record<string, PayloadFieldSchema>>;
   readonly operation: ResolvedOperation;
+  /** Its points are another shard's by now: it is answered only if it was done before. */
+  readonly isElsewhere: boolean;
   readonly operationKey: string | null;
   readonly deadlineMs: number;
 }
 
 /** @returns seq of the operation. @throws ClusterError */
 export async function writeOperation(write: WriteAtPrimary): Promise<number> {
-  const { host, replica, store, env, calls, operation, operationKey, deadlineMs } = write;
-  const { changes, missing } = resolveOperation(operation, (id) => replica.read(id), write.payloadSchema);
+  const { host, replica, store, env, calls, operation, isElsewhere, operationKey, deadlineMs } = write;
+  const { changes, missing } = isElsewhere
+    ? { changes: [], missing: null }
+    : resolveOperation(operation, (id) => replica.read(id), write.payloadSchema);
   try {
     store.assertRoom({ essential: operation.kind === 'delete' });
   } catch (error) {
@@ -42,6 +54,7 @@ export async function writeOperation(write: WriteAtPrimary): Promise<number> {
       call,
       operationKey,
       changes: ordered,
+      isElsewhere,
       receipt: missing === null ? '' : `missing ${missing}`,
       waitFor: 'applied',
       wallMs: Math.floor(env.wallNow()),

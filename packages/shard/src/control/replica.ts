@@ -225,7 +225,7 @@ export class Replica {
   }
 
   /** Bytes of memory that the changes need. */
-  bytesOf(changes: readonly PointChange[]): number {
+  bytesOf(changes: readonly (PointChange | OrderedChange)[]): number {
     const rowBytes = denseRowBytes(this.schema) + 64;
     let bytes = 0;
     for (const change of changes)

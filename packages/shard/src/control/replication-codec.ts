@@ -1,5 +1,5 @@
 /**
- * Messages between the copies of a shard as bytes. Always: a frame names sender and receiver by replica number; changes
+ * Messages between the copies of a shard, and between primaries while slots move, as bytes. Always: a frame names sender and receiver by replica number; changes
  * travel packed, their vectors as they lie in memory, and are packed once for all followers; an operation's changes are
  * checked against their content crc when they arrive.
  *
@@ -8,10 +8,10 @@
  * | 0 | 4 | format (1) |
  * | 4 | 4 | replica that sends |
  * | 8 | 4 | replica that is meant |
- * | 12 | | message as plain data (@quiver/rpc), `operations` and `records` of changes packed |
+ * | 12 | | message as plain data (@quiver/rpc), its `operations`, `records` and `changes` packed |
  */
 import { ClusterError, type PointId, type Vector } from '@quiver/model';
-import type { Message, Operation, OperationEntry, StoredRecord } from '@quiver/replication';
+import type { Message, Operation, OperationEntry, SlotMessage, StoredRecord } from '@quiver/replication';
 import { decodePlain, encodePlain } from '@quiver/rpc';
 import { contentCrcOf, vectorBytes, type OrderedChange } from './change.ts';
 import { FrameReader, FrameWriter } from './frame-bytes.ts';
@@ -20,8 +20,13 @@ import type { RecordMessage } from './record-message.ts';
 import type { SegmentMessage } from './segment-message.ts';
 
 export type ReplicaMessage = Message<OrderedChange, PointId>;
-export type FrameMessage = ReplicaMessage | SegmentMessage | RecordMessage;
+/** Between copies of a shard, or between the primaries of two shards. */
+export type FrameMessage = ReplicaMessage | SegmentMessage | RecordMessage | SlotMessage<OrderedChange>;
 type Record = StoredRecord<OrderedChange>;
+
+export function isSlotMessage(message: FrameMessage): message is SlotMessage<OrderedChange> {
+  return message.kind.startsWith('slot_');
+}
 
 export interface ReplicaFrame {
   readonly from: number;
@@ -66,6 +71,7 @@ export function openReplicaFrame(bytes: Uint8Array): ReplicaFrame {
 type PackedMessage = { readonly kind: string } & {
   readonly operations?: readonly (Uint8Array | OperationEntry)[];
   readonly records?: Uint8Array;
+  readonly part?: { readonly kind: string; readonly changes?: Uint8Array };
 };
 
 function packed(message: FrameMessage): unknown {
@@ -76,6 +82,11 @@ function packed(message: FrameMessage): unknown {
     case 'repair':
     case 'records_given':
       return { ...message, records: packRecords(message.records) };
+    case 'slot_step': {
+      const { part } = message;
+      if (part.kind !== 'points') return message;
+      return { ...message, part: { kind: part.kind, changes: packChanges(part.changes) } };
+    }
     default:
       return message;
   }
@@ -91,6 +102,14 @@ function unpacked(message: PackedMessage): FrameMessage {
     case 'repair':
     case 'records_given':
       return { ...message, records: unpackRecords(message.records!) } as unknown as ReplicaMessage;
+    case 'slot_step': {
+      const { part } = message;
+      if (part?.changes === undefined) return message as unknown as FrameMessage;
+      return {
+        ...message,
+        part: { ...part, changes: unpackChanges(part.changes) },
+      } as unknown as FrameMessage;
+    }
     default:
       return message as unknown as FrameMessage;
   }
@@ -126,16 +145,33 @@ function unpackOperation(bytes: Uint8Array): Operation<OrderedChange> {
   const adopted = decodePlain(reader.bytes()) as OperationEntry[];
   const changes = reader.list(() => readChange(reader));
   reader.end();
-  for (const change of changes)
-    if (change.kind === 'put') {
-      const crc = contentCrcOf(change.payload, change.vectors);
-      if (crc !== change.contentCrc)
-        throw new ClusterError(
-          'corruption',
-          `point ${change.id} of operation ${seq} has crc ${crc}, not ${change.contentCrc}`,
-        );
-    }
+  for (const change of changes) checkContent(change, `operation ${seq}`);
   return { seq, term, operationKey: isNamed ? operationKey : null, wallMs, receipt, changes, adopted };
+}
+
+/** @throws ClusterError corruption */
+function checkContent(change: OrderedChange, where: string): void {
+  if (change.kind === 'delete') return;
+  const crc = contentCrcOf(change.payload, change.vectors);
+  if (crc !== change.contentCrc)
+    throw new ClusterError(
+      'corruption',
+      `point ${change.id} of ${where} has crc ${crc}, not ${change.contentCrc}`,
+    );
+}
+
+function packChanges(changes: readonly OrderedChange[]): Uint8Array {
+  const writer = new FrameWriter(64 + sizeOf(changes));
+  writer.list(changes, (change) => writeChange(writer, change));
+  return writer.done();
+}
+
+function unpackChanges(bytes: Uint8Array): OrderedChange[] {
+  const reader = new FrameReader(bytes);
+  const changes = reader.list(() => readChange(reader));
+  reader.end();
+  for (const change of changes) checkContent(change, 'a slot that moves');
+  return changes;
 }
 
 function packRecords(records: readonly Record[]): Uint8Array {

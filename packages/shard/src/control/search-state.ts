@@ -49,6 +49,7 @@ export class SearchState {
   #isFrozen = false;
   /** On its way to the disk. */
   #adopting: Manifest | null = null;
+  #configurationMin = 0;
   /** The last one closed: its work ends before the next one opens. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -73,6 +74,12 @@ export class SearchState {
     this.#open.optimizer.poke();
   }
 
+  /** What is here, or comes with what is applied next, is wrong for readers with an older configuration of the shard. */
+  raiseConfigurationMin(cfgVersion: number): void {
+    this.#configurationMin = Math.max(this.#configurationMin, cfgVersion);
+    this.#open?.replica.applied.raiseConfigurationMin(this.#configurationMin);
+  }
+
   /** REQUIRES: not open. @param visibleSeq - readers see it up to here at once, and what is newer when it is published */
   async open(visibleSeq: number): Promise<Replica> {
     await this.#closing;
@@ -95,6 +102,7 @@ export class SearchState {
     const { replica } = opened;
     replica.record = this.#record;
     replica.isDropped = this.#isFrozen;
+    replica.applied.raiseConfigurationMin(this.#configurationMin);
     const optimizer = createOptimizer({
       ...this.#context,
       replica,

@@ -108,7 +108,11 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     meta,
     send(shard, from, to, message) {
       const target = shard.replicas.find(({ replica }) => replica === to)?.nodeId ?? lastSeenAt.get(to);
-      if (target !== undefined) links.send(target, encodeReplicaFrame(from, to, message));
+      if (target === undefined) return;
+      const bytes = encodeReplicaFrame(from, to, message);
+      // Primaries of two shards may live on one node.
+      if (target === nodeId) env.after(0, () => receive(nodeId, bytes));
+      else links.send(target, bytes);
     },
   };
   /** Where a replica's last message came from: it may be placed by a catalogue that is not here yet. */
@@ -141,11 +145,16 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     await replica.open();
   }
 
-  async function drop(number: number): Promise<void> {
+  async function drop(number: number, next: Catalogue): Promise<void> {
     const replica = hosted.get(number)!;
     hosted.delete(number);
     lastSeenAt.delete(number);
-    await replica.drop();
+    const { name, uuid } = replica.record;
+    await replica.drop(
+      next.collections.get(name)?.uuid === uuid
+        ? new ClusterError('stale_route', `replica ${number} is no longer on this node`)
+        : new ClusterError('not_found', `Collection \`${name}\` doesn't exist!`),
+    );
   }
 
   async function removeRecords(number: number): Promise<void> {
@@ -173,6 +182,19 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     if (unneeded.length > 0) await blobs.delete(unneeded);
   }
 
+  function receive(fromNode: NodeId, bytes: Uint8Array): void {
+    try {
+      const frame = openReplicaFrame(bytes);
+      const replica = hosted.get(frame.to);
+      if (replica === undefined) return;
+      lastSeenAt.set(frame.from, fromNode);
+      replica.receive(frame.from, frame.message(), bytes.length);
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      log.warn('a message of a replica is not readable', { from: fromNode, error });
+    }
+  }
+
   function hostedOf(number: number, uuid: string): HostedReplica {
     const found = hosted.get(number);
     if (found?.record.uuid !== uuid)
@@ -190,7 +212,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
           if (isDraining && replica.isPrimary)
             throw new ClusterError('stale_route', 'the node is being drained; another one takes its writes');
           const operation = withPayload(message.operation, message.payload);
-          const operationId = await replica.write(operation, message.operationKey, message.timeoutMs);
+          const operationId = await replica.write({ ...message, operation });
           port.post({ kind: 'written', call, operationId });
           break;
         }
@@ -213,7 +235,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       const wanted = replicasOn(next, nodeId);
       // Those that run first: opening others may take long, and a new primary must not wait for it.
       for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
-      for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number);
+      for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number, next);
       for (const [number, one] of wanted) if (!hosted.has(number)) await open(one);
     },
     removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
@@ -241,18 +263,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       broadcast.forget(port);
       shared.pin(thread, 0);
     },
-    receive(fromNode, bytes) {
-      try {
-        const frame = openReplicaFrame(bytes);
-        const replica = hosted.get(frame.to);
-        if (replica === undefined) return;
-        lastSeenAt.set(frame.from, fromNode);
-        replica.receive(frame.from, frame.message(), bytes.length);
-      } catch (error) {
-        if (!(error instanceof ClusterError)) throw error;
-        log.warn('a message of a replica is not readable', { from: fromNode, error });
-      }
-    },
+    receive,
     onBroken(node) {
       for (const replica of hosted.values()) replica.disconnected(node);
     },

@@ -2,7 +2,9 @@
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   ClusterError,
+  comparePointIds,
   denseVectors,
+  ownsPoint,
   type CollectionRecord,
   type PointId,
   type QueryRequest,
@@ -10,7 +12,6 @@ import {
   type SparseVector,
   type Vector,
 } from '@quiver/model';
-import { comparePointIds } from '@quiver/model';
 import {
   Bitset,
   evaluateFilter,
@@ -157,6 +158,7 @@ function vectorOf(view: ReplicaView, id: PointId, name: string): Vector {
 
 /** The visible row of a point; the newest segment first, where changed points are. */
 export function findRow(view: ReplicaView, id: PointId): { reader: SegmentReader; row: number } | null {
+  if (view.slots !== null && !ownsPoint(view.slots, id)) return null;
   for (let i = view.segments.length - 1; i >= 0; i -= 1) {
     const { reader } = view.segments[i]!;
     const row = reader.find(id, view.group);

@@ -4,7 +4,16 @@
  * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
  */
 import type { ArenaDirectory } from '@quiver/kernel';
-import { ClusterError, replicaOn, shardOf, type CollectionRecord, type NodeId } from '@quiver/model';
+import {
+  ClusterError,
+  countSlots,
+  replicaOn,
+  shardOf,
+  slotCount,
+  type CollectionRecord,
+  type NodeId,
+  type SlotRuns,
+} from '@quiver/model';
 import {
   createSegmentFields,
   filterSource,
@@ -28,6 +37,8 @@ export interface ReplicaView {
   readonly segments: readonly OpenSegment[];
   /** The commit group that the request sees. */
   readonly group: number;
+  /** Points of these slots are the request's, others are not for it; null: all points are. */
+  readonly slots: SlotRuns | null;
   source(segment: OpenSegment): FilterSource;
 }
 
@@ -42,11 +53,14 @@ export interface ReplicaViews {
   take(message: ToServe): boolean;
   /**
    * Runs `read` under a pin, over the newest set of this node's replica of the shard.
-   * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet, or not in sync
+   * @param isNewest - the answer must hold what was acknowledged anywhere before the call
+   * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet, or not in sync, or slots have
+   * left it that the request wants of it
    */
   reading<T>(
     collection: CollectionRecord,
     shardId: number,
+    isNewest: boolean,
     read: (view: ReplicaView) => Promise<T>,
   ): Promise<T>;
 }
@@ -136,8 +150,9 @@ export function createReplicaViews(options: {
           return false;
       }
     },
-    async reading(collection, shardId, read) {
+    async reading(collection, shardId, isNewest, read) {
       const number = replicaNumber(collection, shardId, nodeId);
+      const shard = shardOf(collection, shardId)!;
       const begun = begin();
       try {
         let replica: Replica | undefined;
@@ -154,10 +169,18 @@ export function createReplicaViews(options: {
             'stale_route',
             `this node's replica of shard ${shardId} of collection ${collection.name} is catching up`,
           );
-        const { segments } = replica;
+        // After the group was loaded: what it made wrong for older configurations was said before it was published.
+        const { applied, segments } = replica;
+        if (shard.cfgVersion < applied.configurationMin() || (isNewest && applied.isHandingSlots()))
+          throw new ClusterError(
+            'stale_route',
+            `slots of shard ${shardId} of collection ${collection.name} have moved, or are about to`,
+          );
+        const isPart = shard.holdsMore === true && countSlots(shard.slots) < slotCount;
         return await read({
           segments,
           group,
+          slots: isPart ? shard.slots : null,
           source: ({ reader, fields }) => filterSource(reader, fields, group),
         });
       } finally {

@@ -2,12 +2,15 @@
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   comparePointIds,
+  countSlots,
+  ownsPoint,
   mergeFacet,
   mergeQuery,
   mergeRetrieve,
   mergeScroll,
   partOf,
   shardOf,
+  slotCount,
   type CollectionRecord,
   type FacetHit,
   type NodeId,
@@ -20,6 +23,7 @@ import {
   type ScrollPage,
   type ScrollRequest,
   type ShardExplanation,
+  type SlotRuns,
 } from '@quiver/model';
 import type { ReadOptions, ShardReads, ShardTarget } from '@quiver/rpc';
 import {
@@ -29,6 +33,7 @@ import {
   countFacet,
   evaluateFilter,
   orderRows,
+  withinSlots,
   type FacetValue,
   type FilterNode,
   type SegmentReader,
@@ -47,7 +52,7 @@ export interface ShardReadsEnd extends ShardReads {
   readonly resolve: (
     collection: CollectionRecord,
     shardId: number,
-    filter: Filter,
+    wanted: { readonly filter: Filter; readonly slots: SlotRuns },
     deadlineMs: number,
   ) => Promise<{ ids: PointId[]; asOf: number }>;
 }
@@ -73,7 +78,7 @@ export function createShardReads(options: {
     collection: CollectionRecord,
     request: QueryRequest,
   ): Steps<ScoredPoint[]> {
-    const filter = compile(collection, request.filter);
+    const filter = masked(view, compile(collection, request.filter));
     const { query } = request;
     if (query?.kind === 'nearest') return yield* searchNearest(view, directory, collection, request, filter);
     if (query?.kind === 'order_by') {
@@ -105,7 +110,8 @@ export function createShardReads(options: {
     return Promise.all(
       shardIds.map(async (shardId) => {
         let seq = 0;
-        const answer = await views.reading(collection, shardId, (view) => {
+        const isNewest = consistency.kind === 'linearizable';
+        const answer = await views.reading(collection, shardId, isNewest, (view) => {
           seq = view.group;
           return read(view, collection, shardId);
         });
@@ -159,7 +165,10 @@ export function createShardReads(options: {
     async scroll(target, request, reading) {
       const filter = compile(target.collection, request.filter);
       const pages = await each(target, reading, async (view, collection, shardId) => {
-        const page = await scheduler.run(scrollPage(view, collection, request, filter), reading.deadlineMs);
+        const page = await scheduler.run(
+          scrollPage(view, collection, request, masked(view, filter)),
+          reading.deadlineMs,
+        );
         return { ...page, points: keyed(collection, shardId, [...page.points]) };
       });
       return pages.length === 1 ? pages[0]! : mergeScroll(request, pages);
@@ -179,23 +188,35 @@ export function createShardReads(options: {
     async count(target, request, reading) {
       const filter = compile(target.collection, request.filter);
       const counts = await each(target, reading, (view) =>
-        scheduler.run(count(view, filter), reading.deadlineMs),
+        scheduler.run(count(view, masked(view, filter)), reading.deadlineMs),
       );
       return counts.reduce((sum, one) => sum + one, 0);
     },
     async facet(target, request, reading) {
       const filter = compile(target.collection, request.filter);
       const lists = await each(target, reading, (view, collection) =>
-        scheduler.run(facet(view, collection, request.key, request.limit, filter), reading.deadlineMs),
+        scheduler.run(
+          facet(view, collection, request.key, request.limit, masked(view, filter)),
+          reading.deadlineMs,
+        ),
       );
       return lists.length === 1 ? lists[0]! : mergeFacet(request, lists);
     },
-    resolve: (collection, shardId, filter, deadlineMs) =>
-      views.reading(collection, shardId, async (view) => {
+    resolve: (collection, shardId, { filter, slots }, deadlineMs) =>
+      views.reading(collection, shardId, false, async (view) => {
         const ids = await scheduler.run(idsThatPass(view, compile(collection, filter)), deadlineMs);
-        return { ids, asOf: view.group };
+        return { ids: isAllSlots(slots) ? ids : ids.filter((id) => ownsPoint(slots, id)), asOf: view.group };
       }),
   };
+}
+
+function isAllSlots(slots: SlotRuns): boolean {
+  return countSlots(slots) === slotCount;
+}
+
+/** The filter for points of the request's slots alone. */
+function masked(view: ReplicaView, filter: FilterNode | null): FilterNode | null {
+  return view.slots === null ? filter : withinSlots(view.slots, filter);
 }
 
 function isEmpty(filter: Filter): boolean {

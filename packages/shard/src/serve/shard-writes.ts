@@ -5,6 +5,7 @@
  */
 import {
   ClusterError,
+  shardOf,
   stringifyJson,
   type CollectionRecord,
   type NodeId,
@@ -29,14 +30,15 @@ export function createShardWrites(options: ShardWritesOptions): ShardWrites {
 
   async function resolved(
     collection: CollectionRecord,
-    { shardId, operation }: ShardWrite,
+    { shardId, slots: meant, operation }: ShardWrite,
     deadlineMs: number,
   ): Promise<ResolvedOperation> {
     if (operation.kind === 'upsert' || operation.kind === 'update_vectors') return operation;
     const { target } = operation;
     if (target.kind === 'ids') return { ...operation, target: { ids: target.ids, filter: null, asOf: 0 } };
     const { filter } = target;
-    const found = await options.resolve(collection, shardId, filter, deadlineMs);
+    const slots = meant ?? shardOf(collection, shardId)!.slots;
+    const found = await options.resolve(collection, shardId, { filter, slots }, deadlineMs);
     return { ...operation, target: { ...found, filter } };
   }
 
@@ -47,13 +49,14 @@ export function createShardWrites(options: ShardWritesOptions): ShardWrites {
   ): Promise<ShardWriteOutcome> {
     try {
       const replica = replicaNumber(collection, write.shardId, nodeId);
+      const { slots = null } = write;
       const operation = await resolved(collection, write, deadlineMs);
       const prepared = prepareOperation(collection, operation);
       const { uuid: collectionUuid } = collection;
       const { operation: ready, payload, transfer } = prepared;
       const { operationKey } = write;
       const operationId = await calls.ask(
-        { kind: 'write', replica, collectionUuid, operation: ready, payload, operationKey },
+        { kind: 'write', replica, collectionUuid, slots, operation: ready, payload, operationKey },
         deadlineMs,
         transfer,
       );

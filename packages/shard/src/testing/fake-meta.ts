@@ -2,7 +2,15 @@
  * A metadata store for tests: the shard commands that replicas propose, compare-and-set, and nothing else. Always: one
  * order of commands; subscribers see every catalogue, late and in order; a node can be cut off from it.
  */
-import type { Catalogue, CollectionRecord, NodeId, ShardRecord } from '@quiver/model';
+import {
+  joinedRuns,
+  nextSlotMove,
+  withoutRuns,
+  type Catalogue,
+  type CollectionRecord,
+  type NodeId,
+  type ShardRecord,
+} from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 
 const emptyCatalogue: Catalogue = {
@@ -107,6 +115,16 @@ export class FakeMeta {
             ? { ...shard, term: shard.term + 1, primary: command.to, suspects: [] }
             : null,
         );
+      case 'move_slots':
+        return this.#moveSlots(command);
+      case 'slots_cleaned':
+        return this.changeShard(command.uuid, command.shardId, (shard) => {
+          if (shard.cfgVersion !== command.expectCfg || this.#record(command.uuid)!.resharding !== null)
+            return null;
+          const clean: { holdsMore?: true } & ShardRecord = { ...shard };
+          delete clean.holdsMore;
+          return clean;
+        });
       case 'replica_lost':
         return this.changeShard(command.uuid, command.shardId, (shard) => ({
           ...shard,
@@ -116,6 +134,28 @@ export class FakeMeta {
       default:
         throw new Error(`the fake meta store does not know ${command.kind}`);
     }
+  }
+
+  #record(uuid: string): CollectionRecord | undefined {
+    return [...this.catalogue.collections.values()].find((one) => one.uuid === uuid);
+  }
+
+  /** Ends the resharding with its last move, as the controller would. */
+  #moveSlots(command: Extract<MetaCommand, { kind: 'move_slots' }>): boolean {
+    const { uuid, shardId, toShard, slots, expectCfg, expectToCfg } = command;
+    const record = this.#record(uuid);
+    const [from, to] = [this.shard(uuid, shardId), this.shard(uuid, toShard)];
+    const next = record === undefined ? null : nextSlotMove(record);
+    const kept = from === null ? null : withoutRuns(from.slots, slots);
+    if (record === undefined || next?.fromShard !== shardId || next.toShard !== toShard) return false;
+    if (from?.cfgVersion !== expectCfg || to?.cfgVersion !== expectToCfg || kept === null) return false;
+    const shards = record.shards.map((shard) => {
+      const own = shard === from ? kept : shard === to ? joinedRuns([...to.slots, ...slots]) : null;
+      return own === null ? shard : { ...shard, slots: own, cfgVersion: shard.cfgVersion + 1 };
+    });
+    const moved = { ...record, shards };
+    this.setCollection(nextSlotMove(moved) === null ? { ...moved, resharding: null } : moved);
+    return true;
   }
 
   #set(collections: Map<string, CollectionRecord>): void {

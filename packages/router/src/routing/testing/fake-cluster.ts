@@ -6,11 +6,13 @@ import type { VirtualEnv } from '@quiver/env/testing';
 import {
   ClusterError,
   equalSlots,
+  shardOf,
   type Catalogue,
   type CollectionRecord,
   type NodeId,
   type NodeRecord,
   type ShardRecord,
+  type SlotRuns,
 } from '@quiver/model';
 import type {
   CallOptions,
@@ -35,7 +37,13 @@ export interface FakeCluster {
   readonly nodes: { node(nodeId: NodeId): ShardNode };
   readonly meta: MetaService;
   /** In order. */
-  readonly asked: { readonly nodeId: NodeId; readonly shardIds: readonly number[]; readonly atMs: number }[];
+  readonly asked: {
+    readonly nodeId: NodeId;
+    readonly shardIds: readonly number[];
+    /** Of each shard, as it was asked. */
+    readonly slots: readonly SlotRuns[];
+    readonly atMs: number;
+  }[];
   readonly written: { readonly nodeId: NodeId; readonly write: ShardWrite; readonly atMs: number }[];
   /** Answers of writes, by node; default: done. */
   readonly outcomes: Map<NodeId, (write: ShardWrite) => ShardWriteOutcome>;
@@ -47,7 +55,7 @@ export interface FakeCluster {
 
 /** `placement[shard]` = nodes, the primary first. All replicas are in sync; replica numbers are 10 * shard + node. */
 export function createFakeCluster(env: VirtualEnv, placement: readonly (readonly NodeId[])[]): FakeCluster {
-  const asked: { nodeId: NodeId; shardIds: readonly number[]; atMs: number }[] = [];
+  const asked: FakeCluster['asked'] = [];
   const written: { nodeId: NodeId; write: ShardWrite; atMs: number }[] = [];
   const outcomes: FakeCluster['outcomes'] = new Map();
   const behaviours = new Map<NodeId, FakeBehaviour>();
@@ -70,8 +78,13 @@ export function createFakeCluster(env: VirtualEnv, placement: readonly (readonly
   }
 
   function node(nodeId: NodeId): ShardNode {
-    const read = <T>({ shardIds }: ShardTarget, options: CallOptions, value: () => T): Promise<T> => {
-      asked.push({ nodeId, shardIds, atMs: env.now() });
+    const read = <T>(
+      { collection, shardIds }: ShardTarget,
+      options: CallOptions,
+      value: () => T,
+    ): Promise<T> => {
+      const slots = shardIds.map((shardId) => shardOf(collection, shardId)!.slots);
+      asked.push({ nodeId, shardIds, slots, atMs: env.now() });
       return answer(nodeId, options, value);
     };
     return {

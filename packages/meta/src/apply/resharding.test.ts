@@ -1,0 +1,144 @@
+import { nextSlotMove } from '@quiver/model';
+import { describe, expect, test } from 'vitest';
+import type { StateCommand } from '../state-command.ts';
+import { cluster, record, refusedAs, uuid } from '../testing/shard-cluster.ts';
+
+describe('resharding', () => {
+  const start = (direction: 'up' | 'down', shardId: number): StateCommand => ({
+    kind: 'start_resharding',
+    uuid,
+    direction,
+    nodeId: null,
+    shardKey: null,
+    id: 'r',
+    shardId,
+    nodes: direction === 'up' ? [4] : [],
+    atMs: 1,
+  });
+  const move = (from: number, to: number, slots: [number, number], cfgs: [number, number]): StateCommand => ({
+    kind: 'move_slots',
+    uuid,
+    shardId: from,
+    toShard: to,
+    slots: [slots],
+    expectCfg: cfgs[0],
+    expectToCfg: cfgs[1],
+  });
+
+  const finish: StateCommand = { kind: 'finish_resharding', uuid, id: null };
+  const abort: StateCommand = { kind: 'abort_resharding', uuid, id: null };
+
+  /** Moves slots in the order that the record asks for. @returns how often */
+  const moveAll = ({ machine, run }: ReturnType<typeof cluster>, movesMax = Infinity): number => {
+    let moves = 0;
+    for (let next = nextSlotMove(record(machine)); next !== null && moves < movesMax; moves += 1) {
+      const { fromShard, toShard, slots } = next;
+      const cfgOf = (id: number): number =>
+        record(machine).shards.find(({ shardId }) => shardId === id)!.cfgVersion;
+      const reply = run(move(fromShard, toShard, [...slots], [cfgOf(fromShard), cfgOf(toShard)]));
+      expect(reply).toMatchObject({ changed: true });
+      next = nextSlotMove(record(machine));
+    }
+    return moves;
+  };
+  const cfgs = ({ machine }: ReturnType<typeof cluster>): number[] =>
+    record(machine).shards.map(({ cfgVersion }) => cfgVersion);
+
+  test('slots move only as the configurations stand, only what is owned, only while resharding', () => {
+    const one = cluster();
+    const { run } = one;
+    expect(run(move(0, 1, [0, 10], [1, 1]))).toMatchObject(refusedAs('precondition_failed'));
+    run(start('up', 1));
+    const [own, other] = cfgs(one) as [number, number];
+    expect(run(move(0, 1, [0, 10], [own + 1, other]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(0, 1, [0, 10], [own, other + 1]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(1, 0, [0, 10], [other, own]))).toMatchObject(refusedAs('precondition_failed'));
+    expect(run(move(0, 1, [0, 10], [own, other]))).toMatchObject({ changed: true });
+    expect(run(move(0, 1, [0, 10], [own + 1, other + 1]))).toMatchObject(refusedAs('precondition_failed'));
+  });
+
+  test('the slots that are to move next lead up and down again, to even shares', () => {
+    const one = cluster(start('up', 1));
+    const { machine, run } = one;
+    expect(run(finish)).toMatchObject(refusedAs('bad_request'));
+    expect(moveAll(one)).toBe(32);
+    run(finish);
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
+    expect(record(machine)).toMatchObject({ resharding: null, config: { params: { shard_number: 2 } } });
+    run(start('down', 1));
+    expect(run(finish)).toMatchObject(refusedAs('bad_request'));
+    expect(moveAll(one)).toBe(32);
+    run(finish);
+    expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
+    expect(record(machine).config.params.shard_number).toBe(1);
+    expect(nextSlotMove(record(machine))).toBeNull();
+  });
+
+  test('one that was given up takes back what it had moved, and ends at once where nothing had', () => {
+    const early = cluster(start('up', 1), abort);
+    expect(record(early.machine)).toMatchObject({ resharding: null, shards: [{ slots: [[0, 16_384]] }] });
+
+    const up = cluster(start('up', 1));
+    moveAll(up, 3);
+    up.run(abort);
+    expect(up.run(abort)).toMatchObject({ changed: false });
+    expect(moveAll(up)).toBe(3);
+    up.run(finish);
+    expect(record(up.machine)).toMatchObject({ resharding: null, shards: [{ slots: [[0, 16_384]] }] });
+
+    up.run(start('up', 1));
+    moveAll(up);
+    up.run(finish);
+    up.run(start('down', 1));
+    expect(up.run(abort)).toMatchObject({ changed: true });
+    expect(record(up.machine).resharding).toBeNull();
+    up.run(start('down', 1));
+    moveAll(up, 5);
+    up.run(abort);
+    expect(moveAll(up)).toBe(5);
+    up.run(finish);
+    expect(record(up.machine)).toMatchObject({ resharding: null, config: { params: { shard_number: 2 } } });
+    expect(record(up.machine).shards.map(({ slots }) => slots)).toEqual([[[0, 8_192]], [[8_192, 16_384]]]);
+  });
+
+  test('shards say that they may hold more until their primaries found nothing, after the end', () => {
+    const one = cluster(start('up', 1));
+    const { machine, run } = one;
+    const mixed = (): unknown[] => record(machine).shards.map(({ holdsMore }) => holdsMore ?? false);
+    const cleaned = (shardId: number): StateCommand => ({
+      kind: 'slots_cleaned',
+      uuid,
+      shardId,
+      expectCfg: cfgs(one)[shardId]!,
+    });
+    expect(mixed()).toEqual([true, true]);
+    expect(run(cleaned(0))).toMatchObject(refusedAs('precondition_failed'));
+    moveAll(one);
+    run(finish);
+    expect(mixed()).toEqual([true, true]);
+    run(cleaned(0));
+    expect(mixed()).toEqual([false, true]);
+    expect(run({ ...cleaned(1), expectCfg: 0 } as StateCommand)).toMatchObject(
+      refusedAs('precondition_failed'),
+    );
+  });
+
+  test('a shard that comes again under an old id has a newer configuration than the old one ever had', () => {
+    const one = cluster(start('up', 1));
+    moveAll(one);
+    const before = cfgs(one)[1]!;
+    one.run(finish);
+    one.run(start('down', 1));
+    moveAll(one);
+    one.run(finish);
+    one.run(start('up', 1));
+    expect(cfgs(one)[1]).toBeGreaterThan(before);
+  });
+
+  test('the end that is meant is that of one resharding', () => {
+    const one = cluster(start('up', 1));
+    moveAll(one);
+    expect(one.run({ ...finish, id: 'another' })).toMatchObject(refusedAs('bad_request'));
+    expect(one.run({ ...finish, id: 'r' })).toMatchObject({ changed: true });
+  });
+});
