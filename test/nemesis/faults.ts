@@ -3,6 +3,7 @@ import type { ClusterNode } from '../harness/cluster.ts';
 import { damageVolume, fillDisk, slowDisk } from './disk-faults.ts';
 import { addAndDropReplica, drain, moveReplica, replaceVoter } from './membership-faults.ts';
 import { inflictOnProcesses, killed, paused, processFaultKinds } from './process-faults.ts';
+import { reshard } from './reshard.ts';
 import { pick, type World } from './world.ts';
 
 export const faultKinds = [
@@ -21,6 +22,7 @@ export const faultKinds = [
   'move replica',
   'add and drop replica',
   'drain',
+  'reshard',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -55,6 +57,8 @@ export async function inflict(kind: FaultKind, world: World): Promise<string | n
       return addAndDropReplica(world);
     case 'drain':
       return drain(world);
+    case 'reshard':
+      return reshard(world);
     default:
       return inflictOnProcesses(kind, world);
   }

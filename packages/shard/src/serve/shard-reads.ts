@@ -153,7 +153,7 @@ export function createShardReads(options: {
       const lists = await each(target, reading, async (view, collection, shardId) => {
         const explained: ShardExplanation[] = [];
         for (const request of requests) {
-          const filter = compile(collection, request.filter);
+          const filter = masked(view, compile(collection, request.filter));
           const steps = explainQuery(view, collection, request, filter, { directory, now: options.now });
           const segments = await scheduler.run(steps, reading.deadlineMs);
           explained.push({ shardId, node: String(options.nodeId), segments });
