@@ -167,7 +167,7 @@ test('when a move is decided, the target has all that the source has, whatever t
     fc.property(
       fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
       (stream) => {
-        const random = (): number => stream.next().value;
+        const random = (): number => Number(stream.next().value);
         const pair = new Pair(random, false);
         for (let i = 0; i < 20; i += 1) pair.write(Math.floor(random() * 24));
         pair.start();
@@ -213,7 +213,7 @@ test('one that is refused asks for the newer configuration, and gives up after a
   for (let cfgVersion = 2; !pair.source.isEnded; cfgVersion += 1) {
     pair.target.step({ kind: 'view', cfgVersion, slots: [] });
     pair.stepSource({ kind: 'decided', outcome: 'refused', nowMs: pair.nowMs });
-    for (let i = 0; i < 20 && !pair.source.isDeciding && !pair.source.isEnded; i += 1) pair.run();
+    for (let i = 0; i < 20 && !pair.source.isDeciding; i += 1) pair.run();
   }
   expect(pair.decisions).toEqual([1, 2, 3, 4]);
   expect(pair.isFenced).toBe(false);
