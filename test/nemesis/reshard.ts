@@ -2,7 +2,7 @@
  * A shard more or a shard less under load, sometimes given up in the middle. Always: it asks as an operator would, through
  * a router, and leaves when the cluster says that it is over, or after its time: what goes on then goes on by itself.
  */
-import type { World } from './world.ts';
+import { sleep, type World } from './world.ts';
 
 const shardsMax = 5;
 const overMs = 60_000;
@@ -67,8 +67,4 @@ async function ask(
     if (reply?.ok === true) return await reply.json();
   }
   return null;
-}
-
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, delayMs));
 }
