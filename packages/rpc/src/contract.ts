@@ -140,6 +140,19 @@ export interface OptimizationTask {
   readonly segments: readonly { readonly id: number; readonly points: number }[];
 }
 
+/** What the graph of one vector name consists of in a segment. */
+export interface GraphState {
+  readonly vector: string;
+  /** The codes that walks read. */
+  readonly codes: string;
+  /** An element. */
+  readonly bits: number;
+  /** Of a row, beside the stored vector. */
+  readonly rowBytes: number;
+  /** Recall that the builder measured when the choice was its own. */
+  readonly measured: { readonly recall: number; readonly recallInt8: number } | null;
+}
+
 export interface CollectionState {
   readonly status: 'green' | 'yellow' | 'grey' | 'red';
   /** null when all is well */
@@ -158,7 +171,12 @@ export interface CollectionState {
     readonly kind: string;
     readonly segments: readonly { readonly id: number; readonly points: number }[];
   }[];
-  readonly idleSegments: readonly { readonly id: number; readonly points: number; readonly kind: string }[];
+  readonly idleSegments: readonly {
+    readonly id: number;
+    readonly points: number;
+    readonly kind: string;
+    readonly graphs: readonly GraphState[];
+  }[];
   /** Bytes by component: vectors, codes, graph, payload, columns, ids. */
   readonly memoryBytes: Readonly<Record<string, number>>;
 }

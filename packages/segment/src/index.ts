@@ -12,6 +12,8 @@ export { blobBytesOf } from './blob.ts';
 export { createPlainSegment, killRow, openPlainSegment } from './plain-segment.ts';
 export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.ts';
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
+export { graphFacts } from './graph-facts.ts';
+export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
 export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';

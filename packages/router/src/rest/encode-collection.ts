@@ -68,7 +68,7 @@ export function optimizationsJson(
         }
       : {}),
     ...(chosen.has('completed') ? { completed: state.completed.slice(0, completedLimit).map(taskJson) } : {}),
-    ...(chosen.has('idle_segments') ? { idle_segments: state.idleSegments.map(segmentJson) } : {}),
+    ...(chosen.has('idle_segments') ? { idle_segments: state.idleSegments.map(idleJson) } : {}),
   };
 }
 
@@ -94,8 +94,20 @@ function taskJson(task: OptimizationTask): unknown {
   };
 }
 
+/** `graphs` is Quiver's own: which codes searches of the segment read. */
+function idleJson(segment: CollectionState['idleSegments'][number]): unknown {
+  const graphs = segment.graphs.map(({ vector, codes, bits, rowBytes, measured }) => ({
+    vector,
+    codes,
+    bits,
+    bytes_per_row: rowBytes,
+    ...(measured === null ? {} : { recall: measured.recall, recall_int8: measured.recallInt8 }),
+  }));
+  return { ...segmentJson(segment), ...(graphs.length === 0 ? {} : { graphs }) };
+}
+
 /** Segments have numbers here, UUIDs in the API: the number is its last twelve digits. */
-function segmentJson(segment: { readonly id: number; readonly points: number }): unknown {
+function segmentJson(segment: { readonly id: number; readonly points: number }): object {
   const digits = segment.id.toString(16).padStart(12, '0');
   return { uuid: `00000000-0000-0000-0000-${digits}`, points_count: segment.points };
 }

@@ -2,7 +2,7 @@
 import type { ShardState } from '@quiver/rpc';
 import { parseJsonPath, parsePayload, valuesAt, type PayloadFieldSchema } from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
-import { openColumns, type SegmentReader } from '@quiver/segment';
+import { graphFacts, openColumns, type SegmentReader } from '@quiver/segment';
 import type { Optimizer } from './optimizer.ts';
 import type { Replica } from './replica.ts';
 
@@ -33,7 +33,11 @@ export function describeReplica(
     running,
     completed,
     queued: isDue && !optimizer.isBusy ? [{ kind: 'indexing', segments: segments.map(brief) }] : [],
-    idleSegments: segments.map((reader) => ({ ...brief(reader), kind: reader.descriptor.kind })),
+    idleSegments: segments.map((reader) => ({
+      ...brief(reader),
+      kind: reader.descriptor.kind,
+      graphs: graphFacts(reader),
+    })),
     memoryBytes: memoryBytes(segments),
   };
 }
