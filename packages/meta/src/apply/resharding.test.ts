@@ -1,6 +1,9 @@
 import { nextSlotMove } from '@quiver/model';
 import { describe, expect, test } from 'vitest';
+import { defaultControllerSettings } from '../controller-view.ts';
+import { planOrders } from '../controller.ts';
 import type { StateCommand } from '../state-command.ts';
+import { testNode } from '../testing/commands.ts';
 import { cluster, record, refusedAs, uuid } from '../testing/shard-cluster.ts';
 
 describe('resharding', () => {
@@ -133,6 +136,24 @@ describe('resharding', () => {
     one.run(finish);
     one.run(start('up', 1));
     expect(cfgs(one)[1]).toBeGreaterThan(before);
+  });
+
+  test('the controller orders the end as soon as no slots are left to move', () => {
+    const one = cluster(start('up', 1));
+    const orders = (): unknown[] =>
+      planOrders({
+        state: one.machine.state,
+        nowMs: 0,
+        isAlive: () => true,
+        bootIdOf: () => testNode.bootId,
+        reportOf: () => null,
+        settings: { ...defaultControllerSettings, rebalance: false },
+      }).filter(({ kind }) => kind === 'finish_resharding');
+    expect(orders()).toEqual([]);
+    moveAll(one);
+    expect(orders()).toEqual([{ ...finish, id: 'r' }]);
+    one.run(finish);
+    expect(orders()).toEqual([]);
   });
 
   test('the end that is meant is that of one resharding', () => {
