@@ -4,8 +4,9 @@
  *   node test/nemesis/failover.ts [--trials 20] [--seed S]
  *
  * Each trial of a kind: load on a shard of two replicas through both routers, the fault, `watchedMs` of watching, the
- * process comes back, all replicas in sync again. Prints p50, p99 and max of the write gap and the read gap, and failed
- * requests. A trial in which a client sees no fault still has the gap of its slowest request.
+ * process comes back, all replicas in sync again, and every acknowledged write is read back through both routers. Prints
+ * p50, p99 and max of the write gap and the read gap, failed requests and lost writes. A trial in which a client sees no
+ * fault still has the gap of its slowest request.
  */
 import { parseArgs } from 'node:util';
 import { QdrantClient } from '@qdrant/js-client-rest';
@@ -29,7 +30,7 @@ const trialCount = Number(values.trials);
 const collection = 'registers';
 const pointCount = 64;
 const steadyMs = 500;
-const watchedMs = 5_000;
+const watchedMs = 3_000;
 /** A node that hangs is declared away, which takes longer than that of one whose connections broke. */
 const pausedMs = 10_000;
 const requestTimeoutMs = 30_000;
@@ -39,6 +40,9 @@ type Kind = 'kill primary' | 'pause primary' | 'kill follower' | 'kill meta lead
 const kinds: readonly Kind[] = ['kill primary', 'pause primary', 'kill follower', 'kill meta leader'];
 
 const rng = createRng(Number(values.seed));
+/** By point: the value of its last acknowledged write. Each point has one writer, whose values rise. */
+const acknowledged = new Map<number, number>();
+let [writeCount, lostCount, lastValue] = [0, 0, 0];
 const cluster = await startRoles({ metas: 3, shards: 3, routers: 2 });
 const results = new Map<Kind, { writes: Feel; reads: Feel }[]>(kinds.map((kind) => [kind, []]));
 try {
@@ -54,25 +58,37 @@ try {
         `${kind} ${i}: writes ${Math.round(trial.writes.gapMs)} ms, ${trial.writes.failedCount} failed; ` +
           `reads ${Math.round(trial.reads.gapMs)} ms, ${trial.reads.failedCount} failed`,
       );
+      await inSync(world);
+      await readBack();
       for (const error of [...trial.writes.errors, ...trial.reads.errors]) console.log(`  ${error}`);
     }
   await observer.close();
 } finally {
   await cluster.stop();
   for (const kind of kinds) print(kind);
+  console.log(`acknowledged writes ${writeCount}, lost ${lostCount}`);
+}
+
+function clients(): QdrantClient[] {
+  return cluster
+    .urls()
+    .map((url) => new QdrantClient({ url, checkCompatibility: false, timeout: requestTimeoutMs }));
 }
 
 async function run(kind: Kind, world: World): Promise<{ writes: Feel; reads: Feel }> {
-  const clients = world.cluster
-    .urls()
-    .map((url) => new QdrantClient({ url, checkCompatibility: false, timeout: requestTimeoutMs }));
-  const clientOf = (turn: number): QdrantClient => clients[turn % clients.length]!;
-  const writes = startLoad(2, (turn) =>
-    clientOf(turn).upsert(collection, {
+  const routers = clients();
+  const clientOf = (turn: number): QdrantClient => routers[turn % routers.length]!;
+  const base = lastValue + 1;
+  const writes = startLoad(2, async (turn) => {
+    const [id, value] = [turn % pointCount, base + turn];
+    lastValue = Math.max(lastValue, value);
+    await clientOf(turn).upsert(collection, {
       wait: true,
-      points: [{ id: turn % pointCount, vector: [turn, 1, 1, 1], payload: { value: turn } }],
-    }),
-  );
+      points: [{ id, vector: [turn, 1, 1, 1], payload: { value } }],
+    });
+    acknowledged.set(id, value);
+    writeCount += 1;
+  });
   const reads = startLoad(2, (turn) => clientOf(turn).retrieve(collection, { ids: [turn % pointCount] }));
   await sleep(steadyMs);
   const victim = await victimOf(kind, world);
@@ -83,6 +99,20 @@ async function run(kind: Kind, world: World): Promise<{ writes: Feel; reads: Fee
   if (isPause) victim.server.process.kill('SIGCONT');
   else await victim.restart();
   return feel;
+}
+
+/** A later write that nobody answered may stand in place of the acknowledged one, an earlier one may not. */
+async function readBack(): Promise<void> {
+  for (const client of clients()) {
+    const ids = [...acknowledged.keys()];
+    const points = await client.retrieve(collection, { ids, with_payload: true, consistency: 'majority' });
+    const found = new Map(points.map(({ id, payload }) => [Number(id), Number(payload!['value'])]));
+    for (const [id, value] of acknowledged) {
+      if ((found.get(id) ?? -1) >= value) continue;
+      lostCount += 1;
+      console.log(`LOST: point ${id} was acknowledged with ${value} and has ${found.get(id) ?? 'nothing'}`);
+    }
+  }
 }
 
 function victimOf(kind: Kind, world: World): ClusterNode | Promise<ClusterNode> {
