@@ -1,0 +1,165 @@
+/**
+ * What the parts of a filtered search cost, in process: the figures that `packages/segment/src/plan.ts` chooses by. For uniform
+ * filters, and ones that admit the rows nearest to the queries (`near`) or farthest from them (`far`): a scan of codes,
+ * a filtered walk and a plain walk by themselves, then the plan's choice with its fallback. Recall against an exact
+ * scan; microseconds of CPU a search.
+ *
+ *   node test/bench/filter-plans.ts [--rows N] [--queries 60] [--ef 64] [--shares 0.01,0.1,0.3,0.8]
+ */
+import { parseArgs } from 'node:util';
+import { createHnsw, hnswBytes, openHnsw, type SearchRequest } from '../../packages/ann/src/index.ts';
+import {
+  createArena,
+  createSimdKernel,
+  createTopK,
+  foundIn,
+  scratchBytesPerThread,
+  strideOf,
+  type Found,
+  type Rows,
+} from '../../packages/kernel/src/index.ts';
+import { planSearch } from '../../packages/segment/src/index.ts';
+import { readDataSet } from './data-set.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string' },
+    queries: { type: 'string', default: '60' },
+    ef: { type: 'string', default: '64' },
+    shares: { type: 'string', default: '0.01,0.1,0.3,0.8' },
+  },
+});
+const k = 10;
+const ef = Number(flags.ef);
+const queryCount = Number(flags.queries);
+const set = readDataSet('wordnet-minilm');
+const { dim } = set;
+const count = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
+
+for (const values of [set.base, set.queries])
+  for (let at = 0; at < values.length; at += dim) {
+    const row = values.subarray(at, at + dim);
+    const length = Math.hypot(...row);
+    row.forEach((value, i) => (row[i] = value / length));
+  }
+const shape = {
+  m: 16,
+  element: 'f32',
+  threads: 1,
+  neighbourCodes: 'measured',
+  quantization: null,
+  dim,
+  count,
+} as const;
+const stride = strideOf('f32', dim);
+const { bytes } = hnswBytes(shape);
+const arena = createArena(1, stride * count + bytes, scratchBytesPerThread);
+const rows: Rows = { metric: 'cosine', element: 'f32', dim, stride, address: arena.scratchBytes };
+const target = new Float32Array(arena.memory.buffer, rows.address, (stride / 4) * count);
+for (let row = 0; row < count; row += 1)
+  target.set(set.base.subarray(row * dim, (row + 1) * dim), (row * stride) / 4);
+const kernel = createSimdKernel(arena, 0);
+const region = { arena: 1, offset: rows.address + stride * count, bytes };
+const builder = createHnsw(kernel, region, { ...shape, rows, efConstruct: 100, seed: 1, present: 0 });
+while (!builder.step(1024));
+const index = openHnsw(kernel, region, rows);
+
+let state = 20261126;
+const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+const queryOf = (i: number): Float32Array => set.queries.subarray(i * dim, (i + 1) * dim);
+const anchor = kernel.scoreRange(rows, queryOf(7), 0, count).slice();
+const nearness = new Float64Array(count);
+Array.from(anchor.keys())
+  .sort((a, b) => anchor[b]! - anchor[a]!)
+  .forEach((row, rank) => (nearness[row] = rank / count));
+const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+const aroundAnchor = Array.from({ length: set.queryCount }, (_, i) => ({
+  i,
+  near: dot(queryOf(i), queryOf(7)),
+}))
+  .sort((a, b) => b.near - a.near)
+  .slice(0, queryCount)
+  .map(({ i }) => i);
+const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
+const uniform = Float64Array.from({ length: count }, random);
+
+const words = new Uint32Array(arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
+function exact(query: Float32Array): Found {
+  const top = createTopK(k);
+  kernel.scan(
+    rows,
+    query,
+    { from: 0, to: count, visibility: null, filter: kernel.bitsetAddress, present: 0 },
+    top,
+  );
+  return foundIn(top, rows.metric);
+}
+
+function measure(
+  queries: readonly number[],
+  truth: readonly Found[],
+  search: (query: Float32Array) => Found,
+): object {
+  let [hits, wanted] = [0, 0];
+  for (const [i, query] of queries.entries()) {
+    const known = new Set(truth[i]!.rows.subarray(0, truth[i]!.count));
+    wanted += known.size;
+    const found = search(queryOf(query));
+    for (let j = 0; j < found.count; j += 1) if (known.has(found.rows[j]!)) hits += 1;
+  }
+  const before = process.cpuUsage();
+  for (const query of queries) search(queryOf(query));
+  const { user, system } = process.cpuUsage(before);
+  return { recall: Number((hits / wanted).toFixed(3)), us: Math.round((user + system) / queries.length) };
+}
+
+const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
+for (const share of flags.shares.split(',').map(Number))
+  for (const [name, queries, passes] of [
+    ['uniform', spread, (row: number) => uniform[row]! < share],
+    ['near', aroundAnchor, (row: number) => nearness[row]! < share],
+    ['far', aroundAnchor, (row: number) => nearness[row]! >= 1 - share],
+  ] as const) {
+    words.fill(0);
+    let passing = 0;
+    for (let row = 0; row < count; row += 1)
+      if (passes(row)) {
+        words[row >>> 5]! |= 1 << (row & 31);
+        passing += 1;
+      }
+    const truth = queries.map((query) => exact(queryOf(query)));
+    const base = { k, ef, visibility: null, filter: kernel.bitsetAddress } as const;
+    const by = (request: Pick<SearchRequest, 'walk' | 'fallback'>): object =>
+      measure(queries, truth, (query) => index.search({ ...base, ...request, query }));
+    const plan = planSearch({
+      hasGraph: true,
+      exact: false,
+      rowCount: count,
+      passing,
+      k,
+      ef,
+      fullScanRows: 6_666,
+      filteredWalkBelow: null,
+    });
+    if (plan.kind === 'scan') continue;
+    const { fallback } = plan;
+    const chosen = by({
+      walk: walks[plan.kind],
+      fallback:
+        fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },
+    });
+    process.stdout.write(
+      `${JSON.stringify({
+        bench: 'filter-plans',
+        filter: `${name} ${share}`,
+        passing,
+        ef,
+        exact_scan: measure(queries, truth, exact),
+        scan_codes: by({ walk: 'codes' }),
+        filtered_graph: by({ walk: 'filtered' }),
+        ...(share >= 0.1 ? { graph: by({ walk: 'plain' }) } : {}),
+        plan: fallback === null ? plan.kind : `${plan.kind} or ${fallback.kind}`,
+        chosen,
+      })}\n`,
+    );
+  }
