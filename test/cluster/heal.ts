@@ -2,17 +2,25 @@
  * A cluster that mends itself, with no command: a node is killed for good, a new one joins, another is drained. Searches
  * run all the while; prints how long each took and how many searches failed.
  *
- *   node test/cluster/heal.ts [--points 20000] [--dim 128]
+ *   node test/cluster/heal.ts [--points 20000] [--dim 128] [--only-killed] [--no-segments]
+ *
+ * With `--only-killed` just the first of the three, from a collection whose graphs are built until they are built again;
+ * with `--no-segments` replicas that are made anew build their own graphs.
  */
 import { parseArgs } from 'node:util';
 import { startRoles, type ClusterNode } from '../harness/cluster.ts';
 
 const { values } = parseArgs({
-  options: { points: { type: 'string', default: '20000' }, dim: { type: 'string', default: '128' } },
+  options: {
+    points: { type: 'string', default: '20000' },
+    dim: { type: 'string', default: '128' },
+    'only-killed': { type: 'boolean', default: false },
+    'no-segments': { type: 'boolean', default: false },
+  },
 });
 const points = Number(values.points);
 const dim = Number(values.dim);
-const limitMs = 120_000;
+const limitMs = values['only-killed'] ? 900_000 : 120_000;
 
 interface Replica {
   readonly peer_id: number;
@@ -27,7 +35,12 @@ interface CollectionCluster {
 
 const cluster = await startRoles(
   { metas: 1, shards: 4, routers: 1 },
-  { env: { QUIVER__CLUSTER__HEAL__GRACE_SEC: '3' } },
+  {
+    env: {
+      QUIVER__CLUSTER__HEAL__GRACE_SEC: '3',
+      QUIVER__CLUSTER__HEAL__SHIP_SEGMENTS: String(!values['no-segments']),
+    },
+  },
 );
 const url = cluster.urls()[0]!;
 
@@ -82,6 +95,52 @@ async function until(
   }
 }
 
+/** Graphs that the living nodes built after a moment, by what their logs say. */
+function builtSince(sinceMs: number): {
+  readonly count: number;
+  readonly lastMs: number;
+  readonly tookMs: number;
+} {
+  const built = { count: 0, lastMs: sinceMs, tookMs: 0 };
+  for (const { server } of cluster.of('shard'))
+    for (const line of server.log().split('\n')) {
+      if (!line.includes('"task":"indexing"')) continue;
+      const { time, took_ms: tookMs } = JSON.parse(line) as { time: string; took_ms: number };
+      if (Date.parse(time) <= sinceMs) continue;
+      built.count += 1;
+      built.lastMs = Math.max(built.lastMs, Date.parse(time));
+      built.tookMs += tookMs;
+    }
+  return built;
+}
+
+/** Until no graph was built for a while. */
+async function untilNothingIsBuilt(what: string, sinceMs: number): Promise<void> {
+  const startedMs = Date.now();
+  for (;;) {
+    const { count, lastMs, tookMs } = builtSince(sinceMs);
+    const quietMs = Date.now() - Math.max(lastMs, startedMs);
+    if (quietMs > 25_000) {
+      const [seconds, building] = [(lastMs - sinceMs) / 1_000, tookMs / 1_000];
+      console.info(JSON.stringify({ what, graphs: count, seconds, secondsOfBuilding: building }));
+      return;
+    }
+    if (Date.now() - startedMs > limitMs) throw new Error(`${what}: not within ${limitMs} ms`);
+    await new Promise<void>((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** Bytes that the living nodes copied, by what their logs say. */
+function copiedBytes(): { records: number; segments: number } {
+  const sum = { records: 0, segments: 0 };
+  for (const { server } of cluster.of('shard'))
+    for (const line of server.log().split('\n'))
+      if (line.includes('a copy has caught up')) sum.records += (JSON.parse(line) as { bytes: number }).bytes;
+      else if (line.includes('segments fetched for a copy'))
+        sum.segments += (JSON.parse(line) as { bytes: number }).bytes;
+  return sum;
+}
+
 const searches = { done: 0, failed: 0, texts: new Set<string>() };
 let isOver = false;
 async function search(): Promise<void> {
@@ -96,6 +155,9 @@ async function search(): Promise<void> {
     await new Promise<void>((resolve) => setTimeout(resolve, 10));
   }
 }
+const shardCount = 8;
+const isFull = ({ perShard }: { perShard: Map<number, number> }): boolean =>
+  perShard.size === shardCount && [...perShard.values()].every((count) => count >= 2);
 const vector = (seed: number): number[] => Array.from({ length: dim }, (_, i) => Math.sin(seed * 7 + i * i));
 
 /** Peer ids by node name, out of the shard's own log line. */
@@ -104,11 +166,12 @@ function peerOf(node: ClusterNode): number {
 }
 
 try {
-  const shardCount = 8;
   await ask('PUT', '/collections/c', {
     vectors: { size: dim, distance: 'Cosine' },
     shard_number: shardCount,
     replication_factor: 2,
+    // Small shards have graphs, too.
+    ...(values['only-killed'] ? { optimizers_config: { indexing_threshold: 1_000 } } : {}),
   });
   for (let at = 0; at < points; at += 500)
     await ask('PUT', '/collections/c/points?wait=true', {
@@ -122,29 +185,20 @@ try {
     'placed',
     ({ perPeer }) => [...perPeer.values()].every((count) => count === 4) && perPeer.size === 4,
   );
+  if (values['only-killed']) await untilNothingIsBuilt('graphs of the points that were written', 0);
   const searching = Promise.all([search(), search()]);
-  const isFull = ({ perShard }: { perShard: Map<number, number> }): boolean =>
-    perShard.size === shardCount && [...perShard.values()].every((count) => count >= 2);
-
   const dead = cluster.of('shard')[0]!;
   const deadPeer = peerOf(dead);
+  const killedMs = Date.now();
   await dead.server.kill();
   await until(
     'a node killed for good: full replication again',
     (now) => isFull(now) && !now.perPeer.has(deadPeer),
   );
-  const added = await cluster.add('shard');
-  const addedPeer = peerOf(added);
-  await until(
-    'a node added: balanced',
-    ({ perPeer, moving }) =>
-      (perPeer.get(addedPeer) ?? 0) >= 3 &&
-      moving === 0 &&
-      Math.max(...perPeer.values()) - Math.min(...perPeer.values()) <= 1,
-  );
-  const drained = cluster.of('shard')[1]!;
-  await ask('POST', `/cluster/peer/${peerOf(drained)}/drain`);
-  await until('a node drained: empty', (now) => !now.perPeer.has(peerOf(drained)) && isFull(now));
+  if (values['only-killed']) {
+    await untilNothingIsBuilt('graphs built since the kill', killedMs);
+    console.info(JSON.stringify({ what: 'copied', ...copiedBytes() }));
+  } else await addAndDrain();
   const { count } = await ask<{ count: number }>('POST', '/collections/c/points/count?consistency=all', {
     exact: true,
   });
@@ -163,4 +217,19 @@ try {
 } finally {
   isOver = true;
   await cluster.stop();
+}
+
+async function addAndDrain(): Promise<void> {
+  const added = await cluster.add('shard');
+  const addedPeer = peerOf(added);
+  await until(
+    'a node added: balanced',
+    ({ perPeer, moving }) =>
+      (perPeer.get(addedPeer) ?? 0) >= 3 &&
+      moving === 0 &&
+      Math.max(...perPeer.values()) - Math.min(...perPeer.values()) <= 1,
+  );
+  const drained = cluster.of('shard')[1]!;
+  await ask('POST', `/cluster/peer/${peerOf(drained)}/drain`);
+  await until('a node drained: empty', (now) => !now.perPeer.has(peerOf(drained)) && isFull(now));
 }

@@ -53,6 +53,7 @@ export async function startShardProcess(
     buildThreads: config.quiver.build_threads,
     budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
     copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,
+    fetchesSegments: config.cluster.heal.ship_segments,
     scrubBytesPerSecond: config.quiver.scrub_mb_per_sec * 2 ** 20,
     unindexedBytesMax: config.quiver.unindexed_limit_mb * 2 ** 20,
     store: volumes.store,

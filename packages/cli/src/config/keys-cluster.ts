@@ -50,6 +50,7 @@ export const clusterKeys = {
     session_ttl_ms: integer(5_000, 'A node that was not heard of for this long is down.', { min: 500 }),
     grace_sec: integer(60, 'A node that is down this long gets its replicas re-created elsewhere.'),
     rebalance: flag(true, 'Replicas move to nodes that have fewer; a node gives and takes one at a time.'),
+    ship_segments: flag(true, 'A replica that is made anew takes graphs over instead of building them.'),
     bandwidth_mb_per_sec: decimal(
       100,
       'MiB a second that a node sends at most for catch-up and moves, and as much again that it takes in; 0: no limit.',

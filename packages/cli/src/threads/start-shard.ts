@@ -22,6 +22,7 @@ export interface ShardOptions {
   readonly buildThreads: number;
   readonly budgetBytes: number;
   readonly copyBytesPerSecond: number;
+  readonly fetchesSegments: boolean;
   readonly scrubBytesPerSecond: number;
   readonly unindexedBytesMax: number;
   readonly store: Store;
@@ -51,6 +52,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     threads,
     budgetBytes: options.budgetBytes,
     copyBytesPerSecond: options.copyBytesPerSecond,
+    fetchesSegments: options.fetchesSegments,
     scrubBytesPerSecond: options.scrubBytesPerSecond,
     unindexedBytesMax: options.unindexedBytesMax,
     links: options.links,

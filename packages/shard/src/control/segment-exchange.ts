@@ -11,8 +11,9 @@ import { SegmentFetch, type CopiedRecords } from './segment-fetch.ts';
 import { isSegmentMessage, type SegmentMessage } from './segment-message.ts';
 import { SegmentSource } from './segment-source.ts';
 
-/** The node's limits for catch-ups and moves. */
+/** How the node copies: its limits for catch-ups and moves, and whether segments are copied with the records. */
 export interface NodeBandwidth {
+  readonly fetchesSegments: boolean;
   readonly inbound: Bandwidth;
   readonly outbound: Bandwidth;
 }
@@ -78,6 +79,7 @@ export class SegmentExchange {
       return true;
     }
     if (message.kind !== 'plan' || message.rangeCopy === null || this.#fetch.isOver) return false;
+    if (!this.#options.context.fetchesSegments) return false;
     this.#fetch.begin();
     return true;
   }

@@ -84,11 +84,12 @@ export class SegmentFetch {
       .then(async () => {
         if (this.#isStopped) return;
         if (this.#fetched === null) await this.#forget();
-        else
-          log.info('segments fetched for a copy', {
-            replica: number,
-            segments: this.#fetched.segments.length,
-          });
+        else {
+          const { segments } = this.#fetched.listed;
+          const parts = segments.flatMap((segment) => segment.parts);
+          const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+          log.info('segments fetched for a copy', { replica: number, segments: segments.length, bytes });
+        }
       })
       .catch((error: unknown) => log.warn('deleting fetched segments failed', { error }))
       .then(() => {

@@ -101,6 +101,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     takeBlobId: () => nextBlobId++,
     inbound,
     outbound,
+    fetchesSegments: options.fetchesSegments,
     admission: new Admission(),
     unindexedBytesMax: options.unindexedBytesMax,
     env,

@@ -99,6 +99,7 @@ export class NodeCluster {
       threads: nodeThreads,
       budgetBytes: 2 ** 28,
       copyBytesPerSecond: this.copyBytesPerSecond,
+      fetchesSegments: true,
       scrubBytesPerSecond: 20 << 20,
       unindexedBytesMax: this.unindexedBytesMax,
       links: { send: (to, bytes) => this.#send(id, to, bytes) },
