@@ -150,3 +150,28 @@ test('a move is made only when it was wanted for ten seconds, one at a time', as
   expect(asked).toHaveLength(1);
   balance.stop();
 });
+
+test('after a move that came to nothing the next one waits a minute', async () => {
+  const env = createVirtualEnv({ seed: 1 });
+  const catalogue = catalogueOf([
+    [
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ],
+  ]);
+  const askedMs: number[] = [];
+  const balance = new PrimaryBalance({
+    nodeId: 1,
+    env,
+    catalogue: () => catalogue,
+    handOver() {
+      askedMs.push(env.now());
+      return Promise.resolve(false);
+    },
+  });
+  await env.advance(100_000);
+  expect(askedMs).toHaveLength(2);
+  expect(askedMs[1]! - askedMs[0]!).toBeGreaterThanOrEqual(60_000);
+  balance.stop();
+});

@@ -92,18 +92,22 @@ export interface PrimaryBalanceOptions {
   readonly nodeId: NodeId;
   readonly env: Env;
   readonly catalogue: () => Catalogue | null;
-  readonly handOver: (planned: PlannedHandOver) => Promise<unknown>;
+  /** @returns whether another leads now */
+  readonly handOver: (planned: PlannedHandOver) => Promise<boolean>;
 }
 
 const lookEveryMs = 1_000;
 /** How long a move must have been wanted before it is made. */
 const settledMs = 10_000;
+/** After one that came to nothing: writes waited for it. */
+const failedPauseMs = 60_000;
 
 export class PrimaryBalance {
   readonly #options: PrimaryBalanceOptions;
   #wantedSinceMs: number | null = null;
   #cancelTimer: () => void;
   #isMoving = false;
+  #notBeforeMs = -Infinity;
 
   constructor(options: PrimaryBalanceOptions) {
     this.#options = options;
@@ -125,10 +129,13 @@ export class PrimaryBalance {
       return;
     }
     this.#wantedSinceMs ??= env.now();
-    if (env.now() - this.#wantedSinceMs < settledMs) return;
+    if (env.now() - this.#wantedSinceMs < settledMs || env.now() < this.#notBeforeMs) return;
     this.#isMoving = true;
-    void handOver(planned).finally(() => {
-      this.#isMoving = false;
-    });
+    void handOver(planned)
+      .catch(() => false)
+      .then((isDone) => {
+        this.#isMoving = false;
+        if (!isDone) this.#notBeforeMs = env.now() + failedPauseMs;
+      });
   }
 }

@@ -131,7 +131,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     nodeId,
     env,
     catalogue: () => (isDraining || isClosing ? null : catalogue),
-    handOver: async ({ from, to }) => hosted.get(from)?.handOver(plannedMoveMs, to),
+    handOver: async ({ from, to }) => (await hosted.get(from)?.handOver(plannedMoveMs, to)) ?? false,
   });
   let cancelTick = env.after(tickEveryMs, tick);
 
