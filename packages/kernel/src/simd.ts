@@ -51,6 +51,8 @@ export interface SimdKernel extends Kernel {
   readonly vectorAddress: number;
   /** Writes a query to scratch and prepares it for rows of this kind. */
   setQuery(rows: Rows, query: Float32Array): void;
+  /** As `scoreRange`, with the query that was set last. */
+  scorePrepared(rows: Rows, from: number, to: number): Float32Array;
   /** Puts `top.count` keys into scratch, for a call that goes on from them. */
   writeTop(top: TopK): void;
   /** Copies `top.count` keys that a call left in scratch. */
@@ -74,6 +76,14 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     assert(vector.length === rows.dim, `query has dim ${vector.length}, rows have ${rows.dim}`);
     queryView.set(vector);
     exports.prepareQuery(modeOf(rows.metric, rows.element), rows.dim);
+  }
+
+  function scorePrepared(rows: Rows, from: number, to: number): Float32Array {
+    assert(to - from <= scoreRowsMax, `${to - from} rows in one call, most is ${scoreRowsMax}`);
+    const mode = modeOf(rows.metric, rows.element);
+    const padded = paddedDimOf(rows.element, rows.dim);
+    exports.scoreRange(mode, rows.address, rows.stride, padded, from, to);
+    return scoresView.subarray(0, to - from);
   }
 
   return {
@@ -104,13 +114,10 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     },
 
     scoreRange(rows, vector, from, to) {
-      assert(to - from <= scoreRowsMax, `${to - from} rows in one call, most is ${scoreRowsMax}`);
       setQuery(rows, vector);
-      const mode = modeOf(rows.metric, rows.element);
-      const padded = paddedDimOf(rows.element, rows.dim);
-      exports.scoreRange(mode, rows.address, rows.stride, padded, from, to);
-      return scoresView.subarray(0, to - from);
+      return scorePrepared(rows, from, to);
     },
+    scorePrepared,
 
     scan(rows, vector, range: ScanRange, best: TopK) {
       if (range.from >= range.to) return;

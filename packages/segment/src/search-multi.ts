@@ -50,41 +50,62 @@ export function* searchMulti(
   const kernel = directory.kernel(blob.arena);
   const stride = strideOf('f32', dim);
   const isByteCosine = metric === 'cosine' && (schema.datatype === 'uint8' || schema.datatype === 'int8');
+  let points: Point[] = [];
   let work = 0;
+  const scorePoints = (): void => {
+    const sums = maxSims(kernel, points, query, isByteCosine);
+    for (const [i, { row }] of points.entries()) top.push(row, sums[i]!);
+    points = [];
+    work = 0;
+  };
   for (const row of candidateRows(reader, view, filter, group)) {
     const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
-    const rows: Rows = { metric, element: 'f32', dim, stride, address: blob.offset + offset };
-    top.push(row, maxSim(kernel, rows, count, query, isByteCosine));
+    points.push({ row, count, rows: { metric, element: 'f32', dim, stride, address: blob.offset + offset } });
     work += 1000 + query.length * count;
-    if (work > elementsPerStep) {
-      work = 0;
-      yield;
-    }
+    if (work <= elementsPerStep) continue;
+    scorePoints();
+    yield;
   }
+  scorePoints();
   return top.found((score) => reportedSum(metric, score));
 }
 
+interface Point {
+  readonly row: number;
+  /** Its multivector: `count` rows. */
+  readonly count: number;
+  readonly rows: Rows;
+}
+
 /** Larger is nearer. Byte rows are not stored normalised, so for them the dot products are divided by the lengths here. */
-function maxSim(
+function maxSims(
   kernel: SimdKernel,
-  rows: Rows,
-  count: number,
+  points: readonly Point[],
   query: Float32Array,
   isByteCosine: boolean,
-): number {
-  let sum = 0;
-  for (let at = 0; at < query.length; at += rows.dim) {
-    const one = query.subarray(at, at + rows.dim);
-    const scores = kernel.scoreRange(rows, one, 0, count);
+): Float64Array {
+  const sums = new Float64Array(points.length);
+  const [first] = points;
+  if (first === undefined) return sums;
+  const { dim, metric } = first.rows;
+  // Each row of the query is prepared once for all of the points.
+  for (let at = 0; at < query.length; at += dim) {
+    const one = query.subarray(at, at + dim);
+    kernel.setQuery(first.rows, one);
     const queryLength = isByteCosine ? lengthOf(one) : 1;
-    let best = -Infinity;
-    for (const [row, score] of scores.entries()) {
-      const lengths = isByteCosine ? queryLength * lengthOf(readRow(kernel.arena.memory, rows, row)) : 1;
-      best = Math.max(best, lengths === 0 ? 0 : nearness(rows.metric, score) / lengths);
+    for (let i = 0; i < points.length; i += 1) {
+      const { rows, count } = points[i]!;
+      const scores = kernel.scorePrepared(rows, 0, count);
+      let best = -Infinity;
+      for (let row = 0; row < count; row += 1) {
+        const lengths = isByteCosine ? queryLength * lengthOf(readRow(kernel.arena.memory, rows, row)) : 1;
+        const near = lengths === 0 ? 0 : nearness(metric, scores[row]!) / lengths;
+        if (near > best || Number.isNaN(near)) best = near;
+      }
+      sums[i]! += best;
     }
-    sum += best;
   }
-  return sum;
+  return sums;
 }
 
 function lengthOf(values: Float32Array): number {
