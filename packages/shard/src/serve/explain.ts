@@ -85,6 +85,8 @@ function* explainSegment(
   const search = (yield* nearestSearch(view, collection, request)).search(passing);
   const found = yield* searchSegment(reader, directory, search, view.group);
   const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
+  // What pruning spared is not counted.
+  if (search.vector.kind === 'sparse') return { ...base, plan: 'inverted_index', hits: found.count, time };
   const plan = planOf(reader, search);
   if (plan.kind === 'scan') {
     const exact = passing?.count() ?? reader.rowCount() - reader.deadCount();
