@@ -42,8 +42,12 @@ export function takePlan<Change, Key>(
   const copiedSeq = rangeCopy?.baseSeq ?? forkSeq;
   const cleanSeq = Math.min(core.state.cleanSeq, forkSeq, copiedSeq);
   assert(attempt.term >= core.state.term, `plan of term ${attempt.term} after ${core.state.term}`);
+  // Only a forced promotion takes back what was committed; then the order above the fork is another.
+  core.committedSeq = Math.min(core.committedSeq, forkSeq);
+  const { committedSeq } = core;
+  const { term } = attempt;
   core.persist(
-    { state: { term: attempt.term, mode: 'catch_up', cleanSeq, copiedSeq, sourceSeq, rangeCopy }, history },
+    { state: { term, mode: 'catch_up', cleanSeq, copiedSeq, sourceSeq, rangeCopy, committedSeq }, history },
     () => {
       // What was durable above the clean seq is durable no more as a part of the order.
       core.durableSeq = cleanSeq;

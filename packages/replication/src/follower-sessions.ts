@@ -17,12 +17,15 @@ type WithoutSession<T> = T extends unknown ? Omit<T, 'term' | 'nonce'> : never;
 
 /** A session of which nothing is heard is given up after so many times the limit for the in-sync set. */
 const silenceFactor = 4;
+/** Starts of a copy whose joins are told apart. */
+const startsKept = 8;
 
 export class FollowerSessions<Change, Key> {
   readonly #core: ReplicaCore<Change, Key>;
   readonly #log: OperationLog<Change>;
   readonly #sessions = new Map<AllocId, Session<Change, Key>>();
-  readonly #newestAttempts = new Map<AllocId, { startId: string; attempt: number }>();
+  /** Of each copy the newest attempts of its last starts: a join may come twice, and late. */
+  readonly #attempts = new Map<AllocId, Map<string, number>>();
   /** What each copy acknowledged in this term, whatever became of its session. */
   readonly #ackedSeqs = new Map<AllocId, number>();
   readonly #sinceMs: number;
@@ -82,15 +85,10 @@ export class FollowerSessions<Change, Key> {
       core.emit({ kind: 'refresh_view' });
       return;
     }
-    const newest = this.#newestAttempts.get(follower);
-    if (newest?.startId === join.startId && join.attempt <= newest.attempt) return;
-    this.#newestAttempts.set(follower, { startId: join.startId, attempt: join.attempt });
+    if (!this.#isNew(follower, join)) return;
     const ackedSeq = this.#ackedSeqs.get(follower) ?? 0;
     if (join.positionSeq < ackedSeq) {
-      core.alarm(
-        'lost_data',
-        `${follower} had acknowledged seq ${ackedSeq} and comes back with ${join.positionSeq}`,
-      );
+      // Or the join is late, and of an earlier start: only the copy itself can tell, and alarms.
       this.#reject(follower, join.nonce, 'lost_data');
       return;
     }
@@ -114,6 +112,16 @@ export class FollowerSessions<Change, Key> {
     };
     this.#sessions.set(follower, session);
     sendPlan(core, session);
+  }
+
+  #isNew(follower: AllocId, { startId, attempt }: Join<Key>): boolean {
+    const attempts = this.#attempts.get(follower) ?? new Map<string, number>();
+    this.#attempts.set(follower, attempts);
+    if (attempt <= (attempts.get(startId) ?? 0)) return false;
+    attempts.set(startId, attempt);
+    const [oldest] = attempts.keys();
+    if (attempts.size > startsKept) attempts.delete(oldest!);
+    return true;
   }
 
   /** Whether a message belongs to the follower's session; if not, it is told to join again. */

@@ -223,8 +223,10 @@ export class Primary<Change, Key> {
   confirmRead(input: InputOf<Change, Key, 'confirm_read'>): void {
     const { call, seq, deadlineMs } = input;
     const { limits, state } = this.#core;
-    assert(seq <= state.lastSeq, `a read saw seq ${seq}, ${state.lastSeq} is the last one`);
-    if (this.#reads.count >= limits.pendingReadsMax)
+    if (seq > state.lastSeq)
+      // It was evaluated before a rewind: what it saw was never committed.
+      this.#core.refuse(call, 'stale_route', false, `seq ${seq} of the read is beyond ${state.lastSeq}`);
+    else if (this.#reads.count >= limits.pendingReadsMax)
       this.#core.refuse(
         call,
         'resource_exhausted',

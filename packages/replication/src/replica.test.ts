@@ -67,7 +67,42 @@ test('an operation waits for the other in-sync copy, and its message goes out be
 
   // The copy comes back with less than it had acknowledged in this term.
   const again = replica.step({ ...from, message: { ...join, attempt: 2, nonce: 'b.1/2' } });
-  expect(again).toMatchObject([{ alarm: 'lost_data' }, { message: { kind: 'reject', reason: 'lost_data' } }]);
+  expect(again).toMatchObject([{ message: { kind: 'reject', reason: 'lost_data' } }]);
+});
+
+test('a copy that is told of lost data gives itself up; one that is told so about another session does not', () => {
+  const replica = replicaOf('b');
+  const [, join] = replica.step({ kind: 'view', view: viewOf(), nowMs: 0 });
+  if (join?.kind !== 'send') throw new Error(`expected a join, not ${join?.kind}`);
+  const { nonce } = join.message;
+  const told = (of: string): TestEffect[] => {
+    const message = { kind: 'reject', term: 1, nonce: of, reason: 'lost_data' } as const;
+    return replica.step({ kind: 'receive', from: 'a', message, nowMs: 0 });
+  };
+  expect(told('b.0/7')).toEqual([]);
+  expect(kindsOf(told(nonce))).toEqual(['alarm', 'replace_allocation', 'role']);
+});
+
+test('a join that comes twice opens no second session, whatever came in between', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  const { from, join, session } = stream(replica, 'b');
+  // Sent by an earlier start of the copy, and late.
+  replica.step({ ...from, message: { ...join, startId: 'b.0', nonce: 'b.0/1' } });
+
+  expect(replica.step({ ...from, message: join })).toEqual([]);
+
+  // The copy learns that its session is over, and joins anew.
+  const ack = { kind: 'ack', ...session, receivedSeq: 0, durableSeq: 0, appliedSeq: 0 } as const;
+  expect(replica.step({ ...from, message: ack })).toMatchObject([
+    { message: { kind: 'reject', reason: 'no_session' } },
+  ]);
+});
+
+test('a read that saw what is not of the order any more is refused', () => {
+  const replica = primaryOf(viewOf());
+  durable(replica, replica.step(propose(1, ['x'])));
+  const read = { kind: 'confirm_read', call: 2, seq: 2, deadlineMs: 1_000, nowMs: 0 } as const;
+  expect(replica.step(read)).toMatchObject([{ kind: 'refuse', call: 2, reason: 'stale_route' }]);
 });
 
 test('a repeated key is answered with the first receipt and orders nothing', () => {
@@ -186,6 +221,31 @@ test('a copy that is promoted in the middle of a catch-up owns everything above 
   });
   durable(replica, effects);
   expect(replica.step(propose(1, ['x'], 'half'))).toMatchObject([{ reason: 'torn', isIndeterminate: true }]);
+});
+
+test('a copy that goes back behind what it knew as committed knows no more than it keeps', () => {
+  const state = { term: 1, mode: 'clean', lastSeq: 9, cleanSeq: 9, copiedSeq: 9, sourceSeq: 9 } as const;
+  const persisted = {
+    state: { ...state, rangeCopy: null, committedSeq: 9, tombstoneHorizon: 0 },
+    history: [{ term: 1, startSeq: 1 }],
+    operations: [],
+  };
+  const replica = replicaOf('a', { persisted });
+  // An operator promoted a copy that had only four operations.
+  const view = viewOf({ term: 2, cfgVersion: 2, primary: 'b', isr: ['b'], replicas: ['a', 'b'] });
+  const [, join] = replica.step({ kind: 'view', view, nowMs: 0 });
+  if (join?.kind !== 'send') throw new Error(`expected a join, not ${join?.kind}`);
+  const { nonce } = join.message;
+  const history = [
+    { term: 1, startSeq: 1 },
+    { term: 2, startSeq: 5 },
+  ];
+  const plan = { kind: 'plan', term: 2, nonce, index: 0, forkSeq: 4, sourceSeq: 4, rangeCopy: null } as const;
+
+  const effects = replica.step({ kind: 'receive', from: 'b', message: { ...plan, history }, nowMs: 0 });
+
+  expect(effects).toMatchObject([{ kind: 'persist', state: { cleanSeq: 4, committedSeq: 4 } }]);
+  expect(replica.status.committedSeq).toBe(4);
 });
 
 test('fenced slots are refused, and the fence reports when all before it is committed', () => {
