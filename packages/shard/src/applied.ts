@@ -9,9 +9,12 @@
  * | 1 | 1: in sync as far as it knows, every acknowledged change is here |
  * | 2 | lowest configuration of the shard whose slots are still right to read by |
  * | 3 | 1: slots may be another shard's by now, which is not known here yet |
+ * | 4 | generation: of the content in memory |
  */
 export interface Applied {
   readonly buffer: SharedArrayBuffer;
+  /** Of the content in memory: another one after a copy went back and was loaded anew. Unique in this process. */
+  readonly generation: number;
   load(): number;
   /** Control thread. */
   publish(group: number): void;
@@ -28,10 +31,16 @@ export interface Applied {
   setHandingSlots(isHanding: boolean): void;
 }
 
-const blockBytes = 32;
+const blockBytes = 40;
+/** Word of the generation, which is set once. */
+const generationWord = 4;
+let generations = 0;
 
 export function createApplied(group: number): Applied {
-  const applied = openApplied(new SharedArrayBuffer(blockBytes));
+  const buffer = new SharedArrayBuffer(blockBytes);
+  generations += 1;
+  new BigUint64Array(buffer)[generationWord] = BigInt(generations);
+  const applied = openApplied(buffer);
   applied.publish(group);
   return applied;
 }
@@ -40,6 +49,7 @@ export function openApplied(buffer: SharedArrayBuffer): Applied {
   const words = new BigUint64Array(buffer);
   return {
     buffer,
+    generation: Number(words[generationWord]),
     load: () => Number(Atomics.load(words, 0)),
     publish: (group) => void Atomics.store(words, 0, BigInt(group)),
     isServing: () => Atomics.load(words, 1) === 1n,

@@ -64,6 +64,8 @@ export type ToControl =
       readonly replica: number;
       readonly collectionUuid: string;
       readonly seq: number;
+      /** Of the content that it saw: `Applied.generation`. */
+      readonly generation: number;
       readonly inSyncMin: number;
       readonly timeoutMs: number;
     }
@@ -74,6 +76,12 @@ export type ToControl =
       readonly collectionUuid: string;
     }
   | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };
+
+/** What the confirmation of a read needs to know of it. */
+export type ConfirmedRead = Pick<
+  Extract<ToControl, { kind: 'confirm_read' }>,
+  'seq' | 'generation' | 'inSyncMin' | 'timeoutMs'
+>;
 
 /** Control thread -> build thread. */
 export type ToBuild =

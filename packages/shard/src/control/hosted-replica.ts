@@ -6,6 +6,7 @@
 import { ClusterError, mayServe, type CollectionRecord, type ShardRecord } from '@quiver/model';
 import type { ShardState } from '@quiver/rpc';
 import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
+import type { ConfirmedRead } from '../protocol.ts';
 import type { ShardMeta } from '../shard-cluster.ts';
 import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
 import { describeReplica } from './describe.ts';
@@ -214,16 +215,16 @@ export class HostedReplica {
   }
 
   /** Resolves when a read that saw `seq` is known to have been linearizable. @throws ClusterError */
-  async confirmRead(seq: number, inSyncMin: number, timeoutMs: number): Promise<void> {
+  async confirmRead({ seq, generation, inSyncMin, timeoutMs }: ConfirmedRead): Promise<void> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#asPrimary(timeoutMs);
     const host = this.#host!;
     const inSync = host.status.effectiveIsr.length;
-    if (inSync < inSyncMin)
-      throw new ClusterError(
-        'not_enough_replicas',
-        `${inSync} replicas are in sync, the read asks for ${inSyncMin}`,
-      );
+    const few = `${inSync} replicas are in sync, the read asks for ${inSyncMin}`;
+    if (inSync < inSyncMin) throw new ClusterError('not_enough_replicas', few);
+    // Loaded anew since: this copy went back behind what the read saw, which may never have been committed.
+    if (this.#search.replica?.applied.generation !== generation)
+      throw new ClusterError('stale_route', `replica ${this.number} has another order than the read saw`);
     await this.#calls.begin((call) => host.step({ kind: 'confirm_read', call, seq, deadlineMs }));
   }
 

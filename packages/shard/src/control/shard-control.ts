@@ -218,7 +218,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
           break;
         }
         case 'confirm_read':
-          await replica.confirmRead(message.seq, message.inSyncMin, message.timeoutMs);
+          await replica.confirmRead(message);
           port.post({ kind: 'read_confirmed', call });
           break;
         case 'describe':

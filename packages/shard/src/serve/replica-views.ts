@@ -39,6 +39,8 @@ export interface ReplicaView {
   readonly group: number;
   /** Points of these slots are the request's, others are not for it; null: all points are. */
   readonly slots: SlotRuns | null;
+  /** Of the content that it sees (`Applied.generation`). */
+  readonly generation: number;
   source(segment: OpenSegment): FilterSource;
 }
 
@@ -181,6 +183,7 @@ export function createReplicaViews(options: {
           segments,
           group,
           slots: isPart ? shard.slots : null,
+          generation: replica.applied.generation,
           source: ({ reader, fields }) => filterSource(reader, fields, group),
         });
       } finally {

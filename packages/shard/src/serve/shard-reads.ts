@@ -109,17 +109,18 @@ export function createShardReads(options: {
   ): Promise<T[]> {
     return Promise.all(
       shardIds.map(async (shardId) => {
-        let seq = 0;
+        let [seq, generation] = [0, 0];
         const isNewest = consistency.kind === 'linearizable';
         const answer = await views.reading(collection, shardId, isNewest, (view) => {
           seq = view.group;
+          generation = view.generation;
           return read(view, collection, shardId);
         });
         if (consistency.kind === 'any') return answer;
         const { inSyncMin } = consistency;
         const replica = replicaNumber(collection, shardId, options.nodeId);
         await options.calls.ask(
-          { kind: 'confirm_read', replica, collectionUuid: collection.uuid, seq, inSyncMin },
+          { kind: 'confirm_read', replica, collectionUuid: collection.uuid, seq, generation, inSyncMin },
           deadlineMs,
         );
         return answer;
