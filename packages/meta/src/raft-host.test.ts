@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { createVirtualEnv } from '@quiver/env/testing';
+import { createMessage, encodeConfChange, type Message } from '@quiver/raft';
 import { createMemoryStore } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { startRaftHost, type RaftHost } from './raft-host.ts';
@@ -49,4 +50,110 @@ test('a snapshot beyond the stored commit index counts as committed at a restart
   // Entry 6 is the empty one that begins the term.
   expect(applied).toEqual([7]);
   expect(failures).toEqual([]);
+});
+
+test('the answer to a read of an earlier start confirms no read', async () => {
+  const store = await createMemoryStore();
+  const confState = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const stored = await openRaftStorage(store);
+  await stored.setIdentity({ memberId: 1, clusterId: 'c', contacts: [], founders: null });
+  await stored.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
+  const env = createVirtualEnv({ seed: 1 });
+  const heartbeat = createMessage('MsgHeartbeat', { from: 2, to: 1, term: 2, commit: 5 });
+  /** A follower of member 2 that is asked for a read; what it asks the leader. */
+  async function startAndRead(): Promise<{ read: Promise<void>; asked: Message }> {
+    const sent: Message[] = [];
+    host = startRaftHost({
+      memberId: 1,
+      storage: await openRaftStorage(store),
+      settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
+      env,
+      log: silentLog(),
+      send: (message) => sent.push(message),
+      fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
+      apply: () => undefined,
+      snapshot: () => Uint8Array.of(7),
+      restore: () => undefined,
+      onRole: () => undefined,
+      onTurn: () => undefined,
+      onFailure: () => undefined,
+    });
+    host.step(heartbeat);
+    await env.settle();
+    const read = host.readIndex(env.now() + 500);
+    await env.settle();
+    return { read, asked: sent.find(({ type }) => type === 'MsgReadIndex')! };
+  }
+  const { read: earlier, asked } = await startAndRead();
+  earlier.catch(() => undefined);
+  await host!.close();
+  const { read } = await startAndRead();
+
+  // The leader took the question before the restart; others may have been told of later entries since.
+  const { entries } = asked;
+  host!.step(createMessage('MsgReadIndexResp', { from: 2, to: 1, term: 2, index: 5, entries }));
+  const outcome = read.then(
+    () => 'confirmed',
+    (error: unknown) => (error as { code: string }).code,
+  );
+  await env.advance(600);
+
+  expect(await outcome).toBe('deadline_exceeded');
+});
+
+test('a snapshot that comes in the middle of a turn waits for its end', async () => {
+  const store = await createMemoryStore();
+  let release: (() => void) | null = null;
+  let isHeld = false;
+  const slow = {
+    ...store,
+    commit: async (...args: Parameters<typeof store.commit>) => {
+      if (isHeld) await new Promise<void>((resolve) => (release = resolve));
+      return store.commit(...args);
+    },
+  };
+  const confState = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const storage = await openRaftStorage(slow);
+  await storage.setIdentity({ memberId: 1, clusterId: 'c', contacts: [], founders: null });
+  await storage.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
+  const env = createVirtualEnv({ seed: 1 });
+  const problems: string[] = [];
+  host = startRaftHost({
+    memberId: 1,
+    storage,
+    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
+    env,
+    log: { ...silentLog(), error: (text) => void problems.push(text) },
+    send: () => undefined,
+    fetchSnapshot: () => Promise.resolve(Uint8Array.of(8)),
+    apply: () => undefined,
+    snapshot: () => Uint8Array.of(7),
+    restore: () => undefined,
+    onRole: () => undefined,
+    onTurn: () => undefined,
+    onFailure: (error) => void problems.push(String(error)),
+  });
+  const changes = [{ type: 'ConfChangeAddLearnerNode', nodeId: 3 }] as const;
+  const joining = {
+    transition: 'ConfChangeTransitionJointExplicit',
+    changes,
+    context: new Uint8Array(0),
+  } as const;
+  const entry = { ...encodeConfChange(joining), term: 2, index: 6 };
+  const fields = { from: 2, to: 1, term: 2 };
+  isHeld = true;
+  host.step(createMessage('MsgApp', { ...fields, index: 5, logTerm: 2, entries: [entry], commit: 6 }));
+  await env.settle();
+  // The membership of the snapshot is the one behind entry 6, which this member has still to apply.
+  const joint = { ...confState, votersOutgoing: [1, 2], learners: [3] };
+  const snapshot = { meta: { index: 9, term: 2, confState: joint }, data: new Uint8Array(0) };
+  host.step(createMessage('MsgSnap', { ...fields, snapshot }));
+  await env.settle();
+  isHeld = false;
+  release!();
+  await env.advance(100);
+
+  expect(problems).toEqual([]);
+  expect(host.applied).toBe(9);
+  expect(host.confState).toEqual(joint);
 });

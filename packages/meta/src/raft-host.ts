@@ -24,6 +24,7 @@ import {
 } from '@quiver/raft';
 import { StorageError } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import { PendingReads } from './pending-reads.ts';
 import type { RaftStorage } from './raft-storage.ts';
 
 export interface RaftSettings {
@@ -38,7 +39,6 @@ export const electionTicks = 20;
 /** Longest that a node believes in its leader without a word. */
 const ticksAtOnceMax = electionTicks / 2;
 const retryWriteMs = 200;
-const retryReadTicks = 10;
 
 export interface RaftHostOptions {
   readonly memberId: number;
@@ -83,15 +83,6 @@ export interface RaftHost {
   close(): Promise<void>;
 }
 
-interface PendingRead {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  readonly deadlineMs: number;
-  askedTick: number;
-  /** null until the leader confirmed. */
-  index: number | null;
-}
-
 /** REQUIRES: `restore` was called with the stored snapshot. */
 export function startRaftHost(options: RaftHostOptions): RaftHost {
   const { storage, env, log, memberId, settings } = options;
@@ -114,9 +105,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   });
   /** Commit moved alone: it goes to disk with the next write. */
   let unsaved: HardState | null = null;
-  const reads = new Map<number, PendingRead>();
-  let lastRead = 0;
-  let ticks = 0;
+  const reads = new PendingReads(env, (context) => node.readIndex(context));
   let lastTickAtMs = env.now();
   let running: Promise<void> | null = null;
   let isOver = false;
@@ -126,6 +115,9 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   let wantsSnapshot = false;
   const received = new Map<number, Uint8Array>();
   const fetching = new Set<number>();
+  let arrived: { readonly message: Message; readonly state: Uint8Array } | null = null;
+  /** What `ready` gave is not done yet. */
+  let isWorking = false;
   let cancelTick = env.after(settings.tickMs, onTimer);
 
   function onTimer(): void {
@@ -138,10 +130,10 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       if (due <= 0) return;
       lastTickAtMs = due > ticksAtOnceMax ? env.now() : lastTickAtMs + due * settings.tickMs;
       for (let i = Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {
-        ticks += 1;
+        reads.tick();
         node.tick();
       }
-      askReadsAgain();
+      reads.askAgain();
       turn();
     });
   }
@@ -160,26 +152,32 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   async function work(): Promise<void> {
     while (!isOver && node.hasReady()) {
       const ready = node.ready();
+      isWorking = true;
       if (ready.softState !== null) ({ softState } = ready);
       if (ready.hardState !== null) ({ term } = ready.hardState);
-      const isLeading = softState.role === 'StateLeader';
+      // Whoever hears that a membership change is committed acts on it. A leader that did not remember it after a crash
+      // could need the vote of a member that left, and has a longer log: nobody would lead any more.
+      const isChanging = ready.committedEntries.some(({ type }) => type !== 'EntryNormal');
+      const isLeading = softState.role === 'StateLeader' && !isChanging;
       const isEarly = (message: Message): boolean =>
         isLeading && (message.type === 'MsgApp' || message.type === 'MsgHeartbeat');
       for (const message of ready.messages) if (isEarly(message)) options.send(message);
-      await write(ready);
+      await write(ready, isChanging);
       if (hasEnded()) return;
       for (const message of ready.messages) if (!isEarly(message)) options.send(message);
       for (const entry of ready.committedEntries) applyEntry(entry);
-      for (const { context, index } of ready.readStates) confirmRead(context, index);
+      for (const { context, index } of ready.readStates) reads.confirm(context, index);
       node.advance();
-      resolveReads();
+      isWorking = false;
+      stepSnapshot();
+      reads.applied(applied);
       if (ready.softState !== null) options.onRole();
       options.onTurn();
       await snapshotIfDue();
     }
   }
 
-  async function write(ready: Ready): Promise<void> {
+  async function write(ready: Ready, isChanging: boolean): Promise<void> {
     if (ready.hardState !== null) unsaved = ready.hardState;
     const { snapshot } = ready;
     if (snapshot !== null) {
@@ -197,7 +195,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       log.info('metadata snapshot installed', { index: meta.index, bytes: state.length });
       return;
     }
-    if (!ready.mustSync) return;
+    if (!ready.mustSync && !isChanging) return;
     const hardState = unsaved;
     await insist(() => storage.save(hardState, ready.entries));
     unsaved = null;
@@ -250,39 +248,6 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
     }
   }
 
-  function confirmRead(context: Uint8Array, index: number): void {
-    const read = reads.get(Buffer.from(context).readUIntBE(0, 6));
-    if (read !== undefined && read.index === null) read.index = index;
-  }
-
-  function resolveReads(): void {
-    for (const [id, read] of reads)
-      if (read.index !== null && read.index <= applied) {
-        reads.delete(id);
-        read.resolve();
-      }
-  }
-
-  function ask(id: number): void {
-    const context = Buffer.alloc(6);
-    context.writeUIntBE(id, 0, 6);
-    node.readIndex(context);
-  }
-
-  function askReadsAgain(): void {
-    for (const [id, read] of reads) {
-      if (env.now() >= read.deadlineMs) {
-        reads.delete(id);
-        read.reject(
-          new ClusterError('deadline_exceeded', 'no leader of the metadata confirmed the read in time'),
-        );
-      } else if (read.index === null && ticks - read.askedTick >= retryReadTicks) {
-        read.askedTick = ticks;
-        ask(id);
-      }
-    }
-  }
-
   function fail(error: unknown): void {
     if (isOver) return;
     end();
@@ -292,8 +257,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   function end(): void {
     isOver = true;
     cancelTick();
-    for (const read of reads.values()) read.reject(closed());
-    reads.clear();
+    reads.rejectAll(closed());
   }
 
   /** The state comes first, by a call of its own; raft sees the announcement when it is here. */
@@ -305,9 +269,8 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       (state) => {
         fetching.delete(index);
         if (isOver) return;
-        received.clear();
-        received.set(index, state);
-        node.step(message);
+        arrived = { message, state };
+        stepSnapshot();
         turn();
       },
       (error: unknown) => {
@@ -315,6 +278,19 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
         log.warn('a metadata snapshot did not arrive; the leader sends it again', { index, error });
       },
     );
+  }
+
+  /**
+   * Between turns: raft takes the snapshot's membership at once, and what a turn has still to apply would be applied to
+   * that one.
+   */
+  function stepSnapshot(): void {
+    if (arrived === null || isWorking) return;
+    const { message, state } = arrived;
+    arrived = null;
+    received.clear();
+    received.set(message.snapshot!.meta.index, state);
+    node.step(message);
   }
 
   function guarded(act: () => void): void {
@@ -346,12 +322,9 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
     },
     readIndex(deadlineMs) {
       if (isOver) return Promise.reject(closed());
-      return new Promise((resolve, reject) => {
-        const id = (lastRead += 1);
-        reads.set(id, { resolve, reject, deadlineMs, askedTick: ticks, index: null });
-        ask(id);
-        turn();
-      });
+      const read = reads.begin(deadlineMs);
+      turn();
+      return read;
     },
     campaign() {
       node.campaign();

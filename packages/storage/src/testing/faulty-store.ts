@@ -13,6 +13,8 @@ export interface FaultyStoreOptions {
   readonly measure?: () => Promise<Space>;
   /** Beside the default fractions. */
   readonly roomBytes?: number;
+  /** The newest group that the raw log still mentions, as `openLevelStore` reads it; 0 for none. */
+  readonly groupInLog?: number;
 }
 
 /** @throws StorageError 'data_loss' as a volume on disk does */
@@ -30,7 +32,7 @@ export function createFaultyStore(
       watermarks: { ...defaultWatermarks, roomBytes: options.roomBytes ?? 0 },
       measure: options.measure ?? (() => Promise.resolve({ freeBytes: 1 << 30, totalBytes: 1 << 30 })),
       acceptLoss: options.acceptLoss ?? false,
-      groupInLog: 0,
+      groupInLog: options.groupInLog ?? 0,
       onPoison: options.onPoison ?? (() => undefined),
     },
     env,
