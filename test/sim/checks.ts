@@ -12,11 +12,13 @@ import type { Host } from './host.ts';
 import type { WriteRequest } from './world.ts';
 import type { Meta, MetaCommand, ShardRecord } from './meta.ts';
 import { digestOf, type Persist } from './point-store.ts';
-import type { AllocId, Operation } from '@quiver/replication';
+import type { AllocId, Effect, Operation } from '@quiver/replication';
 import type { Change } from './point-store.ts';
 import type { Content } from './point-store.ts';
 
 export class Violation extends Error {}
+
+type Alarm = Extract<Effect<Change, number>, { kind: 'alarm' }>['alarm'];
 
 /** The newest acknowledged change of a point. */
 export interface Acked {
@@ -124,27 +126,35 @@ export class Checks {
       throw new Violation(`${host.alloc} differs from another copy at shard/term/seq ${place}`);
   }
 
-  /** In-sync sets on their way to meta, by shard. */
-  readonly #proposals: { shard: number; ms: number; isr: readonly AllocId[] }[] = [];
+  /** In-sync sets on their way to meta. */
+  readonly #proposals: { shard: number; cfgVersion: number; isr: readonly AllocId[] }[] = [];
 
-  isrProposed(shard: number, ms: number, isr: readonly AllocId[]): void {
-    this.#proposals.push({ shard, ms, isr });
+  isrProposed(shard: number, cfgVersion: number, isr: readonly AllocId[]): void {
+    this.#proposals.push({ shard, cfgVersion, isr });
   }
 
-  /** Whether every set that may still come to meta holds the copy; no message is longer on its way than 400 ms. */
-  staysInSync(shard: number, alloc: AllocId, nowMs: number): boolean {
-    const recent = this.#proposals.filter(
-      (proposal) => proposal.shard === shard && nowMs - proposal.ms <= 400,
+  /** Whether every set that meta may still take holds the copy: those made on an older record it refuses. */
+  staysInSync(shard: number, alloc: AllocId): boolean {
+    const { cfgVersion } = this.#meta().read(shard);
+    return this.#proposals.every(
+      (proposal) =>
+        proposal.shard !== shard || proposal.cfgVersion < cfgVersion || proposal.isr.includes(alloc),
     );
-    return recent.every(({ isr }) => isr.includes(alloc));
+  }
+
+  /** What would wake an operator must have a reason. */
+  alarmed(host: Host, alarm: Alarm, detail: string): void {
+    const isExpected = alarm === 'unclean_promotion' || (alarm === 'digest_mismatch' && !this.checksContent);
+    if (!isExpected) throw new Violation(`${host.alloc} alarms without a reason: ${alarm}, ${detail}`);
   }
 
   handOverProposed(host: Host, to: AllocId): void {
-    const [mine, theirs] = [host.machine.status.lastSeq, this.#copies.contentOf(host.shard, to)];
-    const theirSeq = theirs?.state.mode === 'clean' ? theirs.state.lastSeq : -1;
-    // Ahead of us: it leads a newer term already, and meta will refuse.
-    if (theirs !== undefined && theirSeq < mine)
-      throw new Violation(`hand-over at seq ${mine} to ${to}, which is at ${theirSeq}`);
+    const { lastSeq: mine, term } = host.machine.status;
+    const theirs = this.#copies.contentOf(host.shard, to)?.state;
+    // It follows or leads a newer term already: meta will refuse.
+    if (theirs === undefined || theirs.term > term) return;
+    const theirSeq = theirs.mode === 'clean' ? theirs.lastSeq : -1;
+    if (theirSeq < mine) throw new Violation(`hand-over at seq ${mine} to ${to}, which is at ${theirSeq}`);
   }
 
   metaChanged(before: ShardRecord, after: ShardRecord, command: MetaCommand): void {

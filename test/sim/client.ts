@@ -3,7 +3,7 @@
  * ends as done, refused or unknown. Always: what is recorded of an operation is what its client saw, and when.
  */
 import type { ReadAnswer, World, WriteAnswer, WriteRequest } from './world.ts';
-import type { Meta, ShardRecord } from './meta.ts';
+import type { ShardRecord } from './meta.ts';
 import type { Host } from './host.ts';
 import type { History } from './history.ts';
 
@@ -16,7 +16,6 @@ export interface ClientOptions {
 export class Client {
   readonly #name: string;
   readonly #world: World;
-  readonly #meta: Meta;
   readonly #history: History;
   readonly #options: ClientOptions;
   readonly #records: ShardRecord[];
@@ -24,12 +23,11 @@ export class Client {
 
   constructor(
     world: World,
-    place: { name: string; meta: Meta; history: History; records: ShardRecord[]; takeOp: () => number },
+    place: { name: string; history: History; records: ShardRecord[]; takeOp: () => number },
     options: ClientOptions,
   ) {
     this.#world = world;
     this.#name = place.name;
-    this.#meta = place.meta;
     this.#history = place.history;
     this.#records = [...place.records];
     this.#takeOp = place.takeOp;
@@ -141,14 +139,10 @@ export class Client {
   }
 
   #lookUp(shard: number, then: () => void): void {
-    const { loop, random, network } = this.#world;
-    network.send(this.#name, 'meta', () => {
-      const records = this.#records.map((_, index) => this.#meta.read(index));
-      network.send('meta', this.#name, () => {
-        for (const record of records)
-          if (record.cfgVersion > this.#records[record.shard]!.cfgVersion)
-            this.#records[record.shard] = record;
-      });
+    const { loop, random, access } = this.#world;
+    access.lookUp(this.#name, (records) => {
+      for (const record of records)
+        if (record.cfgVersion > this.#records[record.shard]!.cfgVersion) this.#records[record.shard] = record;
     });
     loop.at(20 + random.below(40) + shard, then);
   }

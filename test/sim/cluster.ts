@@ -1,22 +1,23 @@
 /**
- * One simulated life of a cluster: a seed chooses its size, latencies, faults and load; then everything is healed, and
- * it must come to rest with all copies alike and nothing lost.
+ * One simulated life of a cluster: a seed chooses its size, latencies, faults and load, and whether its metadata is a
+ * register or the real store; then everything is healed, and it must come to rest with all copies alike and nothing lost.
  */
 import type { Limits } from '@quiver/replication';
 import { Checks, Violation } from './checks.ts';
 import { Client } from './client.ts';
-import { Controller } from './controller.ts';
-import { endProblem, assertEnd } from './end-state.ts';
+import { isBreach } from './consensus/witness.ts';
+import { assertEnd, endProblem, isAlike } from './end-state.ts';
 import { EventLoop, Random } from './event-loop.ts';
 import { Faults, type FaultKind } from './faults.ts';
 import { History } from './history.ts';
 import type { Host } from './host.ts';
-import type { World } from './world.ts';
-import { SimMeta, type ShardRecord } from './meta.ts';
+import { MembersSide } from './members/members-side.ts';
+import { RegisterSide, type MetaSide, type Sizes } from './meta-side.ts';
 import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
 import { Node, tickEveryMs } from './node.ts';
-import { SlotMover } from './slot-mover.ts';
+import type { Clock } from './process.ts';
+import type { World } from './world.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -34,228 +35,230 @@ export interface RunResult {
   readonly violation: string | null;
 }
 
-const calmMsMax = 8_000;
-const eventsMax = 400_000;
+const eventsMax = 600_000;
 
-export function runCluster(options: RunOptions): RunResult {
-  const cluster = buildCluster(options);
+export async function runCluster(options: RunOptions, hasMembers: boolean): Promise<RunResult> {
+  const cluster = new Cluster(options, hasMembers);
   const { loop, checks, counts } = cluster;
   let violation: string | null = null;
   try {
-    runEvents(cluster, options.loadMs ?? 3_000);
+    await cluster.run(options.loadMs ?? (hasMembers ? 6_000 : 3_000));
   } catch (error) {
     // A broken invariant of the machine counts as much as one of ours.
-    if (
-      !(error instanceof Violation) &&
-      !(error instanceof Error && error.message.startsWith('invariant broken'))
-    )
-      throw error;
+    if (!isBreach(error)) throw error;
     violation = error.message;
   }
+  cluster.end();
   return { events: loop.count, simulatedMs: loop.nowMs, acked: checks.ackedCount, counts, violation };
 }
 
-type Cluster = ReturnType<typeof buildCluster>;
-
-function runEvents(cluster: Cluster, loadMs: number): void {
-  const { loop, checks } = cluster;
-  const step = (untilMs: number): boolean => {
-    if (!loop.step(untilMs)) return false;
-    checks.verify();
-    if (loop.count > eventsMax) throw new Violation(`no rest after ${eventsMax} events`);
-    return true;
-  };
-  while (step(loadMs));
-  cluster.beginCalm();
-  const endMs = loadMs + calmMsMax;
-  for (let untilMs = loadMs + 400; untilMs <= endMs; untilMs += 200) {
-    while (step(untilMs));
-    cluster.afterCalm();
-    if (cluster.problem() !== null) continue;
-    // At rest: once more after a while with nothing new, the digests compared by the machine itself.
-    if (!cluster.finishing()) continue;
-    cluster.assertEnd();
-    return;
-  }
-  throw new Violation(`no rest ${calmMsMax} ms after the faults: ${cluster.problem() ?? 'repairs go on'}`);
-}
-
-function buildCluster({ seed, mutant, without = [] }: RunOptions) {
-  const random = new Random(seed);
-  const loop = new EventLoop();
-  const counts = new Map<string, number>();
-  const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
-  const copiesWanted = 2 + random.below(2);
-  const nodeCount = copiesWanted + 1 + random.below(2);
-  const shardCount = random.chance(0.3) ? 2 : 1;
-  const has = (fault: FaultKind): boolean => !without.includes(fault);
-  const network = new Network(loop, random, {
-    loss: has('loss') ? random.unit() * 0.12 : 0,
-    duplication: has('duplication') ? random.unit() * 0.1 : 0,
-    tail: has('delay') ? random.unit() * 0.15 : 0,
-  });
-  const nodes: Node[] = [];
-  const byName = new Map<string, Node>();
-  const records = firstRecords(random, { shardCount, copiesWanted, nodeCount });
-  const meta = new SimMeta(records, (before, after, command) => checks.metaChanged(before, after, command));
-  const copies = {
-    *hosts(shard: number): Iterable<Host> {
-      for (const node of nodes) {
-        const host = node.hosts.get(shard);
-        if (host !== undefined) yield host;
-      }
-    },
-    contentOf(shard: number, alloc: string) {
-      for (const node of nodes) {
+class Cluster {
+  readonly loop = new EventLoop();
+  readonly counts = new Map<string, number>();
+  readonly checks: Checks;
+  readonly #random: Random;
+  readonly #has: (fault: FaultKind) => boolean;
+  readonly #sizes: Sizes;
+  readonly #forces: boolean;
+  readonly #network: Network;
+  readonly #nodes: Node[] = [];
+  readonly #world: World;
+  readonly #side: MetaSide;
+  readonly #history = new History();
+  readonly #copies = {
+    hosts: (shard: number): Host[] => this.#nodes.flatMap(({ hosts }) => hosts.get(shard) ?? []),
+    contentOf: (shard: number, alloc: string) => {
+      for (const node of this.#nodes) {
         const disk = node.disks.get(shard);
         if (disk?.alloc === alloc && !disk.isDamaged) return disk.content;
       }
       return undefined;
     },
   };
-  const checks = new Checks(shardCount, copies, () => meta);
-  const world: World = {
-    loop,
-    random,
-    network,
-    meta,
-    checks,
-    mutant: mutant ?? null,
-    limits: limitsOf(random),
-    slotCount: 4,
-    disk: { slow: has('slow_disk') ? random.unit() * 0.08 : 0, failure: has('failed_write') ? 0.0008 : 0 },
-    nodeOf: (name) => byName.get(name),
-    count,
-  };
-  for (let i = 0; i < nodeCount; i += 1) {
-    const node = new Node(world, `n${i}`);
-    nodes.push(node);
-    byName.set(node.name, node);
-  }
-  const forces = random.chance(0.1) && has('forced_promotion');
-  const controller = new Controller(world, meta, nodes, {
-    copiesWanted,
-    ttlMs: 200 + random.below(400),
-    whim: random.chance(0.5) ? random.unit() * 0.15 : 0,
-    movesCopies: random.chance(0.4),
-    forces,
-  });
-  const history = new History();
-  let opCount = 0;
-  const clientOptions = {
-    keyCount: 8 + 4 * random.below(5),
-    timeoutMs: 150 + random.below(250),
-    deadlineMs: 1_500,
-  };
-  const clients = Array.from(
-    { length: 3 },
-    (_, index) =>
-      new Client(
-        world,
-        { name: `c${index}`, meta, history, records, takeOp: () => (opCount += 1) },
-        clientOptions,
-      ),
-  );
-  const faults = new Faults(world, meta, nodes, controller, { has, forces });
-  const mover = new SlotMover(world, meta, byName);
-  const writesPerMs = 0.02 + random.unit() * 0.15;
-  let isCalm = false;
-  let corrupted = false;
-  let wasAtRest = false;
+  #faults: Faults | null = null;
+  #isCalm = false;
+  #hasRun = false;
+  #breach: Error | null = null;
+  #hasCorrupted = false;
+  #wasAtRest = false;
 
-  const every = (ms: number, run: () => void): void => {
-    loop.at(ms, () => {
-      run();
-      every(ms, run);
+  constructor({ seed, mutant, without = [] }: RunOptions, hasMembers: boolean) {
+    const random = new Random(seed);
+    const { loop } = this;
+    const has = (fault: FaultKind): boolean => !without.includes(fault);
+    const count = (what: string): void => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+    this.#random = random;
+    this.#has = has;
+    const copiesWanted = 2 + random.below(2);
+    const nodeCount = copiesWanted + 1 + random.below(2);
+    const shardCount = random.chance(0.3) ? 2 : 1;
+    this.#sizes = { copiesWanted, nodeCount, shardCount, minInSync: random.chance(0.7) ? 1 : 2 };
+    this.#network = new Network(loop, random, {
+      loss: has('loss') ? random.unit() * 0.12 : 0,
+      duplication: has('duplication') ? random.unit() * 0.1 : 0,
+      tail: has('delay') ? random.unit() * 0.15 : 0,
     });
-  };
-  for (const node of nodes) for (let shard = 0; shard < shardCount; shard += 1) node.learn(meta.read(shard));
-  for (const node of nodes) every(tickEveryMs, () => node.tick());
-  every(5, () => {
-    if (isCalm) return;
-    if (random.chance(writesPerMs * 5)) random.pick(clients).write();
-    if (random.chance(0.25)) random.pick(clients).read();
-  });
-  every(60, () => {
-    for (const node of nodes)
-      if (node.isUp && !node.isPaused) {
-        controller.heartbeat(node);
-        for (let shard = 0; shard < shardCount; shard += 1) watch(node, shard);
-      }
-  });
-  every(90, () => {
-    for (let shard = 0; shard < shardCount; shard += 1) {
-      controller.reconcile(shard);
-      if (isCalm) controller.trim(shard);
+    this.#forces = random.chance(0.1) && has('forced_promotion');
+    const clockOf = (): Clock =>
+      has('clock')
+        ? { offsetMs: random.below(10_000), rate: 0.85 + random.unit() * 0.3 }
+        : { offsetMs: 0, rate: 1 };
+    const options = { sizes: this.#sizes, forces: this.#forces };
+    const slow = has('slow_disk') ? random.unit() * 0.08 : 0;
+    const parts = {
+      loop,
+      random,
+      network: this.#network,
+      count,
+      has,
+      clockOf,
+      slowDisk: slow,
+      onRun: () => (this.#hasRun = true),
+      onBreach: (error: unknown) =>
+        (this.#breach ??= error instanceof Error ? error : new Error(String(error))),
+    };
+    const worldOf = (): World => this.#world;
+    this.#side = hasMembers
+      ? new MembersSide(worldOf, parts, options)
+      : new RegisterSide(worldOf, random, options);
+    this.checks = new Checks(shardCount, this.#copies, () => this.#side.meta);
+    const byName = new Map<string, Node>();
+    this.#world = {
+      loop,
+      random,
+      network: this.#network,
+      meta: this.#side.meta,
+      access: this.#side.access,
+      checks: this.checks,
+      mutant: mutant ?? null,
+      limits: limitsOf(random),
+      slotCount: 4,
+      disk: { slow, failure: has('failed_write') ? 0.0008 : 0 },
+      nodeOf: (name) => byName.get(name),
+      count,
+    };
+    for (let i = 0; i < nodeCount; i += 1) {
+      const node = new Node(this.#world, `n${i}`, clockOf());
+      this.#nodes.push(node);
+      byName.set(node.name, node);
     }
-  });
-  every(110, () => {
-    if (!isCalm) faults.strike();
-  });
-  if (shardCount === 2) every(300, () => mover.poke());
-
-  function watch(node: Node, shard: number): void {
-    network.send('meta', node.name, () => node.run(() => node.learn(meta.read(shard))));
   }
 
-  return {
-    loop,
-    checks,
-    counts,
-    beginCalm(): void {
-      isCalm = true;
-      controller.isCalm = true;
-      network.heal();
-      for (const node of nodes) {
-        node.resume();
-        if (!node.isUp) node.start();
-      }
-    },
-    afterCalm(): void {
-      for (const node of nodes) if (!node.isUp) node.start();
-    },
-    problem: () => endProblem(meta, copies, shardCount, copiesWanted),
-    /** @returns whether the end may be looked at; before, a bit is flipped once and must be repaired */
-    finishing(): boolean {
-      if (!corrupted && has('corruption') && random.chance(0.3)) {
-        corrupted = true;
-        faults.corrupt();
-        return false;
-      }
-      corrupted = true;
-      if (wasAtRest) return true;
-      wasAtRest = true;
-      for (let shard = 0; shard < shardCount; shard += 1)
-        for (const host of copies.hosts(shard)) host.step({ kind: 'check_digests', nowMs: loop.nowMs });
-      return false;
-    },
-    assertEnd(): void {
-      assertEnd(meta, copies, checks, shardCount);
-      history.check(checks.epochs);
-    },
-  };
-}
+  async run(loadMs: number): Promise<void> {
+    const { loop } = this;
+    const names = ['c0', 'c1', 'c2'];
+    for (const node of this.#nodes) this.#every(tickEveryMs, () => node.tick());
+    await this.#side.found(this.#nodes, names, (untilMs) => this.#steps(untilMs));
+    const startMs = loop.nowMs;
+    this.#beginLoad(names);
+    await this.#steps(startMs + loadMs);
+    this.#beginCalm();
+    const calmMs = startMs + loadMs;
+    const endMs = calmMs + this.#side.calmMsMax;
+    for (let untilMs = calmMs + 400; untilMs <= endMs; untilMs += 200) {
+      await this.#steps(untilMs);
+      for (const node of this.#nodes) if (!node.isUp) node.start();
+      this.#side.afterCalm();
+      if (this.#problem() !== null) continue;
+      // At rest: once more after a while with nothing new, the digests compared by the machine itself.
+      if (!this.#isFinished()) continue;
+      // A flipped bit is repaired by one of the next comparisons.
+      if (!this.checks.checksContent && !isAlike(this.#side.meta, this.#copies, this.#sizes.shardCount))
+        continue;
+      assertEnd(this.#side.meta, this.#copies, this.checks, this.#sizes.shardCount);
+      this.#history.check(this.checks.epochs);
+      return;
+    }
+    throw new Violation(
+      `no rest ${this.#side.calmMsMax} ms after the faults: ${this.#problem() ?? 'repairs go on'}`,
+    );
+  }
 
-function firstRecords(
-  random: Random,
-  sizes: { shardCount: number; copiesWanted: number; nodeCount: number },
-): ShardRecord[] {
-  const { shardCount, copiesWanted, nodeCount } = sizes;
-  return Array.from({ length: shardCount }, (_, shard) => {
-    const allocs = Array.from({ length: copiesWanted }, (_unused, index) => `s${shard}a${index}`);
-    const slots = [0, 1, 2, 3].filter((slot) => shardCount === 1 || slot % 2 === shard);
-    return {
-      shard,
-      slots,
-      term: 1,
-      cfgVersion: 1,
-      primary: allocs[0]!,
-      isr: [allocs[0]!],
-      replicas: allocs,
-      minInSync: random.chance(0.7) ? 1 : 2,
-      nodes: new Map(allocs.map((alloc, index) => [alloc, `n${(index + shard) % nodeCount}`])),
+  end(): void {
+    this.#side.end();
+  }
+
+  async #steps(untilMs: number): Promise<void> {
+    const { loop, checks } = this;
+    while (loop.step(untilMs)) {
+      if (this.#hasRun) {
+        this.#hasRun = false;
+        // Everything that waits for a promise only, to the end.
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        this.#side.look();
+      }
+      if (this.#breach !== null) throw this.#breach;
+      checks.verify();
+      if (loop.count > eventsMax) throw new Violation(`no rest after ${eventsMax} events`);
+    }
+  }
+
+  #every(ms: number, run: () => void): void {
+    this.loop.at(ms, () => {
+      run();
+      this.#every(ms, run);
+    });
+  }
+
+  #beginLoad(names: readonly string[]): void {
+    const random = this.#random;
+    const { meta } = this.#side;
+    const records = Array.from({ length: this.#sizes.shardCount }, (_, shard) => meta.read(shard));
+    let opCount = 0;
+    const options = {
+      keyCount: 8 + 4 * random.below(5),
+      timeoutMs: 150 + random.below(250),
+      deadlineMs: 1_500,
     };
-  });
+    const takeOp = (): number => (opCount += 1);
+    const clients = names.map(
+      (name) => new Client(this.#world, { name, history: this.#history, records, takeOp }, options),
+    );
+    const faults = new Faults(this.#world, this.#side, this.#nodes, { has: this.#has, forces: this.#forces });
+    this.#faults = faults;
+    const writesPerMs = 0.02 + random.unit() * 0.15;
+    this.#every(5, () => {
+      if (this.#isCalm) return;
+      if (random.chance(writesPerMs * 5)) random.pick(clients).write();
+      if (random.chance(0.25)) random.pick(clients).read();
+    });
+    this.#side.begin((ms, run) => this.#every(ms, run));
+    this.#every(110, () => {
+      if (this.#isCalm) return;
+      faults.strike();
+      this.#side.strike();
+    });
+  }
+
+  #beginCalm(): void {
+    this.#isCalm = true;
+    this.#network.heal();
+    this.#side.beginCalm();
+    for (const node of this.#nodes) {
+      node.resume();
+      if (!node.isUp) node.start();
+    }
+  }
+
+  #problem(): string | null {
+    const { shardCount, copiesWanted } = this.#sizes;
+    return endProblem(this.#side.meta, this.#copies, shardCount, copiesWanted) ?? this.#side.problem();
+  }
+
+  /** Whether the end may be looked at; before, a bit is flipped once and must be repaired. */
+  #isFinished(): boolean {
+    if (!this.#hasCorrupted && this.#has('corruption') && this.#random.chance(0.3)) {
+      this.#hasCorrupted = true;
+      this.#faults!.corrupt();
+      return false;
+    }
+    this.#hasCorrupted = true;
+    if (this.#wasAtRest) return true;
+    this.#wasAtRest = true;
+    for (let shard = 0; shard < this.#sizes.shardCount; shard += 1)
+      for (const host of this.#copies.hosts(shard)) host.step({ kind: 'check_digests', nowMs: host.nowMs });
+    return false;
+  }
 }
 
 /** Small windows and short times: everything that is rare becomes frequent. */

@@ -129,7 +129,11 @@ export class Controller {
     if (!isLed) this.#leaderlessSince.set(record.shard, since);
     if (!this.#options.forces || nowMs - since < 400) return;
     const alive = record.replicas.filter((alloc) => this.#isAlive(record, alloc));
-    if (alive.length === 0) return;
+    if (alive.length === 0) {
+      // Every disk is gone: a blank copy is all that can be promoted.
+      if (record.replicas.every((alloc) => this.#isLost(record, alloc))) this.#place(record);
+      return;
+    }
     const { shard, term, cfgVersion } = record;
     this.#propose({
       kind: 'promote',
@@ -144,14 +148,17 @@ export class Controller {
   /** A node that lives without the copy it should hold has lost it; too few copies are filled up elsewhere. */
   #replace(record: ShardRecord): void {
     const { shard, cfgVersion, nodes, primary, replicas } = record;
-    for (const [alloc, name] of nodes) {
-      const report = this.#reports.get(name);
-      if (alloc === primary || report === undefined || this.#world.loop.nowMs - report.ms > 200) continue;
-      if (!report.lost.includes(alloc)) continue;
+    for (const alloc of nodes.keys()) {
+      if (alloc === primary || !this.#isLost(record, alloc)) continue;
       this.#propose({ kind: 'remove_replica', shard, cfgVersion, alloc });
       return;
     }
     if (replicas.length < this.#options.copiesWanted) this.#place(record);
+  }
+
+  #isLost({ nodes }: ShardRecord, alloc: AllocId): boolean {
+    const report = this.#reports.get(nodes.get(alloc) ?? '');
+    return report !== undefined && this.#world.loop.nowMs - report.ms <= 200 && report.lost.includes(alloc);
   }
 
   #place({ shard, cfgVersion, nodes }: ShardRecord): void {
@@ -178,16 +185,18 @@ export class Controller {
     if (primary === null || others.length === 0) return;
     const to = this.#world.random.pick(others);
     const name = nodes.get(primary)!;
-    const { network, nodeOf, loop } = this.#world;
+    const { network, nodeOf } = this.#world;
     const order = (host: Host): void =>
-      host.step({ kind: 'hand_over', to, deadlineMs: loop.nowMs + 300, nowMs: loop.nowMs });
+      host.step({ kind: 'hand_over', to, deadlineMs: host.nowMs + 300, nowMs: host.nowMs });
     network.send('meta', name, () => nodeOf(name)?.deliver(shard, primary, order));
   }
 
   /** At the end: no more copies than wanted. */
   trim(shard: number): void {
-    const { cfgVersion, isr, primary, replicas } = this.#meta.read(shard);
-    if (replicas.length <= this.#options.copiesWanted) return;
+    const record = this.#meta.read(shard);
+    const { cfgVersion, isr, primary, replicas } = record;
+    const isLed = primary !== null && this.#isAlive(record, primary);
+    if (replicas.length <= this.#options.copiesWanted || !isLed) return;
     const alloc =
       replicas.find((copy) => copy !== primary && !isr.includes(copy)) ??
       isr.find((copy) => copy !== primary);

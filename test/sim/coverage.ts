@@ -1,5 +1,7 @@
+import type { Life } from './life.ts';
+
 /** What a thousand seeds must have met at least once; else the simulation has gone blind somewhere. */
-export const expected = [
+const ofShards = [
   'alarm digest_mismatch',
   'alarm unclean_promotion',
   'catch-up of more than one page',
@@ -33,6 +35,48 @@ export const expected = [
   'write unknown',
 ] as const;
 
-export function coverageGaps(counts: ReadonlyMap<string, number>): string[] {
-  return expected.filter((what) => (counts.get(what) ?? 0) === 0);
+/** In lives over the real metadata store. */
+const ofMembers = [
+  'meta: alter_in_sync',
+  'meta: replica_lost',
+  'meta: reconcile',
+  'meta: start_transfer',
+  'refused by meta: alter_in_sync',
+  'refused by meta: bump_term',
+  'meta: register_node',
+] as const;
+
+/** Of every consensus, alone or under a cluster. */
+const ofConsensus = [
+  'cut: alone',
+  'cut: bridge',
+  'cut: one way',
+  'cut: two sides',
+  'consensus read done',
+  'damaged volume refused',
+  'disk damaged: bit_flip',
+  'disk damaged: hole',
+  'disk damaged: lost_tail',
+  'disk full',
+  'election lost',
+  'joint membership entered',
+  'joint membership left by another leader',
+  'leader elected',
+  'leadership transferred',
+  'membership changed',
+  'pre-vote refused',
+  'snapshot installed while lagging',
+  'volume poisoned',
+] as const;
+
+const expected: Record<Life, readonly string[]> = {
+  shards: ofShards,
+  members: ofMembers,
+  consensus: ofConsensus,
+};
+
+/** @param life - null: all of them were lived */
+export function coverageGaps(counts: ReadonlyMap<string, number>, life: Life | null): string[] {
+  const wanted = life === null ? Object.values(expected).flat() : expected[life];
+  return wanted.filter((what) => (counts.get(what) ?? 0) === 0);
 }

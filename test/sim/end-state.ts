@@ -29,6 +29,18 @@ export function endProblem(
   return null;
 }
 
+/** Whether all copies hold the same, on disk and in memory. */
+export function isAlike(meta: Meta, copies: Copies, shardCount: number): boolean {
+  for (let shard = 0; shard < shardCount; shard += 1) {
+    const { isr } = meta.read(shard);
+    const digests = new Set<number>();
+    for (const host of copies.hosts(shard))
+      if (isr.includes(host.alloc)) digests.add(digestOf(host.disk.content.points)).add(host.memoryDigest());
+    if (digests.size > 1) return false;
+  }
+  return true;
+}
+
 export function assertEnd(meta: Meta, copies: Copies, checks: Checks, shardCount: number): void {
   for (let shard = 0; shard < shardCount; shard += 1) {
     const { isr, primary } = meta.read(shard);

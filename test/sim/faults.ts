@@ -2,9 +2,8 @@
  * What goes wrong. Always: no disk is lost while it is the last one that is intact in meta's in-sync set: that much the
  * promise to the user excludes (unless the seed allows a forced promotion).
  */
-import type { Controller } from './controller.ts';
 import type { World } from './world.ts';
-import type { Meta } from './meta.ts';
+import type { MetaSide } from './meta-side.ts';
 import type { Node } from './node.ts';
 
 export const faultKinds = [
@@ -20,29 +19,28 @@ export const faultKinds = [
   'damage',
   'corruption',
   'forced_promotion',
+  'clock',
+  'full_disk',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
 export class Faults {
   readonly #world: World;
-  readonly #meta: Meta;
+  readonly #side: MetaSide;
   readonly #nodes: readonly Node[];
-  readonly #controller: Controller;
   readonly #options: { readonly has: (fault: FaultKind) => boolean; readonly forces: boolean };
   /** How often each of them strikes is a matter of the seed. */
   readonly #rates: { readonly crash: number; readonly pause: number; readonly cut: number };
 
   constructor(
     world: World,
-    meta: Meta,
+    side: MetaSide,
     nodes: readonly Node[],
-    controller: Controller,
     options: { readonly has: (fault: FaultKind) => boolean; readonly forces: boolean },
   ) {
     this.#world = world;
-    this.#meta = meta;
+    this.#side = side;
     this.#nodes = nodes;
-    this.#controller = controller;
     this.#options = options;
     const { random } = world;
     this.#rates = { crash: random.unit() * 0.4, pause: random.unit() * 0.2, cut: random.unit() * 0.4 };
@@ -69,7 +67,7 @@ export class Faults {
     if (!node.isUp) return;
     count('crash');
     node.crash();
-    this.#controller.nodeExited(node.name);
+    this.#side.nodeExited(node.name);
     for (const [shard, disk] of [...node.disks]) {
       const isLost = random.chance(0.1) && this.#options.has('disk_loss');
       const isDamaged = random.chance(0.1) && this.#options.has('damage');
@@ -84,15 +82,17 @@ export class Faults {
   }
 
   #mayLose(shard: number, alloc: string): boolean {
-    const { isr: inSync, replicas } = this.#meta.read(shard);
+    const { isr: inSync, replicas } = this.#side.meta.read(shard);
     const isr = this.#options.forces && this.#world.random.chance(0.5) ? replicas : inSync;
     const intact = this.#nodes.flatMap(({ disks }) => {
       const disk = disks.get(shard);
       return disk !== undefined && !disk.isDamaged && isr.includes(disk.alloc) ? [disk.alloc] : [];
     });
     // A removal that its primary has sent may come to meta after the primary's end, and make its lost disk the last one.
-    const { checks, loop } = this.#world;
-    return intact.some((other) => other !== alloc && checks.staysInSync(shard, other, loop.nowMs));
+    const { checks } = this.#world;
+    return intact.some(
+      (other) => other !== alloc && checks.staysInSync(shard, other) && this.#side.isSettled(shard, other),
+    );
   }
 
   #pause(node: Node): void {
@@ -106,7 +106,7 @@ export class Faults {
     const { random, network, count } = this.#world;
     count('cut');
     const from = random.pick(this.#nodes).name;
-    const to = random.chance(0.25) ? 'meta' : random.pick(this.#nodes).name;
+    const to = random.chance(0.25) ? this.#side.cutName(random) : random.pick(this.#nodes).name;
     const forMs = random.below(600);
     network.cut(from, to, forMs);
     if (random.chance(0.4)) network.cut(to, from, forMs);
@@ -120,8 +120,8 @@ export class Faults {
 
   /** Flips a bit on a follower of a cluster at rest, and asks the primary to compare. */
   corrupt(): void {
-    const { loop, checks, random } = this.#world;
-    const { primary } = this.#meta.read(0);
+    const { checks, random } = this.#world;
+    const { primary } = this.#side.meta.read(0);
     const hosts = this.#nodes.flatMap(({ hosts: all }) => all.get(0) ?? []);
     const follower = hosts.find(({ alloc }) => alloc !== primary);
     const points = [...(follower?.disk.content.points.keys() ?? [])];
@@ -130,6 +130,6 @@ export class Faults {
     if (!follower.corrupt(random.pick(points))) return;
     this.#world.count('bit flipped');
     const leader = hosts.find(({ alloc }) => alloc === primary);
-    leader?.step({ kind: 'check_digests', nowMs: loop.nowMs });
+    leader?.step({ kind: 'check_digests', nowMs: leader.nowMs });
   }
 }

@@ -11,10 +11,11 @@ import {
   type Replica,
 } from '@quiver/replication';
 import { Disk } from './disk.ts';
-import { confirmWithMeta, tellMeta } from './meta-link.ts';
-import type { ShardRecord } from './meta.ts';
-import type { SimEffect, SimInput } from './mutant.ts';
+import { Generation } from './generation.ts';
+import { commandOf, type ShardRecord } from './meta.ts';
+import { BlindToSessions, type SimEffect, type SimInput } from './mutant.ts';
 import { answerPage, bucketEntries, digestBuckets, planRepair } from './pages.ts';
+import type { Clock } from './process.ts';
 import type { ReadAnswer, World, WriteAnswer, WriteRequest } from './world.ts';
 import { digestOf, writeRecords, type Change, type Record, type RecordWrite } from './point-store.ts';
 
@@ -34,9 +35,12 @@ export class Host {
   /** Set when the machine is done with this copy. */
   ending: 'removed' | 'replace_allocation' | null = null;
   readonly #world: World;
+  readonly #clock: Clock;
   readonly #onDiskFailure: () => void;
   readonly #memory: Map<number, Record>;
   #publishedSeq: number;
+  readonly #generation: Generation;
+  readonly #sessions = new BlindToSessions();
   #staged: RecordWrite[] = [];
   #work: Work[] = [];
   #callCount = 0;
@@ -46,12 +50,13 @@ export class Host {
 
   constructor(
     world: World,
-    place: { shard: number; nodeName: string; startId: string; disk: Disk },
+    place: { shard: number; nodeName: string; startId: string; disk: Disk; clock: Clock },
     onDiskFailure: () => void,
   ) {
     this.#world = world;
     this.shard = place.shard;
     this.nodeName = place.nodeName;
+    this.#clock = place.clock;
     this.disk = place.disk;
     this.alloc = place.disk.alloc;
     this.#onDiskFailure = onDiskFailure;
@@ -59,6 +64,7 @@ export class Host {
     const persisted = this.disk.content.persisted();
     this.#memory = new Map(this.disk.content.points);
     this.#publishedSeq = persisted.state.lastSeq;
+    this.#generation = new Generation(persisted.state.mode !== 'clean');
     this.machine = createReplica<Change, number>(
       {
         allocId: this.alloc,
@@ -71,8 +77,10 @@ export class Host {
     );
   }
 
+  /** On the node's own clock. */
   get nowMs(): number {
-    return this.#world.loop.nowMs;
+    const { offsetMs, rate } = this.#clock;
+    return offsetMs + Math.floor(this.#world.loop.nowMs * rate);
   }
 
   step(given: SimInput): void {
@@ -80,22 +88,14 @@ export class Host {
     const { mutant, checks } = this.#world;
     const changed = mutant?.input === undefined ? given : mutant.input(given);
     if (changed === null) return;
-    const input = mutant?.ignoresSessions === true ? this.#intoSession(changed) : changed;
+    const input = mutant?.ignoresSessions === true ? this.#sessions.blind(changed) : changed;
+    const isClean = input.kind === 'persisted' && this.#generation.isEndedBy(input.persist);
     for (const effect of this.machine.step(input)) {
+      if (isClean && effect.kind === 'publish') this.#generation.endsWith(effect.publish);
       const done = mutant?.effect === undefined ? effect : mutant.effect(effect);
       if (done !== null) this.#perform(done);
     }
     checks.touch(this.shard);
-  }
-
-  /** For a mutant: whatever session a message belongs to, it is taken for the present one. */
-  #nonce = '';
-  #intoSession(input: SimInput): SimInput {
-    if (input.kind !== 'receive') return input;
-    const { message } = input;
-    if (message.kind === 'plan') this.#nonce = message.nonce;
-    if (message.kind !== 'chunk' || this.#nonce === '') return input;
-    return { ...input, message: { ...message, nonce: this.#nonce } };
   }
 
   /** Runs later in this life of the process, or never. */
@@ -107,6 +107,12 @@ export class Host {
           if (host === this) run();
         });
     });
+  }
+
+  /** Meta's answer to a question of ours. */
+  confirmed(ask: number, record: ShardRecord): void {
+    if (this.record === null || record.cfgVersion > this.record.cfgVersion) this.record = record;
+    this.step({ kind: 'meta_confirmed', ask, view: record, nowMs: this.nowMs });
   }
 
   takeRecord(record: ShardRecord): void {
@@ -139,7 +145,7 @@ export class Host {
     adopted: readonly OperationEntry[],
     answer: (answer: WriteAnswer) => void,
   ): void {
-    const { loop } = this.#world;
+    const { nowMs } = this;
     this.#callCount += 1;
     this.#writes.set(this.#callCount, { request, answer });
     this.step({
@@ -150,33 +156,50 @@ export class Host {
       adopted,
       receipt: String(request.op),
       waitFor: request.waitFor,
-      wallMs: loop.nowMs,
-      deadlineMs: loop.nowMs + request.timeoutMs,
-      nowMs: loop.nowMs,
+      wallMs: nowMs,
+      deadlineMs: nowMs + request.timeoutMs,
+      nowMs,
     });
   }
 
-  /** Linearizable read of one point. */
+  /** Linearizable read of one point: evaluated on what memory shows, and confirmed a little later. */
   read(key: number, timeoutMs: number, answer: (answer: ReadAnswer) => void): void {
     const isOwned = this.record?.slots.includes(key % this.#world.slotCount) === true;
     // A fenced slot may be another shard's already: this one would not know.
     const isFenced = [...this.#fences.values()].some(({ slots }) =>
       slots.includes(key % this.#world.slotCount),
     );
-    if (this.machine.status.role !== 'primary' || !isOwned || isFenced) {
+    if (this.#generation.isStale || !isOwned || isFenced) {
       answer({ kind: 'refused' });
       return;
     }
     const record = this.#memory.get(key) ?? null;
-    const { term } = this.machine.status;
+    const [seq, generation, deadlineMs] = [
+      this.#publishedSeq,
+      this.#generation.number,
+      this.nowMs + timeoutMs,
+    ];
+    const { random, mutant } = this.#world;
+    const confirm = (attempt: number): void => {
+      const { role, term } = this.machine.status;
+      const isOther = generation !== this.#generation.number && mutant?.confirmsAnyGeneration !== true;
+      if (isOther || (role !== 'primary' && attempt > 4)) answer({ kind: 'refused' });
+      // It may be about to become the primary.
+      else if (role !== 'primary') this.later(20, () => confirm(attempt + 1));
+      else
+        this.#confirm(seq, deadlineMs, (isDone) =>
+          answer(isDone ? { kind: 'ok', record, term } : { kind: 'refused' }),
+        );
+    };
+    this.later(random.below(random.chance(0.1) ? 200 : 3), () => confirm(0));
+  }
+
+  #confirm(seq: number, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
     this.#callCount += 1;
-    this.#reads.set(this.#callCount, (isConfirmed) =>
-      answer(isConfirmed ? { kind: 'ok', record, term } : { kind: 'refused' }),
-    );
-    const { nowMs } = this;
-    const [call, seq] = [this.#callCount, this.#publishedSeq];
+    const call = this.#callCount;
+    this.#reads.set(call, onEnd);
     if (this.#world.mutant?.confirmsReadsAtOnce === true) this.#perform({ kind: 'read_confirmed', call });
-    else this.step({ kind: 'confirm_read', call, seq, deadlineMs: nowMs + timeoutMs, nowMs });
+    else this.step({ kind: 'confirm_read', call, seq, deadlineMs, nowMs: this.nowMs });
   }
 
   /** @param onDrained - called when everything admitted before is committed */
@@ -199,6 +222,7 @@ export class Host {
     switch (effect.kind) {
       case 'persist':
         checks.ordered(this, effect);
+        this.#generation.persisting(effect.state.mode, effect.persist);
         this.disk.pending.push(effect);
         if (this.#world.mutant?.reportsPersistedAtOnce === true)
           this.later(0, () => this.step({ kind: 'persisted', persist: effect.persist, nowMs: this.nowMs }));
@@ -227,36 +251,18 @@ export class Host {
       case 'send':
         this.#send(effect.to, effect.message);
         break;
-      case 'alter_isr': {
-        const { shard, alloc: by } = this;
-        const { term, cfgVersion, isr } = effect;
-        checks.isrProposed(shard, this.nowMs, isr);
-        tellMeta(this.#world, this, { kind: 'alter_isr', shard, by, term, cfgVersion, isr });
-        break;
-      }
+      case 'alter_isr':
       case 'bump_term':
-        tellMeta(this.#world, this, {
-          kind: 'bump_term',
-          shard: this.shard,
-          by: this.alloc,
-          term: effect.term,
-        });
-        break;
       case 'propose_hand_over':
-        checks.handOverProposed(this, effect.to);
-        tellMeta(this.#world, this, {
-          kind: 'hand_over',
-          shard: this.shard,
-          by: this.alloc,
-          term: effect.term,
-          to: effect.to,
-        });
+        if (effect.kind === 'alter_isr') checks.isrProposed(this.shard, effect.cfgVersion, effect.isr);
+        if (effect.kind === 'propose_hand_over') checks.handOverProposed(this, effect.to);
+        this.#world.access.tell(this, commandOf(this, effect));
         break;
       case 'refresh_view':
-        tellMeta(this.#world, this, null);
+        this.#world.access.tell(this, null);
         break;
       case 'confirm_with_meta':
-        confirmWithMeta(this.#world, this, effect.ask);
+        this.#world.access.confirm(this, effect.ask);
         break;
       case 'read_confirmed': {
         const answer = this.#reads.get(effect.call)!;
@@ -287,11 +293,12 @@ export class Host {
       case 'fence_drained':
         this.#fences.get(effect.fence)?.onDrained();
         break;
-      case 'role':
-        count(`role ${effect.role}`);
-        break;
       case 'alarm':
         count(`alarm ${effect.alarm}`);
+        checks.alarmed(this, effect.alarm, effect.detail);
+        break;
+      case 'role':
+        count(`role ${effect.role}`);
         break;
       case 'hand_over_ended':
         count(effect.isDone ? 'hand-over done' : 'hand-over given up');
@@ -312,16 +319,20 @@ export class Host {
   }
 
   #send(to: AllocId, message: Extract<SimEffect, { kind: 'send' }>['message']): void {
-    const { network, loop, nodeOf } = this.#world;
+    const { network, nodeOf, access } = this.#world;
     const target = this.record?.nodes.get(to);
     if (target === undefined) return;
     const { alloc: from, shard } = this;
     const isSent = network.send(this.nodeName, target, () =>
       nodeOf(target)?.deliver(shard, to, (host) =>
-        host.step({ kind: 'receive', from, message, nowMs: loop.nowMs }),
+        host.step({ kind: 'receive', from, message, nowMs: host.nowMs }),
       ),
     );
-    if (!isSent) this.later(1, () => this.step({ kind: 'disconnected', from: to, nowMs: this.nowMs }));
+    if (isSent) return;
+    this.later(1, () => {
+      access.noteBroken(this.nodeName, target);
+      this.step({ kind: 'disconnected', from: to, nowMs: this.nowMs });
+    });
   }
 
   #flush(): void {
@@ -356,7 +367,10 @@ export class Host {
       } else {
         const { ask } = work;
         const buckets = digestBuckets(this.#memory, bucketCount);
-        this.later(1, () => this.step({ kind: 'digests_taken', ask, buckets, nowMs: this.nowMs }));
+        const { random } = this.#world;
+        // Late enough, at times, to come in another session.
+        const delayMs = !this.#world.network.isCalm && random.chance(0.15) ? random.below(500) : 1;
+        this.later(delayMs, () => this.step({ kind: 'digests_taken', ask, buckets, nowMs: this.nowMs }));
       }
     }
   }
@@ -364,6 +378,7 @@ export class Host {
   #publish(publish: number, seq: number): void {
     for (const write of this.#staged.splice(0)) writeRecords(this.#memory, write);
     this.#publishedSeq = seq;
+    this.#generation.published(publish);
     this.step({ kind: 'applied', publish, nowMs: this.nowMs });
   }
 

@@ -1,34 +1,55 @@
-/** A node's talk with meta: a command and the record after it; a linearizable read of the record. */
+/** How nodes and clients talk with the register that stands for the metadata store: over the network, like any other. */
 import type { Host } from './host.ts';
-import type { MetaCommand } from './meta.ts';
+import type { MetaAccess, MetaCommand, ShardRecord, SimMeta } from './meta.ts';
 import type { World } from './world.ts';
 
-/** @param command - null only reads */
-export function tellMeta(world: World, host: Host, command: MetaCommand | null): void {
-  const { network, meta, nodeOf, count } = world;
-  const { nodeName, shard, alloc } = host;
-  network.send(nodeName, 'meta', () => {
-    if (command !== null)
-      count(meta.propose(command) ? `meta: ${command.kind}` : `refused by meta: ${command.kind}`);
-    const record = meta.read(shard);
-    network.send('meta', nodeName, () =>
-      nodeOf(nodeName)?.deliver(shard, alloc, (current) => current.takeRecord(record)),
-    );
-  });
-}
+export class RegisterAccess implements MetaAccess {
+  readonly #world: () => World;
+  readonly #meta: SimMeta;
+  readonly #shardCount: number;
 
-export function confirmWithMeta(world: World, host: Host, ask: number): void {
-  const { network, meta, nodeOf, loop } = world;
-  const { nodeName, shard, alloc } = host;
-  network.send(nodeName, 'meta', () => {
-    const record = meta.read(shard);
-    network.send('meta', nodeName, () =>
-      nodeOf(nodeName)?.deliver(shard, alloc, (current) => {
-        // The answer belongs to the life of the process that asked.
-        if (current !== host) return;
-        if (host.record === null || record.cfgVersion > host.record.cfgVersion) host.record = record;
-        host.step({ kind: 'meta_confirmed', ask, view: record, nowMs: loop.nowMs });
-      }),
-    );
-  });
+  constructor(world: () => World, meta: SimMeta, shardCount: number) {
+    this.#world = world;
+    this.#meta = meta;
+    this.#shardCount = shardCount;
+  }
+
+  tell(host: Host, command: MetaCommand | null): void {
+    const { network, nodeOf, count } = this.#world();
+    const { nodeName, shard, alloc } = host;
+    network.send(nodeName, 'meta', () => {
+      if (command !== null)
+        count(this.#meta.propose(command) ? `meta: ${command.kind}` : `refused by meta: ${command.kind}`);
+      const record = this.#meta.read(shard);
+      network.send('meta', nodeName, () =>
+        nodeOf(nodeName)?.deliver(shard, alloc, (current) => current.takeRecord(record)),
+      );
+    });
+  }
+
+  confirm(host: Host, ask: number): void {
+    const { network, nodeOf } = this.#world();
+    const { nodeName, shard, alloc } = host;
+    network.send(nodeName, 'meta', () => {
+      const record = this.#meta.read(shard);
+      network.send('meta', nodeName, () =>
+        nodeOf(nodeName)?.deliver(shard, alloc, (current) => {
+          // The answer belongs to the life of the process that asked.
+          if (current === host) host.confirmed(ask, record);
+        }),
+      );
+    });
+  }
+
+  lookUp(client: string, take: (records: readonly ShardRecord[]) => void): void {
+    const { network } = this.#world();
+    network.send(client, 'meta', () => {
+      const records = Array.from({ length: this.#shardCount }, (_, shard) => this.#meta.read(shard));
+      network.send('meta', client, () => take(records));
+    });
+  }
+
+  noteBroken(): void {
+    // The register's controller goes by heartbeats alone.
+  }
 }

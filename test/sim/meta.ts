@@ -1,9 +1,11 @@
 /**
  * The simulated metadata store: one linearizable register for each shard with the compare-and-set commands of the
  * data plane. Always: `cfgVersion` rises with every change; a primary is in its in-sync set, which is a part of the placed
- * copies. The interface is what the real metadata store will be put behind.
+ * copies. In a share of the lives the real store takes its place (`members/`).
  */
 import type { AllocId, ShardView } from '@quiver/replication';
+import type { Host } from './host.ts';
+import type { SimEffect } from './mutant.ts';
 
 export interface ShardRecord extends ShardView {
   readonly shard: number;
@@ -47,10 +49,20 @@ export type MetaCommand =
   | { kind: 'drop_from_isr'; shard: number; alloc: AllocId };
 
 export interface Meta {
-  /** Linearizable. */
+  /** What a linearizable read would show now; only whoever stands outside sees it at once. */
   read(shard: number): ShardRecord;
-  /** @returns whether it was done; a refused command changed nothing */
-  propose(command: MetaCommand): boolean;
+}
+
+/** How nodes and clients come by the metadata. */
+export interface MetaAccess {
+  /** @param command - null only reads; the record comes to the host as a view, some time */
+  tell(host: Host, command: MetaCommand | null): void;
+  /** A linearizable read, given to the host as the answer to its question. */
+  confirm(host: Host, ask: number): void;
+  /** Records as a client may know them. */
+  lookUp(client: string, take: (records: readonly ShardRecord[]) => void): void;
+  /** A connection between two nodes broke. */
+  noteBroken(from: string, to: string): void;
 }
 
 export class SimMeta implements Meta {
@@ -68,6 +80,7 @@ export class SimMeta implements Meta {
     return this.#shards[shard]!;
   }
 
+  /** @returns whether it was done; a refused command changed nothing */
   propose(command: MetaCommand): boolean {
     if (command.kind === 'move_slots') return this.#moveSlots(command);
     const before = this.#shards[command.shard]!;
@@ -141,5 +154,20 @@ function changeOf(record: ShardRecord, command: OfShard): Partial<ShardRecord> |
     }
     case 'drop_from_isr':
       return { isr: isr.filter((member) => member !== command.alloc) };
+  }
+}
+
+type Asked = Extract<SimEffect, { kind: 'alter_isr' | 'bump_term' | 'propose_hand_over' }>;
+
+/** What a machine asks of meta, as its host's command. */
+export function commandOf({ shard, alloc: by }: Host, effect: Asked): MetaCommand {
+  const { term } = effect;
+  switch (effect.kind) {
+    case 'alter_isr':
+      return { kind: 'alter_isr', shard, by, term, cfgVersion: effect.cfgVersion, isr: effect.isr };
+    case 'bump_term':
+      return { kind: 'bump_term', shard, by, term };
+    case 'propose_hand_over':
+      return { kind: 'hand_over', shard, by, term, to: effect.to };
   }
 }

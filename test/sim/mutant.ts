@@ -14,6 +14,7 @@ export interface Mutant {
   readonly input?: (input: SimInput) => SimInput | null;
   readonly reportsPersistedAtOnce?: boolean;
   readonly confirmsReadsAtOnce?: boolean;
+  readonly confirmsAnyGeneration?: boolean;
   readonly promotesAnyReplica?: boolean;
   readonly shrinksOnExit?: boolean;
   readonly servesDamagedDisk?: boolean;
@@ -27,4 +28,17 @@ export interface Mutant {
   readonly isRare?: boolean;
   /** Why it can not be noticed. */
   readonly isEquivalent?: string;
+}
+
+/** Whatever session a message belongs to, it is taken for the present one. */
+export class BlindToSessions {
+  #nonce = '';
+
+  blind(input: SimInput): SimInput {
+    if (input.kind !== 'receive') return input;
+    const { message } = input;
+    if (message.kind === 'plan') this.#nonce = message.nonce;
+    if (message.kind !== 'chunk' || this.#nonce === '') return input;
+    return { ...input, message: { ...message, nonce: this.#nonce } };
+  }
 }

@@ -32,9 +32,10 @@ export const mutants: readonly Mutant[] = [
   { name: 'promote-any', promotesAnyReplica: true },
   { name: 'expand-early', rules: { expandsOnlyWithCommitted: false } },
   { name: 'read-no-confirm', confirmsReadsAtOnce: true },
+  { name: 'read-of-another-order', isRare: true, confirmsAnyGeneration: true },
   { name: 'reuse-term-after-restart', rules: { takesNewTermAfterRestart: false } },
   { name: 'unclean-promote', rules: { restampsMixture: false } },
-  { name: 'no-session-fence', ignoresSessions: true },
+  { name: 'no-session-fence', isRare: true, ignoresSessions: true },
   {
     name: 'no-fence',
     rules: { fencesOlderTerms: false },

@@ -11,6 +11,8 @@ export interface NetworkOptions {
 export class Network {
   isCalm = false;
   readonly #cuts = new Set<string>();
+  /** When the last message of each connection arrives. */
+  readonly #streamedMs = new Map<string, number>();
   readonly #loop: EventLoop;
   readonly #random: Random;
   readonly #options: NetworkOptions;
@@ -33,6 +35,19 @@ export class Network {
     this.#loop.at(delayMs, deliver);
     if (!this.isCalm && random.chance(duplication)) this.#loop.at(delayMs + random.below(150), deliver);
     return true;
+  }
+
+  /** A message of a connection: in order, and never lost alone. A cut shows as a broken connection. */
+  stream(from: string, to: string, on: { deliver: () => void; onBroken: () => void }): void {
+    const link = `${from}>${to}`;
+    const { nowMs } = this.#loop;
+    if (this.#cuts.has(link)) {
+      this.#loop.at(20 + this.#random.below(100), on.onBroken);
+      return;
+    }
+    const atMs = Math.max(this.#streamedMs.get(link) ?? 0, nowMs + 1 + this.#random.below(8));
+    this.#streamedMs.set(link, atMs);
+    this.#loop.at(atMs - nowMs, on.deliver);
   }
 
   cut(from: string, to: string, forMs: number): void {

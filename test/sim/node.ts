@@ -2,15 +2,26 @@
  * A simulated process with its disks: it starts, dies at any point, is stopped with its inbox filling, comes back with the
  * disk it had, with a damaged one or with an empty one under the old name.
  */
+import type { NodeReport } from '@quiver/meta';
 import type { AllocId } from '@quiver/replication';
 import { Disk } from './disk.ts';
 import { Host } from './host.ts';
+import type { Clock } from './process.ts';
 import type { World } from './world.ts';
 import type { ShardRecord } from './meta.ts';
 
 export const tickEveryMs = 25;
 
+/** What lives and stops with a node: its connection to the metadata store. */
+export interface Companion {
+  start(): void;
+  stop(): void;
+  pause(): void;
+  resume(): void;
+}
+
 export class Node {
+  companion: Companion | null = null;
   readonly name: string;
   isUp = true;
   isPaused = false;
@@ -21,8 +32,11 @@ export class Node {
   readonly #inbox: (() => void)[] = [];
   #startCount = 0;
 
-  constructor(world: World, name: string) {
+  readonly clock: Clock;
+
+  constructor(world: World, name: string, clock: Clock) {
     this.name = name;
+    this.clock = clock;
     this.#world = world;
   }
 
@@ -36,6 +50,7 @@ export class Node {
         this.disks.delete(shard);
       } else this.#open(shard, disk);
     }
+    this.companion?.start();
   }
 
   crash(): void {
@@ -45,16 +60,19 @@ export class Node {
     for (const host of this.hosts.values()) host.isDead = true;
     this.hosts.clear();
     for (const disk of this.disks.values()) disk.crash(this.#world.random);
+    this.companion?.stop();
   }
 
   pause(): void {
     this.isPaused = true;
+    this.companion?.pause();
   }
 
   /** The inbox first, then the clock: what arrived meanwhile is not taken for silence. */
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;
+    this.companion?.resume();
     for (const run of this.#inbox.splice(0)) run();
     this.tick();
   }
@@ -76,7 +94,7 @@ export class Node {
   tick(): void {
     if (!this.isUp || this.isPaused) return;
     for (const [shard, host] of this.hosts) {
-      host.step({ kind: 'tick', nowMs: this.#world.loop.nowMs });
+      host.step({ kind: 'tick', nowMs: host.nowMs });
       if (host.ending === null) continue;
       this.#world.count(`copy ${host.ending}`);
       host.isDead = true;
@@ -93,6 +111,14 @@ export class Node {
     if (placed !== undefined && disk === undefined && !this.#everHeld.has(placed))
       this.#open(record.shard, this.#format(record.shard, placed));
     this.hosts.get(record.shard)?.takeRecord(record);
+  }
+
+  /** What heartbeats tell of the copies here. */
+  report(): NodeReport['replicas'] {
+    return [...this.hosts.values()].map(({ alloc, machine }) => {
+      const { role, term, durableSeq, committedSeq } = machine.status;
+      return { replica: Number(alloc), role, term, durableSeq, committedSeq, points: 0, bytes: 0 };
+    });
   }
 
   readonly #everHeld = new Set<AllocId>();
@@ -112,7 +138,8 @@ export class Node {
   #open(shard: number, disk: Disk): void {
     disk.remember();
     const startId = `${disk.alloc}.${this.#startCount}`;
-    const host = new Host(this.#world, { shard, nodeName: this.name, startId, disk }, () => this.fail());
+    const place = { shard, nodeName: this.name, startId, disk, clock: this.clock };
+    const host = new Host(this.#world, place, () => this.fail());
     this.hosts.set(shard, host);
   }
 

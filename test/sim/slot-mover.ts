@@ -5,7 +5,7 @@
  */
 import type { Host } from './host.ts';
 import type { World } from './world.ts';
-import type { Meta } from './meta.ts';
+import type { SimMeta } from './meta.ts';
 import type { Node } from './node.ts';
 import type { Record } from './point-store.ts';
 
@@ -14,12 +14,12 @@ const [source, target, slot] = [0, 1, 0];
 
 export class SlotMover {
   readonly #world: World;
-  readonly #meta: Meta;
+  readonly #meta: SimMeta;
   readonly #nodes: ReadonlyMap<string, Node>;
   #isBusy = false;
   #count = 0;
 
-  constructor(world: World, meta: Meta, nodes: ReadonlyMap<string, Node>) {
+  constructor(world: World, meta: SimMeta, nodes: ReadonlyMap<string, Node>) {
     this.#world = world;
     this.#meta = meta;
     this.#nodes = nodes;

@@ -3,7 +3,7 @@ import type { AllocId, Limits } from '@quiver/replication';
 import type { Checks } from './checks.ts';
 import type { EventLoop, Random } from './event-loop.ts';
 import type { Host } from './host.ts';
-import type { Meta } from './meta.ts';
+import type { Meta, MetaAccess } from './meta.ts';
 import type { Mutant } from './mutant.ts';
 import type { Network } from './network.ts';
 import type { Change, Record } from './point-store.ts';
@@ -13,6 +13,7 @@ export interface World {
   readonly random: Random;
   readonly network: Network;
   readonly meta: Meta;
+  readonly access: MetaAccess;
   readonly checks: Checks;
   readonly mutant: Mutant | null;
   readonly limits: Partial<Limits>;

@@ -1,0 +1,167 @@
+/**
+ * A member of the metadata store in a simulated process: the production `startMetaNode` over a simulated volume, clock and
+ * network. Always: the witness sees what goes to the disk and to the network before anybody else does; a volume that lost
+ * data is never used again.
+ */
+import { startMetaNode, type Founding, type MetaNode, type MetaSettings } from '@quiver/meta';
+import { ClusterError } from '@quiver/model';
+import { decodeMessage } from '@quiver/raft';
+import { StorageError } from '@quiver/storage';
+import { silentLog } from '@quiver/telemetry';
+import type { FaultyMember } from '../consensus/faults.ts';
+import { MemberVolume, type VolumeWorld } from '../consensus/volume.ts';
+import { SimProcess, type Clock } from '../process.ts';
+import { callerOf, type Endpoint, type PeerWorld } from './peers.ts';
+import type { Reference } from './reference.ts';
+
+export interface MemberWorld extends VolumeWorld, PeerWorld {
+  readonly reference: Reference;
+  readonly members: readonly MetaMember[];
+  readonly settings: Partial<MetaSettings>;
+  readonly featureLevelOf: (name: string) => number;
+  readonly count: (what: string) => void;
+  readonly onBreach: (error: unknown) => void;
+}
+
+const log = silentLog();
+
+export class MetaMember implements Endpoint, FaultyMember {
+  readonly name: string;
+  readonly process: SimProcess;
+  volume: MemberVolume;
+  node: MetaNode | null = null;
+  isDoubtful = false;
+  readonly #world: MemberWorld;
+  readonly #founding: Founding;
+
+  constructor(world: MemberWorld, name: string, founding: Founding, clock: Clock) {
+    this.#world = world;
+    this.name = name;
+    this.#founding = founding;
+    this.process = new SimProcess(name, world, clock);
+    this.volume = new MemberVolume(world, this.process);
+  }
+
+  get peer(): MetaNode['peer'] | null {
+    return this.process.isUp ? (this.node?.peer ?? null) : null;
+  }
+  get id(): number {
+    return this.volume.log.memberId;
+  }
+  get isLeader(): boolean {
+    return this.node?.localStatus().role === 'leader';
+  }
+
+  resume(): void {
+    this.process.resume();
+  }
+
+  get address(): string {
+    return addressOf(this.name);
+  }
+
+  async start(): Promise<void> {
+    const { process, volume } = this;
+    const { reference, settings, featureLevelOf, count } = this.#world;
+    const env = process.start();
+    const { life } = process;
+    const isOver = (): boolean => process.life !== life || !process.isUp;
+    count('member started');
+    try {
+      const store = await volume.open(
+        env,
+        (added) => {
+          if (!isOver()) reference.wrote(volume, added);
+        },
+        (error) => {
+          if (!isOver()) this.failed(error);
+        },
+      );
+      if (isOver()) return;
+      await volume.reread(store);
+      const node = await startMetaNode({
+        store,
+        env,
+        log,
+        self: {
+          id: null,
+          name: this.name,
+          roles: ['meta'],
+          addresses: { meta: this.address, shard: null, rest: null },
+          zone: '',
+          bootId: env.uuid(),
+          version: '0',
+          featureLevel: featureLevelOf(this.name),
+        },
+        founding: this.#founding,
+        caller: callerOf(this.#world, process, env),
+        openLinks: (memberAddress) => ({
+          send: (to, bytes) => !isOver() && this.#send(memberAddress(to), bytes),
+          close: () => undefined,
+        }),
+        settings,
+        onFailure: (error) => {
+          if (!isOver()) this.failed(error);
+        },
+      });
+      if (isOver()) return;
+      node.ready.catch(() => undefined);
+      this.isDoubtful = false;
+      this.node = node;
+      reference.started(volume);
+    } catch (error) {
+      if (!isOver()) this.failed(error);
+    }
+  }
+
+  #send(address: string | null, bytes: Uint8Array): boolean {
+    const { reference, network, endpointAt } = this.#world;
+    const message = decodeMessage(Uint8Array.from(bytes));
+    reference.sent(this.volume, message);
+    const target = address === null ? undefined : endpointAt(address);
+    if (!(target instanceof MetaMember)) return false;
+    const copy = Uint8Array.from(bytes);
+    return network.send(this.name, target.process.name, () => target.receive(copy));
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.process.deliver(() => {
+      if (this.node === null) return;
+      this.#world.reference.received(this.volume, decodeMessage(Uint8Array.from(bytes)));
+      for (const stream of Object.values(this.node.peer.streams)) stream(0, Uint8Array.from(bytes));
+    });
+  }
+
+  crash(): void {
+    this.process.stop();
+    this.node = null;
+    this.volume.crash();
+  }
+
+  wipe(): void {
+    this.isDoubtful = false;
+    this.#world.reference.lost(this.volume);
+    this.volume = new MemberVolume(this.#world, this.process);
+  }
+
+  failed(error: unknown): void {
+    const { onBreach, count, loop, random } = this.#world;
+    const isDamage =
+      (error instanceof StorageError && ['data_loss', 'corruption'].includes(error.code)) ||
+      (error instanceof ClusterError && error.code === 'corruption');
+    if (!isDamage && !(error instanceof StorageError)) {
+      onBreach(error);
+      return;
+    }
+    this.crash();
+    count(isDamage ? 'damaged volume refused' : 'volume poisoned');
+    if (isDamage) this.wipe();
+    loop.at(20 + random.below(200), () => {
+      if (!this.process.isUp) void this.start();
+    });
+  }
+}
+
+export function addressOf(name: string): string {
+  return `${name}:6335`;
+}
