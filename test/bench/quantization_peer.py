@@ -17,6 +17,10 @@ exact = queries @ base.T
 truth = [set(row) for row in np.argsort(-exact, axis=1, kind="stable")[:, :10]]
 
 
+# The composed index does not keep its parts alive.
+kept = []
+
+
 def index_of(name):
     if name == "sq8":
         return faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
@@ -25,9 +29,8 @@ def index_of(name):
     inner = faiss.IndexRaBitQ(dim, faiss.METRIC_L2, int(name[6:]))
     inner.qb = 8
     rotation = faiss.RandomRotationMatrix(dim, dim)
-    index = faiss.IndexPreTransform(rotation, inner)
-    index.inner = inner
-    return index
+    kept.extend([inner, rotation])
+    return faiss.IndexPreTransform(rotation, inner)
 
 
 def recalls(name):
