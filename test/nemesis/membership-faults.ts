@@ -40,7 +40,7 @@ export async function moveReplica(world: World): Promise<string | null> {
   await operate(world, {
     move_shard: { shard_id: shardId, from_peer_id: from, to_peer_id: to, method: 'stream_records' },
   });
-  const done = await until(() => isInSyncOn(world, shardId, to, true), changeMsMax);
+  const done = await until(() => isInSyncOn(world, shardId, to), changeMsMax);
   return `shard ${shardId} from ${name(world, from)} to ${name(world, to)}${done ? '' : ', not done in time'}`;
 }
 
@@ -53,7 +53,7 @@ export async function addAndDropReplica(world: World): Promise<string | null> {
   await operate(world, {
     replicate_shard: { shard_id: shardId, from_peer_id: from, to_peer_id: to, method: 'stream_records' },
   });
-  const added = await until(() => isInSyncOn(world, shardId, to, true), changeMsMax);
+  const added = await until(() => isInSyncOn(world, shardId, to), changeMsMax);
   const now = world.observer.shards(world.collection).find((one) => one.shardId === shardId)!;
   const dropped = pick(now.replicas, world).nodeId;
   await operate(world, { drop_replica: { shard_id: shardId, peer_id: dropped } });
@@ -75,9 +75,7 @@ export async function drain(world: World): Promise<string | null> {
     const done = await until(isEmpty, changeMsMax);
     return `${victim}, ${done ? 'empty' : 'not empty in time'}`;
   } finally {
-    await retried(world, () =>
-      request(`${pick(world.cluster.urls(), world)}/cluster/peer/${id}/drain`, 'DELETE'),
-    );
+    await retried(() => request(`${pick(world.cluster.urls(), world)}/cluster/peer/${id}/drain`, 'DELETE'));
   }
 }
 
@@ -94,10 +92,10 @@ function placeFor(world: World): { shard: ShardRecord; from: NodeId; to: NodeId 
   return null;
 }
 
-function isInSyncOn(world: World, shardId: number, nodeId: NodeId, wanted: boolean): boolean {
+function isInSyncOn(world: World, shardId: number, nodeId: NodeId): boolean {
   const shard = world.observer.shards(world.collection).find((one) => one.shardId === shardId);
   const replica = shard?.replicas.find((one) => one.nodeId === nodeId)?.replica;
-  return (replica !== undefined && shard!.inSync.includes(replica)) === wanted;
+  return replica !== undefined && shard!.inSync.includes(replica);
 }
 
 function name(world: World, nodeId: NodeId): string {
@@ -105,7 +103,7 @@ function name(world: World, nodeId: NodeId): string {
 }
 
 function operate(world: World, operation: object): Promise<void> {
-  return retried(world, () =>
+  return retried(() =>
     request(
       `${pick(world.cluster.urls(), world)}/collections/${world.collection}/cluster`,
       'POST',
@@ -115,7 +113,7 @@ function operate(world: World, operation: object): Promise<void> {
 }
 
 /** While the consensus has no leader nobody can answer. A refusal (4xx) is an answer. */
-async function retried(_: World, act: () => Promise<void>): Promise<void> {
+async function retried(act: () => Promise<void>): Promise<void> {
   const deadline = performance.now() + changeMsMax;
   for (;;) {
     try {
