@@ -64,6 +64,9 @@ while (leftMs > 0) {
 console.log(`in all: ${JSON.stringify({ ...totals, seconds: Math.round(totals.seconds) })}`);
 console.log(`faults: ${[...faultTotals].map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
 
+// Everything is closed; a socket that broke in the middle of its connect was seen to keep libuv polling for good.
+process.exit();
+
 function add({ seconds, readBack, torn, replicas, linearizable, faults }: CampaignReport): void {
   totals.seconds += seconds;
   totals.acknowledged += readBack.acknowledgedWrites;

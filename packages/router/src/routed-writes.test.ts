@@ -1,5 +1,5 @@
 import { createVirtualEnv, type VirtualEnv } from '@quiver/env/testing';
-import { ClusterError, type PointsOperation } from '@quiver/model';
+import { ClusterError, type ErrorCode, type PointsOperation } from '@quiver/model';
 import { describe, expect, test } from 'vitest';
 import { createRoutedWrites } from './routed-writes.ts';
 import { createNodeCalls } from './routing/node-calls.ts';
@@ -33,8 +33,7 @@ const all: PointsOperation = {
   kind: 'clear_payload',
   target: { kind: 'filter', filter: { must: [], should: [], mustNot: [], minShould: null } },
 };
-const refusal = (code: 'stale_route' | 'slot_moved' | 'not_enough_replicas') => () =>
-  ({ ok: false, failure: { code, message: 'no' } }) as const;
+const refusal = (code: ErrorCode) => () => ({ ok: false, failure: { code, message: 'no' } }) as const;
 
 describe('a write over shards', () => {
   test('goes to the primaries, each part once, with keys of its own', async () => {
@@ -95,12 +94,36 @@ describe('a write over shards', () => {
     expect(env.now()).toBeLessThan(6_500);
   });
 
-  test('too few replicas in sync is final: nothing was applied, nothing is sent again', async () => {
+  test('too few replicas in sync for longer than a moment is final: nothing was applied', async () => {
     const { env, cluster, write } = setup([[1, 2]]);
     cluster.outcomes.set(1, refusal('not_enough_replicas'));
     await expect(run(env, write(remove([1])))).rejects.toMatchObject({ code: 'not_enough_replicas' });
-    expect(cluster.written).toHaveLength(1);
+    expect(env.now()).toBeLessThan(3_500);
+    await expect(run(env, write(remove([1]), 100))).rejects.toMatchObject({ code: 'not_enough_replicas' });
   });
+
+  test('too few replicas in sync for a moment fails no write', async () => {
+    const { env, cluster, write } = setup([[1, 2]]);
+    cluster.outcomes.set(1, refusal('not_enough_replicas'));
+    const answer = write(remove([1]));
+    await env.advance(1_000);
+    cluster.outcomes.delete(1);
+    await run(env, answer);
+    expect(new Set(cluster.written.map(({ write: part }) => part.operationKey)).size).toBe(1);
+  });
+
+  test.each(['rate_limited', 'insufficient_storage', 'not_enough_replicas'] as const)(
+    'a refusal as %s after a lost connection leaves open whether the write happened',
+    async (code) => {
+      const { env, cluster, write } = setup([[1]]);
+      cluster.behaviour(1).failure = new ClusterError('unavailable', 'connection lost');
+      const answer = write(remove([1]));
+      await env.advance(5);
+      cluster.behaviour(1).failure = null;
+      cluster.outcomes.set(1, refusal(code));
+      await expect(run(env, answer)).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    },
+  );
 
   test('without a primary it fails as not done; after a lost connection as perhaps done', async () => {
     const none = setup([[1]]);

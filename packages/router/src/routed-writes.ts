@@ -11,6 +11,7 @@ import {
   clusterErrorFrom,
   primaryOf,
   type CollectionRecord,
+  type ErrorCode,
   type NodeId,
   type PointsOperation,
   type ShardRecord,
@@ -27,7 +28,7 @@ import { splitOperation } from './split-operation.ts';
 import { operationBytes } from './routing/byte-size.ts';
 import type { NodeCalls } from './routing/node-calls.ts';
 import { whilePrimary } from './routing/primary-watch.ts';
-import { afterFailedAttempt, finalError, isRetryable } from './routing/retry-policy.ts';
+import { afterFailedAttempt, finalError, isRetryable, isShortOfReplicas } from './routing/retry-policy.ts';
 import type { Topology } from './routing/topology.ts';
 import { currentParts, isIntact, ownBuffers, type Standing, type WritePart } from './routing/write-parts.ts';
 
@@ -142,7 +143,8 @@ export function createRoutedWrites({ calls, topology, ownNode, env }: RoutedWrit
         continue;
       }
       const error = clusterErrorFrom(outcome.failure);
-      if (!isRetryable(error.code)) throw error;
+      if (!isRetryable(error.code) && !isShortOfReplicas(error.code))
+        throw isOfTheMoment(error.code) ? lastError(collection, [part], error) : error;
       refused.push({ ...part, standing: standingAfter(part.standing, error, outcome.fate ?? 'refused') });
       refusal = error;
     }
@@ -209,6 +211,11 @@ function standingAfter(before: Standing, { code }: ClusterError, fate: Fate): St
 function lost({ name }: CollectionRecord, { shard }: WritePart): never {
   const text = `shard ${shard.shardId} of collection ${name} is gone, it may have done the change before`;
   throw new ClusterError('deadline_exceeded', text);
+}
+
+/** Said without a look at the operation: what became of an earlier attempt stays open. */
+function isOfTheMoment(code: ErrorCode): boolean {
+  return code === 'rate_limited' || code === 'insufficient_storage';
 }
 
 function lastError(

@@ -2,6 +2,7 @@
  * A gRPC server behind a listening socket that several threads may share (`reusePort`).
  * Always: after `stop` begins no new connection is taken; clients are told (GOAWAY) and calls under way may end.
  */
+import { constants, type ServerHttp2Session } from 'node:http2';
 import net from 'node:net';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
@@ -16,13 +17,17 @@ export interface RpcListenOptions {
 
 export interface RpcServer {
   readonly port: number;
-  /** Tells clients to go elsewhere (GOAWAY) while new connections are still taken; calls under way end. */
-  drain(graceMs: number): void;
+  /** Tells clients to go elsewhere (GOAWAY); whoever stays, or comes, is still served. */
+  drain(): void;
   /** Takes no new calls, lets those under way end for `graceMs`, then cuts. */
   stop(graceMs?: number): Promise<void>;
 }
 
 const graceMsDefault = 5_000;
+/** The highest there is: every stream that a client has opened before it reads the GOAWAY is served. */
+const lastStreamAny = 2 ** 31 - 1;
+/** For streams that are on their way while the first GOAWAY is: longer than a round trip. */
+const farewellMs = 250;
 
 /** @throws the error of `listen`, as EADDRINUSE */
 export async function listenWith(server: Server, listen: RpcListenOptions, env: Env): Promise<RpcServer> {
@@ -46,7 +51,10 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
         resolve();
       });
     });
-    // GOAWAY to every session: clients end their calls and close. `tryShutdown` knows nothing of injected connections.
+    sayGoodbye(server);
+    if (sockets.size > 0)
+      await new Promise<void>((resolve) => env.after(Math.min(farewellMs, graceMs), resolve));
+    // The last GOAWAY to every session: calls under way end. `tryShutdown` knows nothing of injected connections.
     injector.drain(graceMs);
     if (sockets.size > 0)
       await new Promise<void>((resolve) => {
@@ -63,11 +71,23 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   };
   return {
     port,
-    drain(graceMs) {
-      injector.drain(graceMs);
-    },
+    drain: () => sayGoodbye(server),
     stop: (graceMs = graceMsDefault) => (stopping ??= stop(graceMs)),
   };
+}
+
+/**
+ * The first of the two GOAWAYs of a graceful end (RFC 9113, 6.8), which grpc-js does not send: its own `drain` refuses
+ * streams that were opened before the client could know (REFUSED_STREAM), and stock clients fail their calls on that.
+ */
+function sayGoodbye(server: Server): void {
+  // Private in grpc-js 1.14; where it is not there, clients hear of the end by the second one only.
+  const { http2Servers } = server as unknown as {
+    http2Servers?: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
+  };
+  for (const { sessions } of http2Servers?.values() ?? [])
+    for (const session of sessions)
+      if (!session.closed && !session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamAny);
 }
 
 function listenOn(listener: net.Server, { host, port, reusePort }: RpcListenOptions): Promise<number> {

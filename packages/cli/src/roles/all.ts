@@ -81,7 +81,7 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
     log.info(`${signal}: stopping`);
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
     role.stopping();
-    serving.drain(graceMs);
+    serving.drain();
     await sleep(config.quiver.drain_notice_ms, env);
     if (cluster.enabled) await shards.drain(env.now() + graceMs);
     await serving.stop(graceMs);

@@ -45,7 +45,7 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     log.info(`${signal}: stopping`);
     role.stopping();
     const graceMs = config.quiver.shutdown_timeout_sec * 1_000;
-    serving.drain(graceMs);
+    serving.drain();
     await sleep(config.quiver.drain_notice_ms, env);
     await serving.stop(graceMs);
     await meta.close();

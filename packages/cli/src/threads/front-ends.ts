@@ -24,7 +24,7 @@ export interface FrontEnds {
    * Balancers and clients learn that they should go elsewhere, before anything is refused. Idle connections stay: closing
    * one just as its client sends a request on it would fail that request.
    */
-  drain(graceMs: number): void;
+  drain(): void;
   /** Running requests get `graceMs`; then whatever is left is cut. */
   stop(graceMs: number): Promise<void>;
 }
@@ -79,9 +79,9 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
         });
   return {
     setReady: () => void (isUp = true),
-    drain(graceMs) {
+    drain() {
       isDraining = true;
-      grpc?.drain(graceMs);
+      grpc?.drain();
     },
     async stop(graceMs) {
       isDraining = true;

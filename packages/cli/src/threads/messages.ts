@@ -89,7 +89,7 @@ export type ToServeThread =
   /** The whole process is up: /readyz says so from now on. */
   | { readonly kind: 'ready' }
   /** Not ready any more, and clients are sent away; what comes all the same is served. */
-  | { readonly kind: 'drain'; readonly graceMs: number }
+  | { readonly kind: 'drain' }
   | { readonly kind: 'stop'; readonly graceMs: number }
   | { readonly kind: 'snapshot'; readonly call: number }
   | { readonly kind: 'report'; readonly call: number; readonly report: ProcessReport };

@@ -113,7 +113,7 @@ parent.onMessage((message) => {
       frontEnds?.setReady();
       break;
     case 'drain':
-      frontEnds?.drain(message.graceMs);
+      frontEnds?.drain();
       break;
     case 'stop':
       void stop(message.graceMs);

@@ -32,7 +32,7 @@ export interface ServeThreads {
   /** /readyz says so from now on. REQUIRES: a signal to stop is answered in order from now on, too. */
   setReady(): void;
   /** Readiness goes off and clients are sent away; requests that come all the same are served. */
-  drain(graceMs: number): void;
+  drain(): void;
   /** No new connection, running requests get `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -109,8 +109,8 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
     setReady() {
       for (const thread of serving) thread.post({ kind: 'ready' });
     },
-    drain(graceMs) {
-      for (const thread of serving) thread.post({ kind: 'drain', graceMs });
+    drain() {
+      for (const thread of serving) thread.post({ kind: 'drain' });
     },
     async stop(graceMs) {
       const ends = [...serving].map(

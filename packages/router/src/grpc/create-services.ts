@@ -57,7 +57,7 @@ export interface GrpcListenOptions extends RpcListenOptions {
 export interface GrpcListener {
   readonly port: number;
   /** Clients are told to go elsewhere (GOAWAY); new connections are still taken. */
-  drain(graceMs: number): void;
+  drain(): void;
   /** Calls under way may end for `graceMs` (default 5 s); then they are cut. */
   stop(graceMs?: number): Promise<void>;
 }

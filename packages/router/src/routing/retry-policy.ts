@@ -7,6 +7,7 @@ import {
   backoffMsMax,
   backoffMsMin,
   failoverWaitMs,
+  inSyncWaitMs,
   readRetriesMax,
   readWaitMs,
   staleRouteWaitMs,
@@ -41,8 +42,14 @@ export function isRetryable(code: ErrorCode): boolean {
   return code === 'unavailable' || code === 'stale_route' || code === 'slot_moved';
 }
 
+/** A refusal of the primary with nothing applied, which may be over in a moment. */
+export function isShortOfReplicas(code: ErrorCode): boolean {
+  return code === 'not_enough_replicas';
+}
+
 export function afterFailedAttempt(attempt: FailedAttempt): Decision {
   const { code, failures, nowMs, deadlineMs } = attempt;
+  if (isShortOfReplicas(code)) return waitForReplicas(attempt);
   if (!isRetryable(code) || nowMs >= deadlineMs) return giveUp;
   if (hasTriedEnough(attempt)) return giveUp;
   const leftMs = deadlineMs - nowMs;
@@ -56,6 +63,13 @@ export function afterFailedAttempt(attempt: FailedAttempt): Decision {
   if (attempt.hasAlternative) return { kind: 'retry', delayMs: 0, catalogueWaitMs: 0 };
   const delayMs = Math.min(leftMs, backoffMs(failures, attempt.random));
   return { kind: 'retry', delayMs, catalogueWaitMs: delayMs };
+}
+
+function waitForReplicas({ failures, startedAtMs, nowMs, deadlineMs, random }: FailedAttempt): Decision {
+  // Half of the caller's time, as for reads: it is then told what is missing rather than that it is too late.
+  const untilMs = startedAtMs + Math.min(inSyncWaitMs, (deadlineMs - startedAtMs) / 2);
+  const delayMs = backoffMs(failures, random);
+  return nowMs + delayMs >= untilMs ? giveUp : { kind: 'retry', delayMs, catalogueWaitMs: 0 };
 }
 
 function hasTriedEnough(attempt: FailedAttempt): boolean {
