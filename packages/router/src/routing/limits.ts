@@ -4,10 +4,10 @@
 export const readRetriesMax = 3;
 
 /**
- * A read that found no replica in reach goes on this long all the same, within its deadline: while one node ends and the
- * only other is slow, nobody can be called for a moment.
+ * A read that no replica answered goes on this long all the same, within its deadline: while one node ends, the only
+ * other may be slow, or in sync and still making its memory.
  */
-export const readWaitMs = 2_000;
+export const readWaitMs = 5_000;
 
 /** How long a call waits for a newer catalogue after a node said that ours is old. */
 export const staleRouteWaitMs = 200;

@@ -76,7 +76,7 @@ function hasTriedEnough(attempt: FailedAttempt): boolean {
   const triedMs = attempt.nowMs - attempt.startedAtMs;
   if (attempt.needsPrimary) return triedMs >= failoverWaitMs;
   if (attempt.failures <= readRetriesMax) return false;
-  if (attempt.code !== 'unavailable' || attempt.takesPartial) return true;
+  if (attempt.takesPartial) return true;
   // Half of the caller's time: it is then told what is missing rather than that it is too late.
   return triedMs >= Math.min(readWaitMs, (attempt.deadlineMs - attempt.startedAtMs) / 2);
 }
