@@ -25,8 +25,7 @@ export function proposeChange(world: ConsensusWorld, isCalm: boolean): void {
   const leader = random.pick(leaders);
   const { membership } = witness;
   if (membership.outgoing.size > 0) {
-    // Whoever left it to the leader waits; it does no harm to ask.
-    if (isCalm || random.chance(0.5)) propose(leader, leaveJointChange);
+    if (!membership.isLeftByLeader && (isCalm || random.chance(0.5))) propose(leader, leaveJointChange);
     return;
   }
   if (!isCalm && random.chance(0.15)) {

@@ -73,6 +73,7 @@ class ConsensusLife {
       states: new Map(),
       ackedMax: 0,
       snapshotAfterBytes: 200 + random.below(random.chance(0.5) ? 1_000 : 20_000),
+      isOrdered: random.chance(0.4),
       slowDisk: has('slow_disk') ? random.unit() * 0.1 : 0,
       onRun: () => (this.#hasRun = true),
       count,

@@ -36,6 +36,8 @@ export interface ConsensusWorld extends VolumeWorld {
   /** Newest index whose proposer saw it applied. */
   ackedMax: number;
   readonly snapshotAfterBytes: number;
+  /** Messages come in order or the connection breaks, as in production; else they are lost, doubled and overtaken. */
+  readonly isOrdered: boolean;
   readonly count: (what: string) => void;
   readonly onBreach: (error: unknown) => void;
   takeId(): number;
@@ -164,9 +166,10 @@ export class Member implements FaultyMember {
     const target = members.find(({ id }) => id === message.to);
     if (target === undefined) return;
     const bytes = encodeMessage(message);
-    const isSent = network.send(this.name, target.name, () => target.receive(message.to, bytes));
-    if (isSent) return;
-    this.#world.loop.at(1, () => this.process.deliver(() => this.host?.reportUnreachable(message.to)));
+    const deliver = (): void => target.receive(message.to, bytes);
+    const onBroken = (): void => this.process.deliver(() => this.host?.reportUnreachable(message.to));
+    if (this.#world.isOrdered) network.stream(this.name, target.name, { deliver, onBroken });
+    else if (!network.send(this.name, target.name, deliver)) this.#world.loop.at(1, onBroken);
   }
 
   /** A message that came for the member `to`, which this may not be any more. */

@@ -11,14 +11,18 @@ export interface MembershipModel {
   readonly learners: ReadonlySet<number>;
   /** Outgoing voters that become learners. */
   readonly learnersNext: ReadonlySet<number>;
+  /** The leader leaves the joint membership by itself. */
+  readonly isLeftByLeader: boolean;
 }
 
-export function membershipOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): MembershipModel {
+export function membershipOf(state: ConfState): MembershipModel {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = state;
   return {
     voters: new Set(voters),
     outgoing: new Set(votersOutgoing),
     learners: new Set(learners),
     learnersNext: new Set(learnersNext),
+    isLeftByLeader: autoLeave,
   };
 }
 
@@ -54,7 +58,8 @@ export function changed(before: MembershipModel, change: ConfChangeV2): Membersh
   }
   if (voters.size === 0) return null;
   if (!entersJoint && before.voters.symmetricDifference(voters).size > 1) return null;
-  return { voters, outgoing, learners, learnersNext };
+  const isLeftByLeader = entersJoint && transition !== 'ConfChangeTransitionJointExplicit';
+  return { voters, outgoing, learners, learnersNext, isLeftByLeader };
 }
 
 function left({ voters, learners, learnersNext }: MembershipModel): MembershipModel {
@@ -63,6 +68,7 @@ function left({ voters, learners, learnersNext }: MembershipModel): MembershipMo
     outgoing: new Set(),
     learners: learners.union(learnersNext),
     learnersNext: new Set(),
+    isLeftByLeader: false,
   };
 }
 

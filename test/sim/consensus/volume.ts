@@ -57,8 +57,10 @@ export class MemberVolume {
       ...this.#disk,
       open: () => {
         const { engine, place } = this.#disk.open();
+        const { life } = this.#process;
         const write = async (writes: Parameters<typeof engine.write>[0]): Promise<void> => {
           await engine.write(writes);
+          if (this.#process.life !== life || !this.#process.isUp) throw new Error('the machine is off');
           this.#isSyncing = true;
           await this.#sync();
           this.#isSyncing = false;

@@ -132,7 +132,13 @@ export class MembersSide implements MetaSide {
     };
     const isThere = (node: Node): boolean => this.#reference.state.nodes.has(this.#topology.idOf(node.name));
     await wait('nodes are missing', () => nodes.every(isThere));
-    this.#ask({ kind: 'create_collection', name: collection, uuid, config: collectionConfig(sizes) });
+    const create = {
+      kind: 'create_collection',
+      name: collection,
+      uuid,
+      config: collectionConfig(sizes),
+    } as const;
+    this.#ask(create);
     const records = (): readonly ShardRecord[] => this.#topology.recordsOf(this.#reference.state);
     await wait('no collection', () => records().length === sizes.shardCount);
     const known = (name: string): number => {
