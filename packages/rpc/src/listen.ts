@@ -27,7 +27,7 @@ const graceMsDefault = 5_000;
 /** The highest there is: every stream that a client has opened before it reads the GOAWAY is served. */
 const lastStreamAny = 2 ** 31 - 1;
 /** For streams that are on their way while the first GOAWAY is: longer than a round trip. */
-const farewellMs = 250;
+const farewellMs = 500;
 
 /** @throws the error of `listen`, as EADDRINUSE */
 export async function listenWith(server: Server, listen: RpcListenOptions, env: Env): Promise<RpcServer> {

@@ -23,7 +23,7 @@ export const failoverWaitMs = 15_000;
  * A write that finds too few replicas in sync waits this long for one to come back, within its deadline: while one node is
  * restarted, another that was slow for a moment would else refuse every write.
  */
-export const inSyncWaitMs = 3_000;
+export const inSyncWaitMs = 10_000;
 
 /** A call to a primary that is silent for this long starts to look whether another took its place. */
 export const primaryWatchMs = 500;
