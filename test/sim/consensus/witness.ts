@@ -48,7 +48,7 @@ export class Witness {
   readonly #lost = new Map<number, DurableLog>();
   readonly #leaders = new Map<number, number>();
   readonly #votes = new Map<number, Map<number, number>>();
-  readonly #entries = new Map<number, { hash: number; previousTerm: number }>();
+  readonly #entries = new Map<number, { logged: LoggedEntry; previousTerm: number }>();
   readonly #committed: Committed[] = [];
   readonly #memberships: { index: number; membership: MembershipModel }[] = [];
   readonly #isChange: boolean[] = [];
@@ -135,12 +135,13 @@ export class Witness {
     if (log.term > this.#termMax)
       throw new Violation(`${id} is in term ${log.term}, nobody asked for more than ${this.#termMax}`);
     seen.term = log.term;
-    for (const { term, hash, entry } of added) {
+    for (const logged of added) {
+      const { term, hash, entry } = logged;
       const place = placeOf(entry.index, term);
       const previousTerm = log.termAt(entry.index - 1) ?? 0;
       const known = this.#entries.get(place);
-      if (known === undefined) this.#entries.set(place, { hash, previousTerm });
-      else if (known.hash !== hash || known.previousTerm !== previousTerm)
+      if (known === undefined) this.#entries.set(place, { logged, previousTerm });
+      else if (known.logged.hash !== hash || known.previousTerm !== previousTerm)
         throw new Violation(`two logs part before entry ${entry.index} of term ${term}, seen at ${id}`);
     }
     this.#assertKept(id, seen, log);
@@ -161,13 +162,26 @@ export class Witness {
   #assertSnapshot(id: number, { snapshot }: DurableLog): void {
     if (snapshot === null) return;
     const { index, term, confState } = snapshot;
-    const committed = this.#committed[index];
-    if (committed === undefined)
-      throw new Violation(`${id} has a snapshot at ${index}, committed is ${this.commitMax}`);
+    if (index > this.commitMax) this.#commitUnseen(id, index, term);
+    const committed = this.#committed[index]!;
     if (committed.term !== term)
       throw new Violation(`${id} has a snapshot at ${index} of term ${term}, not ${committed.term}`);
     if (!isSame(membershipOf(confState), this.membershipsSince(index)[0]!))
       throw new Violation(`${id} has another membership at ${index} than the log says`);
+  }
+
+  /** A leader may end between the write of a snapshot and the first word of the commit that the snapshot holds. */
+  #commitUnseen(id: number, index: number, term: number): void {
+    const holds = (voter: number): boolean => this.#members.get(voter)?.log.termAt(index) === term;
+    const unseen: LoggedEntry[] = [];
+    for (let at = index, atTerm = term; at > this.commitMax; at -= 1) {
+      const known = this.#entries.get(placeOf(at, atTerm));
+      if (known === undefined || !isQuorum(this.membership, holds))
+        throw new Violation(`${id} has a snapshot at ${index}, committed is ${this.commitMax}`);
+      unseen.push(known.logged);
+      atTerm = known.previousTerm;
+    }
+    for (const one of unseen.reverse()) this.#commit(one, term);
   }
 
   #assertOneChange(id: number, log: DurableLog): void {
