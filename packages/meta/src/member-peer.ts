@@ -88,6 +88,18 @@ export function createMemberPeer(options: MemberPeerOptions): MemberPeer {
     return { isLeader, leader, revision: feed.catalogue().revision };
   }
 
+  /**
+   * A request that comes late, of a start whose volume is lost by now, would put a member that is no more in the place of
+   * the one that is there.
+   */
+  async function assertStillThere({ memberId, address }: MemberRecord, deadlineMs: number): Promise<void> {
+    const asked = encodePlain({ kind: 'hello', member });
+    const answer = await options.caller.call(address, peerPaths.meta.status, asked, { deadlineMs });
+    const there = (decodePlain(answer) as MemberHello).member.memberId;
+    if (there !== memberId)
+      throw new ClusterError('bad_request', `member ${memberId} is not at ${address} any more: ${there} is`);
+  }
+
   /** The leader puts the newcomer into the state and lets it follow as a learner. */
   async function join({ member: newcomer, hops }: JoinRequest, deadlineMs: number): Promise<JoinReply> {
     book.note(newcomer);
@@ -101,6 +113,7 @@ export function createMemberPeer(options: MemberPeerOptions): MemberPeer {
           await options.caller.call(address, peerPaths.meta.join, request, { deadlineMs: attemptMs }),
         ) as JoinReply;
       }
+      await assertStillThere(newcomer, attemptMs);
       await proposer.append({ kind: 'put_member', member: newcomer }, attemptMs);
       const isThere = (): boolean =>
         [...host.confState.voters, ...host.confState.learners].includes(newcomer.memberId);
