@@ -24,6 +24,7 @@ import { collection, collectionConfig, Topology, uuid } from './topology.ts';
 
 const operator = 'operator';
 const noAnswer = new Uint8Array(0);
+const createEveryMs = 2_000;
 const foundMsMax = 20_000;
 
 export class MembersSide implements MetaSide {
@@ -138,9 +139,17 @@ export class MembersSide implements MetaSide {
       uuid,
       config: collectionConfig(sizes),
     } as const;
-    this.#ask(create);
     const records = (): readonly ShardRecord[] => this.#topology.recordsOf(this.#reference.state);
-    await wait('no collection', () => records().length === sizes.shardCount);
+    // A node that is slow to speak again is taken for dead: without one that takes replicas the operator tries again.
+    let nextTryMs = 0;
+    await wait('no collection', () => {
+      const isThere = records().length === sizes.shardCount;
+      if (!isThere && loop.nowMs >= nextTryMs) {
+        nextTryMs = loop.nowMs + createEveryMs;
+        this.#ask(create);
+      }
+      return isThere;
+    });
     const known = (name: string): number => {
       let count = 0;
       this.access.lookUp(name, (found) => (count = found.length));
