@@ -319,8 +319,9 @@ export class Witness {
     seen.commit = commit;
     if (commit < first || isBounded) return;
     const newest = log.at(commit)!;
-    // Who leads no more may have committed before.
-    if (newest.term !== term && this.#leaders.get(term) === id)
+    // Who leads no more may have committed before, and so may who led in the entry's own term and shows it late.
+    const couldBefore = this.#leaders.get(newest.term) === id;
+    if (newest.term !== term && this.#leaders.get(term) === id && !couldBefore)
       throw new Violation(`${id} commits entry ${commit} of term ${newest.term} in term ${term}`);
     const holds = (voter: number): boolean =>
       (this.#members.get(voter)?.log ?? this.#lost.get(voter))?.at(commit)?.term === newest.term;
