@@ -9,9 +9,9 @@
  *   node test/bench/filter-peers.ts [--filters far,pos] [--rounds 5] [--seconds 1] [--target 0.95] [--ef 100]
  *     [--connections 4] [--only quiver|qdrant] [--rows N]
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { readDataSet } from './data-set.ts';
 import { buildRequest, runLoad } from './http-load.ts';
 
@@ -175,22 +175,6 @@ function nearestOf(products: Float32Array, passes: Case['passes']): number[] {
   return best;
 }
 
-async function call(
-  server: RunningServer,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<Record<string, unknown>> {
-  const init =
-    body === undefined
-      ? { method }
-      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const reply = await fetch(`${server.url}${path}`, init);
-  const answer = (await reply.json()) as { result: Record<string, unknown>; status: unknown };
-  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
-  return answer.result;
-}
-
 /** Payload indexes come before the points: Qdrant then links its graph within their values as well. */
 async function load({ server, name }: Contender): Promise<void> {
   const quantization =
@@ -231,12 +215,7 @@ async function load({ server, name }: Contender): Promise<void> {
   const uploaded = await runLoad(server.restPort, requests, { connections: 4 });
   if (uploaded.failures > 0)
     throw new Error(`${name}: ${uploaded.failures} uploads failed:\n${server.log().slice(-2000)}`);
-  let greens = 0;
-  while (greens < 4) {
-    await new Promise<void>((resolve) => setTimeout(resolve, 250));
-    const info = await call(server, 'GET', '/collections/bench');
-    greens = info['status'] === 'green' ? greens + 1 : 0;
-  }
+  await untilGreen(server, 'bench', 4);
 }
 
 function searchRequest(contender: Contender, one: Case, query: number, ef: number): Buffer {
@@ -280,12 +259,6 @@ async function chooseEf(contender: Contender, one: Case): Promise<number> {
     if (recall >= target) return ef;
   }
   return best.ef;
-}
-
-/** Of all threads of the server. */
-function cpuSeconds({ process: { pid } }: RunningServer): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 interface Side {

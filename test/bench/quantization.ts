@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { call, untilGreen } from './bench-server.ts';
 import { readDataSet } from './data-set.ts';
 import { peerPython } from './peer-python.ts';
 
@@ -91,17 +92,6 @@ function exactNeighbours(): ReadonlySet<number>[] {
   });
 }
 
-async function call<T>(server: RunningServer, method: string, path: string, body?: unknown): Promise<T> {
-  const reply = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await reply.text();
-  if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status} ${text}`);
-  return (JSON.parse(text) as { result: T }).result;
-}
-
 async function upload(server: RunningServer): Promise<void> {
   await call(server, 'PUT', '/collections/q', {
     vectors: { size: dim, distance: 'Cosine' },
@@ -113,18 +103,6 @@ async function upload(server: RunningServer): Promise<void> {
       vector: [...rowOf(set.base, from + i)],
     }));
     await call(server, 'PUT', '/collections/q/points?wait=true', { points });
-  }
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Green at two looks one after the other: between a change and the work that it causes a collection may be green. */
-async function green(server: RunningServer): Promise<void> {
-  await pause(2000);
-  for (let seen = 0; seen < 2;) {
-    await pause(700);
-    const { status } = await call<{ status: string }>(server, 'GET', '/collections/q');
-    seen = status === 'green' ? seen + 1 : 0;
   }
 }
 
@@ -157,7 +135,7 @@ async function ofServer(server: RunningServer): Promise<Recalls> {
   await upload(server);
   for (const { name, config } of kinds) {
     await call(server, 'PATCH', '/collections/q', { quantization_config: config });
-    await green(server);
+    await untilGreen(server, 'q', 8);
     const found: number[] = [];
     for (const oversampling of oversamplings)
       found.push(await recallOf(server, { rescore: true, oversampling }));

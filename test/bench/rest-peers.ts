@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { readDataSet, recallOf, type DataSet } from './data-set.ts';
 import { buildRequest, runLoad } from './http-load.ts';
 
@@ -53,30 +54,9 @@ function truncated(data: DataSet, count: number): DataSet {
   return { ...data, rows: count, truth };
 }
 
-async function call(
-  server: RunningServer,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<Record<string, unknown>> {
-  const init =
-    body === undefined
-      ? { method }
-      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const reply = await fetch(`${server.url}${path}`, init);
-  const answer = (await reply.json()) as { result: Record<string, unknown>; status: unknown };
-  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
-  return answer.result;
-}
-
 function residentBytes(server: RunningServer, field: string): number {
   const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8');
   return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? NaN) * 1024;
-}
-
-function cpuSeconds(server: RunningServer): number {
-  const fields = readFileSync(`/proc/${server.process.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function uploadRequests(): Buffer[] {
@@ -109,12 +89,7 @@ async function load(contender: Contender, requests: readonly Buffer[]): Promise<
   const uploaded = await runLoad(server.restPort, requests, { connections: uploadConnections });
   if (uploaded.failures > 0)
     throw new Error(`${name}: ${uploaded.failures} uploads failed:\n${server.log().slice(-2000)}`);
-  let greens = 0;
-  while (greens < 3) {
-    await new Promise<void>((resolve) => setTimeout(resolve, 250));
-    const info = await call(server, 'GET', '/collections/bench');
-    greens = info['status'] === 'green' ? greens + 1 : 0;
-  }
+  await untilGreen(server, 'bench', 3);
   const info = await call(server, 'GET', '/collections/bench');
   const resident = residentBytes(server, 'VmRSS') - empty;
   report(name, {

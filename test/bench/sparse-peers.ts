@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { sharedFolder, startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { buildRequest, runLoad } from './http-load.ts';
 
 const { values: flags } = parseArgs({
@@ -97,17 +98,6 @@ interface Contender {
   readonly perCpuSecond: number[];
 }
 
-async function call(server: RunningServer, method: string, path: string, body?: unknown): Promise<unknown> {
-  const init =
-    body === undefined
-      ? { method }
-      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const reply = await fetch(`${server.url}${path}`, init);
-  const answer = (await reply.json()) as { result: unknown; status: unknown };
-  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
-  return answer.result;
-}
-
 async function load({ server, name }: Contender): Promise<void> {
   await call(server, 'PUT', '/collections/bench', { sparse_vectors: { words: { modifier: 'idf' } } });
   const requests: Buffer[] = [];
@@ -119,12 +109,7 @@ async function load({ server, name }: Contender): Promise<void> {
   }
   const result = await runLoad(server.restPort, requests, { connections: 2 });
   if (result.failures > 0) throw new Error(`${name}: ${result.failures} uploads failed`);
-  let greens = 0;
-  while (greens < 8) {
-    await new Promise<void>((resolve) => setTimeout(resolve, 250));
-    const { status } = (await call(server, 'GET', '/collections/bench')) as { status: string };
-    greens = status === 'green' ? greens + 1 : 0;
-  }
+  await untilGreen(server, 'bench', 8);
 }
 
 const requests = queries.map((query) =>
@@ -150,11 +135,6 @@ async function countExact({ server }: Contender, truth: readonly number[][]): Pr
     },
   });
   return exact;
-}
-
-function cpuSeconds({ process: { pid } }: RunningServer): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function runRound({ server, perSecond, perCpuSecond }: Contender): Promise<void> {

@@ -1,0 +1,37 @@
+/** What every comparison over REST asks of a server, ours or a peer: a call, a wait until all is indexed, its CPU time. */
+import { readFileSync } from 'node:fs';
+import type { RunningServer } from '../harness/server.ts';
+
+const lookEveryMs = 250;
+
+/** @throws Error with the server's own words when it refuses */
+export async function call<T = Record<string, unknown>>(
+  server: RunningServer,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const init =
+    body === undefined
+      ? { method }
+      : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const reply = await fetch(`${server.url}${path}`, init);
+  const answer = (await reply.json()) as { result: T; status: unknown };
+  if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
+  return answer.result;
+}
+
+/** @param looks - green so often in a row: between a change and the work that it causes a collection may be green */
+export async function untilGreen(server: RunningServer, collection: string, looks: number): Promise<void> {
+  for (let greens = 0; greens < looks;) {
+    await new Promise<void>((resolve) => setTimeout(resolve, lookEveryMs));
+    const { status } = await call(server, 'GET', `/collections/${collection}`);
+    greens = status === 'green' ? greens + 1 : 0;
+  }
+}
+
+/** Of all threads of the server. */
+export function cpuSeconds({ process: { pid } }: RunningServer): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
