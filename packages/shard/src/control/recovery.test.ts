@@ -214,6 +214,8 @@ test.each([60, 5_000])(
             : { kind: 'delete_vectors', target, names: ['text'] };
       await write(first, store, operation);
     }
+    const last = { ids: [idOf(0)], filter: null, asOf: 0 };
+    await write(first, store, { kind: 'delete', target: last });
     await checkBySeq(store);
     const before = contentOf(first);
     expect(before.size).toBe(first.points);
