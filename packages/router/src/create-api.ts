@@ -27,6 +27,8 @@ export interface ApiOptions {
   readonly defaults: CollectionDefaults;
   /** Several nodes, or one that others may join; false: the cluster's API answers as Qdrant's standalone. */
   readonly clusterEnabled?: boolean;
+  /** Operators may start a resharding; true when absent. */
+  readonly reshardingEnabled?: boolean;
 }
 
 /** What the use cases are made of. */
@@ -54,6 +56,11 @@ export function createApi(given: ApiOptions): Api {
     ...pointUpdateUseCases(options),
     ...queryUseCases(options),
     ...pointReadUseCases(options),
-    ...clusterUseCases(options, { enabled: given.clusterEnabled ?? false, ownNode, calls }),
+    ...clusterUseCases(options, {
+      enabled: given.clusterEnabled ?? false,
+      reshardingEnabled: given.reshardingEnabled ?? true,
+      ownNode,
+      calls,
+    }),
   };
 }

@@ -25,7 +25,7 @@ export const clusterKeys = {
     'Time given to a connection between nodes; it is two seconds here.',
     noEffect,
   ),
-  resharding_enabled: flag(true, 'The number of shards may change.', noEffect),
+  resharding_enabled: flag(true, 'This node starts a resharding when asked.'),
   p2p: {
     port: orNull(integer(6335, 'Port of calls between nodes.', { max: 65_535 })),
     data_port: maybeInteger(

@@ -25,5 +25,6 @@ export function serveData(
     callMsMax,
     // Roles apart are always of a cluster.
     clusterEnabled: cluster.enabled || cluster.meta !== '',
+    reshardingEnabled: cluster.resharding_enabled,
   };
 }

@@ -38,6 +38,8 @@ export interface ServeThreadData {
   readonly defaults: CollectionDefaults;
   /** Serve the cluster's API; otherwise it answers as a process that is none. */
   readonly clusterEnabled: boolean;
+  /** Operators may change the number of shards. */
+  readonly reshardingEnabled: boolean;
   readonly metricsPrefix: string;
   readonly log: LogSettings;
   readonly metaPort: MessagePort;

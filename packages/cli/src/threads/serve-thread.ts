@@ -44,8 +44,8 @@ const ownNode = data.shard?.nodeId ?? null;
 const local = data.shard === null ? null : openShard(data.shard);
 const caller = createPeerCaller({ nodeId: ownNode ?? 0, secret, callMsMax }, env);
 const nodes = createShardNodes({ ownNode, local, meta, caller, env });
-const { defaults, clusterEnabled } = data;
-const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled });
+const { defaults, clusterEnabled, reshardingEnabled } = data;
+const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled, reshardingEnabled });
 
 function openShard(shard: ServeShardData): ShardNode {
   return createShardServe({

@@ -14,6 +14,7 @@ export interface ServeOptions {
     | 'access'
     | 'defaults'
     | 'clusterEnabled'
+    | 'reshardingEnabled'
     | 'metricsPrefix'
     | 'log'
     | 'clusterSecret'

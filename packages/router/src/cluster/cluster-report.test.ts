@@ -22,7 +22,12 @@ test('while no member of the metadata store answers, the peers are shown with wh
     }),
   };
   const options = { meta, env } as unknown as UseCaseOptions;
-  const cluster = clusterUseCases(options, { enabled: true, ownNode: 7, calls: {} as never });
+  const cluster = clusterUseCases(options, {
+    enabled: true,
+    reshardingEnabled: true,
+    ownNode: 7,
+    calls: {} as never,
+  });
   const report = await cluster.clusterReport({ access: 'full', deadlineMs: env.now() + 60_000 });
   expect(askedForMs).toBeLessThanOrEqual(2_000);
   expect(clusterStatusJson(report, 0)).toMatchObject({
@@ -34,4 +39,17 @@ test('while no member of the metadata store answers, the peers are shown with wh
       err: 'no member answered in time',
     },
   });
+});
+
+test('a node that may not start a resharding refuses it with the key that would allow it', async () => {
+  const cluster = clusterUseCases({} as UseCaseOptions, {
+    enabled: true,
+    reshardingEnabled: false,
+    ownNode: 7,
+    calls: {} as never,
+  });
+  const start = { kind: 'start_resharding', direction: 'up', nodeId: null, shardKey: null } as const;
+  await expect(cluster.updateCluster('c', start, { access: 'full', deadlineMs: 60_000 })).rejects.toThrow(
+    'set cluster.resharding_enabled to true',
+  );
 });

@@ -23,6 +23,8 @@ import { replicatePoints } from './replicate-points.ts';
 
 export interface ClusterOptions {
   readonly enabled: boolean;
+  /** What is under way goes on, and can be aborted, when this is false. */
+  readonly reshardingEnabled: boolean;
   readonly ownNode: NodeId | null;
   readonly calls: NodeCalls;
 }
@@ -110,6 +112,11 @@ export function clusterUseCases(options: UseCaseOptions, cluster: ClusterOptions
   ): Promise<boolean> {
     requireCluster();
     requireFullAccess(context);
+    if (operation.kind === 'start_resharding' && !cluster.reshardingEnabled)
+      throw new ClusterError(
+        'bad_request',
+        'resharding is disabled on this node; set cluster.resharding_enabled to true',
+      );
     const collection = await collections.find(name, context);
     if (operation.kind === 'replicate_points') {
       checkReplicatePoints(collection, operation);
