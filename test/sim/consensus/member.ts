@@ -65,6 +65,7 @@ export class Member implements FaultyMember {
   readonly #proposed = new Set<number>();
   /** While it was stopped: a leader of its term spoke, and nobody of a later one. */
   #wordInInbox: 'none' | 'leader' | 'other' = 'none';
+  /** Until then it has no reason to campaign but the order of its leader. */
   #quietUntilMs = 0;
 
   constructor(world: ConsensusWorld, name: string, clock: { offsetMs: number; rate: number }) {
@@ -180,6 +181,8 @@ export class Member implements FaultyMember {
     this.process.deliver(() => {
       if (this.host === null) return;
       this.heardAtMs.set(message.from, this.process.nowMs);
+      // To campaign at once is what its leader asks of it.
+      if (message.type === 'MsgTimeoutNow') this.#quietUntilMs = 0;
       this.#world.witness.received(this.id, message);
       this.host.step(message);
     });
