@@ -126,8 +126,9 @@ export class RegisterSide implements MetaSide {
   problem(): null {
     return null;
   }
-  isSettled(): boolean {
-    return true;
+  /** With one copy more than is wanted the controller takes some copy out, whatever became of the others. */
+  isSettled(shard: number): boolean {
+    return this.meta.read(shard).replicas.length <= this.#options.sizes.copiesWanted;
   }
   nodeExited(name: string): void {
     this.#controller!.nodeExited(name);
