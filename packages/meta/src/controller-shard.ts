@@ -53,6 +53,10 @@ function planPrimary(view: ControllerView, record: CollectionRecord, shard: Shar
   };
 }
 
+/**
+ * The source goes only on the target's own word that it holds its copy in the shard's present term. A session outlives its
+ * node by seconds: a target that has just been promoted and died would be the only copy, and the source would be deleted.
+ */
 function planTransferEnd(view: ControllerView, record: CollectionRecord, shard: ShardRecord): Order | null {
   const { uuid } = record;
   const { shardId, cfgVersion } = shard;
@@ -61,11 +65,12 @@ function planTransferEnd(view: ControllerView, record: CollectionRecord, shard: 
     const { from, to } = transfer;
     const target = shard.replicas.find(({ replica }) => replica === to);
     if (target === undefined) continue;
-    if (shard.inSync.includes(to) && view.isAlive(target.nodeId)) {
+    const isInSync = shard.inSync.includes(to);
+    const isHeard = reportFor(view, target)?.term === shard.term && view.isAlive(target.nodeId);
+    if (isInSync && isHeard) {
       if (from === null || shard.primary !== from) return { kind: 'finish_transfer', uuid, shardId, to };
       return { kind: 'promote', uuid, shardId, expectTerm: shard.term, replica: to, suspects: [] };
     }
-    const isInSync = shard.inSync.includes(to);
     if (!isInSync && isGone(view, target.nodeId))
       return { kind: 'remove_replica', uuid, shardId, expectCfg: cfgVersion, replica: to };
   }

@@ -279,6 +279,32 @@ describe('moves', () => {
     }
   });
 
+  test('end only on the word of the new copy, given in the present term', () => {
+    const made = world(2, 1, 1);
+    const [source] = made.shard().replicas;
+    const toNode = source!.nodeId === 1 ? 2 : 1;
+    const { cfgVersion: expectCfg } = made.shard();
+    made.run({
+      kind: 'move_replica',
+      uuid: 'u c',
+      shardId: 0,
+      expectCfg,
+      replica: source!.replica,
+      toNode,
+      atMs: 0,
+    });
+    made.serve();
+    const kinds = (view: ControllerView): string[] => planOrders(view).map(({ kind }) => kind);
+    const silent = (id: NodeId): NodeReport =>
+      id === toNode ? { broken: [], replicas: [] } : made.report(id);
+    expect(kinds(made.view({ reportOf: silent }))).toEqual([]);
+    // Its session is alive for seconds after its end: what it said before it was promoted tells nothing about it since.
+    const before = made.report(toNode);
+    expect(made.pass().map(({ kind }) => kind)).toEqual(['promote']);
+    expect(kinds(made.view({ reportOf: (id) => (id === toNode ? before : made.report(id)) }))).toEqual([]);
+    expect(kinds(made.view())).toEqual(['finish_transfer']);
+  });
+
   test('are off when the operator wants none', () => {
     const made = world(2, 4, 1);
     made.addNode(3);
