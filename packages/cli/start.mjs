@@ -9,6 +9,7 @@ if (major < 24) {
   );
   process.exit(1);
 }
-// Compiled modules are kept between starts: half of a start is compiling otherwise.
-(await import('node:module')).enableCompileCache();
+// Compiled modules are kept between starts, of all threads: half of a start is compiling otherwise.
+const { directory } = (await import('node:module')).enableCompileCache();
+if (directory !== undefined) process.env.NODE_COMPILE_CACHE ??= directory;
 await import('./src/main.ts');
