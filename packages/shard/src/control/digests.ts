@@ -9,6 +9,7 @@ import type { Env } from '@quiver/env';
 import { encodePointId, pointIdBytes, slotCount, slotOf, type PointId } from '@quiver/model';
 import type { StoreSnapshot } from '@quiver/storage';
 import { decodeBySeq, keys } from './records.ts';
+import type { Turns } from './turns.ts';
 
 export const bucketCount = 1_024;
 const slotsPerBucket = slotCount / bucketCount;
@@ -86,9 +87,9 @@ export class DigestChange {
 }
 
 export class BucketDigests {
-  /** Without the base until `isComplete`. */
+  /** Without the base until `#isComplete`. */
   readonly #words = new Uint32Array(2 * bucketCount);
-  #base: Uint32Array | null = null;
+  #isComplete = false;
   #waiting: ((base: Uint32Array) => void)[] = [];
 
   apply(change: DigestChange): void {
@@ -102,26 +103,31 @@ export class BucketDigests {
   /** As of now; `use` may be called later, when the base is there. */
   take(use: (buckets: Uint32Array) => void): void {
     const taken = this.#words.slice();
-    const finish = (base: Uint32Array): void => {
-      for (let i = 0; i < taken.length; i += 1) taken[i]! ^= base[i]!;
-      use(taken);
-    };
-    if (this.#base !== null) finish(this.#base);
-    else this.#waiting.push(finish);
+    if (this.#isComplete) use(taken);
+    else
+      this.#waiting.push((base) => {
+        combine(taken, base);
+        use(taken);
+      });
   }
 
   /** One sum over all buckets as of now, 16 hex digits; null until the base is there. */
   get total(): string | null {
-    if (this.#base === null) return null;
+    if (!this.#isComplete) return null;
     const sum = new Uint32Array(2);
-    for (let i = 0; i < this.#words.length; i += 1) sum[i % 2]! ^= this.#words[i]! ^ this.#base[i]!;
+    for (let i = 0; i < this.#words.length; i += 1) sum[i % 2]! ^= this.#words[i]!;
     return [...sum].map((word) => word.toString(16).padStart(8, '0')).join('');
   }
 
   setBase(base: Uint32Array): void {
-    this.#base = base;
+    combine(this.#words, base);
+    this.#isComplete = true;
     for (const finish of this.#waiting.splice(0)) finish(base);
   }
+}
+
+function combine(words: Uint32Array, others: Uint32Array): void {
+  for (let i = 0; i < words.length; i += 1) words[i]! ^= others[i]!;
 }
 
 const startAfterMs = 1_000;
@@ -135,13 +141,15 @@ export async function sumIndex(
   snapshot: StoreSnapshot,
   replica: number,
   env: Env,
+  turns: Turns,
   isWanted: () => boolean,
 ): Promise<{ base: Uint32Array; sum: IndexSum } | null> {
   const pause = (delayMs: number): Promise<void> => new Promise((resolve) => env.after(delayMs, resolve));
   const sum: IndexSum = { count: 0, tombstones: 0, low: 0, high: 0 };
+  await pause(startAfterMs);
+  const endTurn = await turns.take();
   const buckets = new BucketDigests();
   try {
-    await pause(startAfterMs);
     const range = { from: keys.bySeq(replica, 0, 0, 0), to: keys.bySeqEnd(replica) };
     if (!isWanted()) return null;
     for await (const page of snapshot.scanPages(range)) {
@@ -152,6 +160,7 @@ export async function sumIndex(
       if (!isWanted()) return null;
     }
   } finally {
+    endTurn();
     await snapshot.close();
   }
   let base = new Uint32Array(0);

@@ -5,11 +5,13 @@
 import type { Env } from '@quiver/env';
 import { StorageError, type StoreSnapshot } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import type { Turns } from './turns.ts';
 import { sumIndex, type BucketDigests, type IndexSum } from './digests.ts';
 
 export interface IndexCheck {
   readonly digests: BucketDigests;
   readonly env: Env;
+  readonly turns: Turns;
   readonly log: Log;
   readonly isStopped: () => boolean;
   /** No other copy is in sync: a damaged one is still the best there is. */
@@ -22,9 +24,9 @@ export function checkIndex(
   snapshot: StoreSnapshot,
   replica: number,
   expected: IndexSum,
-  { digests, env, log, isStopped, isLastCopy, onFailure }: IndexCheck,
+  { digests, env, turns, log, isStopped, isLastCopy, onFailure }: IndexCheck,
 ): void {
-  sumIndex(snapshot, replica, env, () => !isStopped()).then((found) => {
+  sumIndex(snapshot, replica, env, turns, () => !isStopped()).then((found) => {
     if (found === null || isStopped()) return;
     const { sum, base } = found;
     const isWhole = sum.count === expected.count && sum.low === expected.low && sum.high === expected.high;

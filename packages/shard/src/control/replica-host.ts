@@ -126,6 +126,7 @@ export class ReplicaHost {
     checkIndex(context.store.snapshot(), number, loaded.sum, {
       digests,
       env,
+      turns: context.indexChecks,
       log: context.log,
       isStopped: () => this.#isStopped,
       isLastCopy: options.isLastCopy,

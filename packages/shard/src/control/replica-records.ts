@@ -74,7 +74,8 @@ export class ReplicaRecords {
     this.#historyTerms = start.history.map(({ term }) => term);
     this.#state = start.state;
     this.#isSurelyDead = start.isSurelyDead;
-    this.#pointPrefix = keys.points(number).from;
+    // As long as the replica lives: a slice of the pool that keys are made in would keep 64 KiB of it.
+    this.#pointPrefix = Uint8Array.from(keys.points(number).from);
   }
 
   /** Of the newest batch. */
@@ -301,7 +302,7 @@ export class ReplicaRecords {
   #vectorKey(name: string, id: PointId): Uint8Array {
     let prefix = this.#vectorPrefixes.get(name);
     if (prefix === undefined)
-      this.#vectorPrefixes.set(name, (prefix = keys.vectors(this.#number, name).from));
+      this.#vectorPrefixes.set(name, (prefix = Uint8Array.from(keys.vectors(this.#number, name).from)));
     return keyOfId(prefix, id);
   }
 

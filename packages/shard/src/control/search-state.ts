@@ -18,6 +18,7 @@ import { openReplica } from './recovery.ts';
 import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
+import type { Turns } from './turns.ts';
 
 /** What all replicas of the node share. */
 export interface SearchContext {
@@ -30,6 +31,8 @@ export interface SearchContext {
   readonly retired: RetiredRegions;
   readonly broadcast: Broadcast;
   readonly takeBlobId: () => number;
+  /** Checks of the index after a start, one replica's at a time. */
+  readonly indexChecks: Turns;
   readonly env: Env;
   readonly log: Log;
 }

@@ -28,6 +28,7 @@ import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { Scrub } from './scrub.ts';
+import { Turns } from './turns.ts';
 
 /** Touched memory that waits for reuse beyond this is given back to the system. */
 const pooledBytesMax = 256 << 20;
@@ -36,6 +37,8 @@ const controlThread = 0;
 const plannedMoveMs = 2_000;
 /** Deadlines, resending and eviction of replicas hang on it. */
 const tickEveryMs = 50;
+/** Opened side by side: one waits for the disk while another works. */
+const opensMax = 8;
 
 /** A replica that the catalogue places here. */
 interface Wanted {
@@ -99,6 +102,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     retired,
     broadcast,
     takeBlobId: () => nextBlobId++,
+    indexChecks: new Turns(),
     inbound,
     outbound,
     fetchesSegments: options.fetchesSegments,
@@ -144,6 +148,14 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     const replica = new HostedReplica(context, record, shard, number);
     hosted.set(number, replica);
     await replica.open();
+  }
+
+  async function openAll(missing: readonly Wanted[]): Promise<void> {
+    const left = missing.values();
+    const openers = Array.from({ length: opensMax }, async () => {
+      for (const one of left) await open(one);
+    });
+    await Promise.all(openers);
   }
 
   async function drop(number: number, next: Catalogue): Promise<void> {
@@ -237,7 +249,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       // Those that run first: opening others may take long, and a new primary must not wait for it.
       for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
       for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number, next);
-      for (const [number, one] of wanted) if (!hosted.has(number)) await open(one);
+      await openAll([...wanted.values()].filter(({ number }) => !hosted.has(number)));
     },
     removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
     attachServe(port) {
