@@ -49,7 +49,12 @@ export function sharedFolder(): string | null {
 }
 
 export async function startQuiver(options: ServerOptions = {}): Promise<RunningServer> {
-  const command = [process.execPath, join(root, 'packages/cli/start.mjs'), ...(options.args ?? ['all'])];
+  const command = [
+    process.execPath,
+    '--max-semi-space-size=8',
+    join(root, 'packages/cli/start.mjs'),
+    ...(options.args ?? ['all']),
+  ];
   return start(command, 'QUIVER', options);
 }
 
