@@ -231,3 +231,62 @@ test('a shard is added and taken away under load, with a source of slots killed 
   expect(load.done.reads).toBeGreaterThan(10);
   await verifyRounds(urls, load);
 }, 400_000);
+
+test('the shards of one shard key become more and fewer; those of the other stay as they are', async () => {
+  const cluster = await startRoles({ metas: 1, shards: 3, routers: 1 }, {});
+  running.push(cluster);
+  const [url] = cluster.urls() as [string];
+  const countOf = { a: 700, b: 500 };
+  await ask(url, 'PUT', '/collections/c', {
+    vectors: { size: dim, distance: 'Euclid' },
+    sharding_method: 'custom',
+    replication_factor: 2,
+  });
+  await ask(url, 'PUT', '/collections/c/shards', { shard_key: 'a', shards_number: 1 });
+  await ask(url, 'PUT', '/collections/c/shards', { shard_key: 'b', shards_number: 2 });
+  for (const [key, count] of Object.entries(countOf)) {
+    const points = Array.from({ length: count }, (_, id) => pointOf(id, 1));
+    await ask(url, 'PUT', '/collections/c/points?wait=true', { points, shard_key: key });
+  }
+  /** Also that every point is found where its key is asked for. */
+  const checkKeys = async (): Promise<void> => {
+    for (const [key, count] of Object.entries(countOf)) {
+      const body = { exact: true, shard_key: key };
+      expect(
+        await ask(url, 'POST', '/collections/c/points/count?consistency=majority', body),
+        `points of ${key}`,
+      ).toEqual({ count });
+    }
+    const all = await ask(url, 'POST', '/collections/c/points/count', { exact: true });
+    expect(all).toEqual({ count: countOf.a + countOf.b });
+  };
+  const shardsOf = async (key: string): Promise<number[]> => {
+    const { remote_shards } = await ask<{ remote_shards: { shard_id: number; shard_key: string }[] }>(
+      url,
+      'GET',
+      '/collections/c/cluster',
+    );
+    return [...new Set(remote_shards.filter((shard) => shard.shard_key === key).map((s) => s.shard_id))];
+  };
+  const ofOther = await shardsOf('b');
+  for (const [direction, shardCount] of [
+    ['up', 2],
+    ['down', 1],
+  ] as const) {
+    await ask(url, 'POST', '/collections/c/cluster', { start_resharding: { direction, shard_key: 'a' } });
+    for (let isUnderWay = true; isUnderWay;) {
+      await checkKeys();
+      isUnderWay = (await clusterOf(url)).resharding_operations !== undefined;
+    }
+    expect(await shardsOf('a')).toHaveLength(shardCount);
+    expect(await shardsOf('b')).toEqual(ofOther);
+    await checkKeys();
+  }
+  expect(
+    (
+      await send(url, 'POST', '/collections/c/cluster', {
+        start_resharding: { direction: 'up', shard_key: 'x' },
+      })
+    ).text,
+  ).toContain('sharding key');
+}, 240_000);
