@@ -21,6 +21,7 @@ test('the defaults protect a cluster that has to be left alone', () => {
     readOnly: 'safe',
     disableProposalForwarding: true,
     stepDownOnRemoval: true,
+    votesTellCommit: true,
     asyncStorageWrites: false,
     messageBytesMax: 1 << 20,
     applyingBytesMax: 1 << 20,

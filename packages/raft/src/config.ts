@@ -59,9 +59,15 @@ export interface Config {
   /**
    * A leader that is removed or made a learner stops leading. Default true. A host transfers leadership before it
    * proposes that: memberships become active when applied, so the others may still need the vote of the removed leader,
-   * and if its log is the longest, and it was one of two voters, they never get it.
+   * whose log may be the longest. See `votesTellCommit`.
    */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * A refused vote says what is committed, and whoever asked for it takes that over. Default true; etcd does not, TiKV
+   * does. Without it a leader whose last commit took its own vote away, and whose word of that was lost, refuses its vote
+   * to others that still need it, for ever.
+   */
+  readonly votesTellCommit?: boolean;
   readonly logger?: Logger;
 }
 
@@ -91,6 +97,7 @@ export function completeConfig(given: Config): CompleteConfig {
     disableProposalForwarding: true,
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
+    votesTellCommit: true,
     logger: silentLogger,
     ...given,
     messageBytesMax,

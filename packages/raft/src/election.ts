@@ -6,7 +6,7 @@ import { createMajority } from './quorum-majority.ts';
 import type { RaftCore } from './core.ts';
 import { broken } from './invariants.ts';
 import { noBytes, noNode, voteResponseType, type Message, type NodeId } from './message.ts';
-import { becomeCandidate, becomePreCandidate } from './roles.ts';
+import { becomeCandidate, becomeFollower, becomePreCandidate } from './roles.ts';
 import type { Tally } from './tracker.ts';
 
 export type CampaignType = 'pre_election' | 'election' | 'transfer';
@@ -87,7 +87,7 @@ export function handleVoteRequest(core: RaftCore, message: Message, type: 'MsgVo
   const isGranted = canVote && core.log.isUpToDate({ term: message.logTerm, index: message.index });
   describeVote(core, message, isGranted ? `cast ${type} for` : `rejected ${type} from`);
   if (!isGranted) {
-    core.send(voteResponseType(type), { to: message.from, term: core.term, reject: true });
+    refuseVote(core, message.from, type);
     return;
   }
   // The term asked about: a pre-candidate of a later term would ignore an answer of an earlier one.
@@ -96,6 +96,25 @@ export function handleVoteRequest(core: RaftCore, message: Message, type: 'MsgVo
     core.electionElapsed = 0;
     core.vote = message.from;
   }
+}
+
+/** @param type - what was asked for */
+export function refuseVote(core: RaftCore, to: NodeId, type: 'MsgVote' | 'MsgPreVote'): void {
+  const { log, config, term } = core;
+  const told = config.votesTellCommit
+    ? { commit: log.committed, logTerm: log.termOrZero(log.committed) }
+    : { commit: 0, logTerm: 0 };
+  core.send(voteResponseType(type), { to, term, reject: true, ...told });
+}
+
+/**
+ * Takes over what a refused vote says is committed: where the terms are the same, so are the logs up to there (Raft paper,
+ * 5.3). Others may vote then: a campaign among those of before ends.
+ */
+export function learnCommit(core: RaftCore, { commit, logTerm }: Message): void {
+  if (core.role === 'StateLeader' || !core.log.maybeCommit({ index: commit, term: logTerm })) return;
+  const isCampaigning = core.role !== 'StateFollower';
+  if (isCampaigning && hasUnappliedConfChange(core)) becomeFollower(core, core.term, noNode);
 }
 
 export function describeVote(core: RaftCore, message: Message, verb: string, reason = ''): void {

@@ -6,7 +6,14 @@
 import { stepCandidate } from './candidate.ts';
 import type { RaftCore } from './core.ts';
 import { describeMembership } from './describe.ts';
-import { describeVote, handleVoteRequest, hup, isTransferContext } from './election.ts';
+import {
+  describeVote,
+  handleVoteRequest,
+  hup,
+  isTransferContext,
+  learnCommit,
+  refuseVote,
+} from './election.ts';
 import { entriesBytes } from './entry-size.ts';
 import type { StepResult } from './error.ts';
 import { stepFollower } from './follower.ts';
@@ -41,6 +48,10 @@ export function step(core: RaftCore, message: Message): StepResult {
     case 'MsgPreVote':
       handleVoteRequest(core, message, message.type);
       return 'stepped';
+    case 'MsgVoteResp':
+    case 'MsgPreVoteResp':
+      if (message.reject) learnCommit(core, message);
+      return stepRole(core, message);
     default:
       return stepRole(core, message);
   }
@@ -85,7 +96,7 @@ function answerEarlierTerm(core: RaftCore, message: Message): void {
   } else if (type === 'MsgPreVote') {
     // Answered, not dropped: the asker may have the shorter log at a lower term and must learn the term to catch up.
     describeVote(core, message, `rejected ${type} from`);
-    core.send('MsgPreVoteResp', { to: from, term: core.term, reject: true });
+    refuseVote(core, from, type);
   } else if (type === 'MsgStorageAppendResp') {
     if (message.index !== 0)
       // The entries may have been replaced in the log since, and the write of the replacement not be done: see ready.ts.

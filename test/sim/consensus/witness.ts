@@ -228,7 +228,10 @@ export class Witness {
         if (log.term !== term || log.vote !== from) this.#campaigns(from, seen, term);
         break;
       case 'MsgVoteResp':
-        if (message.reject) break;
+        if (message.reject) {
+          this.#note(from, message.commit, term);
+          break;
+        }
         if (log.term < term || (log.term === term && log.vote !== to))
           throw new Violation(
             `${from} sent its vote of term ${term} to ${to} and has ${log.vote} of ${log.term} on its disk`,
@@ -236,7 +239,9 @@ export class Witness {
         this.#voted(from, term, to);
         break;
       case 'MsgPreVoteResp':
-        if (message.reject) this.#count('pre-vote refused');
+        if (!message.reject) break;
+        this.#count('pre-vote refused');
+        this.#note(from, message.commit, term);
         break;
       case 'MsgAppResp':
         // Of an earlier term: entries that a later leader has replaced since. It did not have them, so no quorum that

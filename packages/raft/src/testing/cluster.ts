@@ -115,6 +115,7 @@ export class Cluster {
       checkQuorum: true,
       preVote: true,
       stepDownOnRemoval: true,
+      votesTellCommit: true,
       disableProposalForwarding: true,
       ...this.#options.config,
     });

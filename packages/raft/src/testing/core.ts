@@ -57,6 +57,7 @@ export function testConfig(id: NodeId, storage: MemoryStorage, options: Partial<
     checkQuorum: false,
     preVote: false,
     stepDownOnRemoval: false,
+    votesTellCommit: false,
     disableProposalForwarding: false,
     ...options,
     storage,

@@ -88,6 +88,7 @@ const plain = {
   checkQuorum: false,
   preVote: false,
   stepDownOnRemoval: false,
+  votesTellCommit: false,
   disableProposalForwarding: false,
 };
 
