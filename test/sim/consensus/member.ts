@@ -127,6 +127,9 @@ export class Member implements FaultyMember {
     this.storage = storage;
     this.runsSinceMs = process.nowMs;
     this.#proposed.clear();
+    // What an earlier life had heard while it was stopped died with it.
+    this.#wordInInbox = 'none';
+    this.#quietUntilMs = 0;
     this.host = startRaftHost({
       memberId: this.id,
       storage,
@@ -198,7 +201,8 @@ export class Member implements FaultyMember {
   resume(): void {
     if (!this.process.isPaused) return;
     this.runsSinceMs = this.process.nowMs;
-    const isFollower = this.host?.softState.role === 'StateFollower';
+    // While its disk keeps it waiting, a campaign of before the pause may not have been sent yet.
+    const isFollower = this.host?.status().softState.role === 'StateFollower' && !this.volume.isBusy;
     this.#quietUntilMs = isFollower && this.#wordInInbox === 'leader' ? this.process.nowMs + 5 * tickMs : 0;
     this.#wordInInbox = 'none';
     this.process.resume();
