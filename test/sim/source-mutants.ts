@@ -121,6 +121,12 @@ export const sourceMutants: readonly SourceMutant[] = [
     'snapshot-overwrites-newer-log',
     [`${raft}/snapshot.ts`, 'if (index <= log.committed) return false;', ''],
     [`${raft}/snapshot.ts`, 'if (log.matches({ index, term })) {', 'if (false) {'],
+    // The host does not even fetch one that it has applied.
+    [
+      `${meta}/raft-host.ts`,
+      "if (message.type === 'MsgSnap' && message.snapshot !== null && message.snapshot.meta.index > applied) {",
+      "if (message.type === 'MsgSnap' && message.snapshot !== null) {",
+    ],
   ),
   consensus('window-is-never-freed', [
     `${raft}/inflights.ts`,

@@ -93,9 +93,9 @@ function planChange(
   for (const id of near) plans.push([add(id)], ...gone.slice(0, 1).map((one) => [remove(one), add(id)]));
   if (voters.length > 0) {
     const voter = random.pick(voters);
-    plans.push([learn(voter)]);
+    plans.push([learn(voter)], [remove(voter)]);
     if (near.length > 0) plans.push([learn(voter), add(near[0]!)], [remove(voter), add(near[0]!)]);
-    if (voters.length > 1) plans.push([remove(voter)], voters.slice(0, 2).map(learn));
+    if (voters.length > 1) plans.push(voters.slice(0, 2).map(learn));
   }
   return plans.length === 0 ? [] : [...random.pick(plans)];
 }

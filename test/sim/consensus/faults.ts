@@ -39,6 +39,7 @@ export class ConsensusFaults {
   readonly #has: (fault: FaultKind) => boolean;
   /** How often each of them strikes is a matter of the seed. */
   readonly #rates: Record<'crash' | 'pause' | 'cut' | 'write' | 'full', number>;
+  #isCalm = false;
 
   constructor(world: FaultyWorld, has: (fault: FaultKind) => boolean) {
     this.#world = world;
@@ -68,7 +69,33 @@ export class ConsensusFaults {
     if (strikes(this.#rates.full, 'full_disk')) this.#fill(pick());
   }
 
+  /**
+   * A leader acts on another membership, which nobody else may have heard of. Members that left are switched off at once,
+   * as an operator may from then on, and the leader ends before it has done much more.
+   */
+  changed(leader: FaultyMember, left: readonly number[]): void {
+    const { random, loop, members, count } = this.#world;
+    const hasLeft = left.length > 0;
+    const [switchesOff, strikes] = [random.chance(0.7), random.chance(hasLeft ? 0.5 : 0.15)];
+    const delayMs = random.unit() * 4;
+    if (this.#isCalm) return;
+    for (const member of members) {
+      if (!left.includes(member.id) || member === leader || !switchesOff || !this.#has('disk_loss')) continue;
+      count('member switched off');
+      if (member.process.isUp) member.crash();
+      member.wipe();
+      loop.at(20 + random.below(600), () => {
+        if (!member.process.isUp) void member.start();
+      });
+    }
+    if (!strikes || !this.#has('crash')) return;
+    loop.at(delayMs, () => {
+      if (leader.isLeader && !this.#isCalm) this.#crash(leader);
+    });
+  }
+
   heal(): void {
+    this.#isCalm = true;
     for (const member of this.#world.members) {
       member.volume.isFull = false;
       member.resume();
@@ -89,8 +116,14 @@ export class ConsensusFaults {
       count(`disk damaged: ${kind}`);
       member.isDoubtful = true;
     }
-    loop.at(20 + random.below(600), () => {
+    const [startsMs, fallsAgain, fallsMs] = [20 + random.below(600), random.chance(0.2), random.below(150)];
+    loop.at(fallsAgain ? startsMs / 10 : startsMs, () => {
       if (!member.process.isUp) void member.start();
+      // So soon that answers to its questions, and its own answers, are still on their way.
+      if (fallsAgain)
+        loop.at(fallsMs, () => {
+          if (!this.#isCalm) this.#crash(member);
+        });
     });
   }
 

@@ -78,6 +78,7 @@ class ConsensusLife {
       onRun: () => (this.#hasRun = true),
       count,
       onBreach: (error) => (this.#breach ??= error instanceof Error ? error : new Error(String(error))),
+      onMembership: (leader, left) => this.#faults.changed(leader, left),
       takeId: () => (idCount += 1),
       takeOperation: () => (operationCount += 1),
     };

@@ -40,6 +40,8 @@ export interface ConsensusWorld extends VolumeWorld {
   readonly isOrdered: boolean;
   readonly count: (what: string) => void;
   readonly onBreach: (error: unknown) => void;
+  /** A leader acts on another membership. */
+  readonly onMembership: (leader: Member, left: readonly number[]) => void;
   takeId(): number;
   takeOperation(): number;
 }
@@ -114,6 +116,7 @@ export class Member implements FaultyMember {
       witness.started(this.id, found);
       this.isDoubtful = false;
       this.#run(env, storage, life);
+      for (let i = this.#world.random.below(3); i > 0; i -= 1) this.read();
     } catch (error) {
       if (!isOver()) this.failed(error);
       else if (error instanceof Violation) this.#world.onBreach(error);
@@ -148,8 +151,15 @@ export class Member implements FaultyMember {
       },
       onTurn: () => {
         if (this.host === null || this.host.confState === this.#confState) return;
+        const before = this.#confState === null ? [] : membersOf(this.#confState);
         this.#confState = this.host.confState;
         this.confSinceMs = process.nowMs;
+        const now = membersOf(this.#confState);
+        if (this.isLeader)
+          world.onMembership(
+            this,
+            before.filter((id) => !now.includes(id)),
+          );
       },
       onFailure: (error) => {
         if (process.life === life) this.failed(error);
@@ -326,6 +336,10 @@ export class Member implements FaultyMember {
       if (!this.process.isUp) void this.start();
     });
   }
+}
+
+function membersOf({ voters, votersOutgoing, learners }: RaftHost['confState']): number[] {
+  return [...voters, ...votersOutgoing, ...learners];
 }
 
 function stateBytes({ index, hash }: { index: number; hash: number }): Uint8Array {
