@@ -1,7 +1,8 @@
 /**
- * npm run sim:mutants [-- --budget N] [-- --mutant NAME] [-- --seed N]
+ * npm run sim:mutants [-- --budget N] [-- --mutant NAME] [-- --seed N] [-- --part 1/2]
  * Runs each mutant until a seed fails, and prints how many seeds that took. Ends with an error when one survives that is
- * not marked as equivalent. The budget of source mutants, whose lives are longer, is a quarter.
+ * not marked as equivalent. The budget of source mutants, whose lives are longer, is a quarter. Parts share the mutants
+ * among processes.
  */
 import { parseArgs } from 'node:util';
 import type { RunOptions, RunResult } from './cluster.ts';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '2000' },
     mutant: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    part: { type: 'string', default: '1/1' },
   },
 });
 const budget = Number(values.budget);
@@ -26,7 +28,13 @@ process.on('unhandledRejection', (error) => {
 });
 loadMutants();
 const all: (Mutant | SourceMutant)[] = [...mutants, ...sourceMutants];
-const chosen = all.filter(({ name }) => values.mutant === undefined || name === values.mutant);
+const [part, parts] = values.part.split('/').map(Number);
+if (part === undefined || parts === undefined || !(part >= 1 && part <= parts))
+  throw new Error(`--part is I/N with I in 1..N, not ${values.part}`);
+const chosen = all.filter(
+  ({ name }, i) => i % parts === part - 1 && (values.mutant === undefined || name === values.mutant),
+);
+if (chosen.length === 0) throw new Error(`no mutant ${values.mutant ?? ''} in part ${values.part}`);
 let [killed, survived] = [0, 0];
 for (const mutant of chosen) {
   const found = 'edits' in mutant ? await runSource(mutant) : await runGiven(mutant);
