@@ -151,8 +151,8 @@ export const sourceMutants: readonly SourceMutant[] = [
   consensus('ticks-before-inbox', [`${meta}/raft-host.ts`, 'env.soon(() => {', '[0].forEach(() => {']),
   consensus('wiped-disk-keeps-its-id', [
     'test/sim/consensus/member.ts',
-    'this.id = this.#world.takeId();\n    this.volume = new MemberVolume(this.#world, this.process);\n  }\n\n  failed',
-    'this.volume = new MemberVolume(this.#world, this.process);\n  }\n\n  failed',
+    'this.#world.witness.lost(this.id);\n    this.id = this.#world.takeId();',
+    'this.#world.witness.lost(this.id);',
   ]),
   consensus('damaged-volume-is-used', [
     'test/sim/consensus/volume.ts',

@@ -6,7 +6,7 @@ import { planOrders } from './controller.ts';
 import { defaultControllerSettings, type ControllerView } from './controller-view.ts';
 import type { Order } from './state-command.ts';
 import type { NodeReport } from './node-report.ts';
-import { testNode } from './testing/commands.ts';
+import { testNode } from './testing/records.ts';
 import { World, world } from './testing/controller-world.ts';
 
 test('a collection that was created while a node was down gets its other copies when the node is back', () => {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ShardRecord } from '@quiver/model';
 import type { Meta } from './meta.ts';
-import { config } from './testing/commands.ts';
+import { config } from './testing/records.ts';
 import { createMetaNetwork, type MetaNetwork } from './testing/meta-network.ts';
 
 let network: MetaNetwork;

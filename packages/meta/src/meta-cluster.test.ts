@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MetaCommand } from '@quiver/rpc';
 import type { MetaNode } from './meta-node.ts';
-import { config } from './testing/commands.ts';
+import { config } from './testing/records.ts';
 import { createMetaNetwork, type MetaNetwork } from './testing/meta-network.ts';
 
 const peers = (...names: string[]) => ({

@@ -6,7 +6,7 @@ import { silentLog } from '@quiver/telemetry';
 import { createMeta } from './lone-meta.ts';
 import { createMetaMirror, serveMirror, type MirrorMessage, type MirrorPort } from './meta-mirror.ts';
 import type { Meta } from './meta.ts';
-import { config, testNode } from './testing/commands.ts';
+import { config, testNode } from './testing/records.ts';
 
 const env = createRealEnv();
 

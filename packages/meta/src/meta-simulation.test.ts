@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { MetaCommand } from '@quiver/rpc';
 import type { Founding } from './founding.ts';
 import { createStateMachine } from './state-machine.ts';
-import { config } from './testing/commands.ts';
+import { config } from './testing/records.ts';
 import { createMetaNetwork, type MetaNetwork } from './testing/meta-network.ts';
 
 const seedsDefault = 8;

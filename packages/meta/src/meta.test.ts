@@ -6,7 +6,7 @@ import { silentLog } from '@quiver/telemetry';
 import { createMetaClient, serveMeta, type MetaMessage, type MetaPort } from './meta-client.ts';
 import { createMeta } from './lone-meta.ts';
 import type { Meta } from './meta.ts';
-import { config, testNode } from './testing/commands.ts';
+import { config, testNode } from './testing/records.ts';
 
 const env = createRealEnv();
 const log = silentLog();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { NodeRecord } from '@quiver/model';
 import { placeReplicas } from './placement.ts';
 import { emptyState, type MetaState } from './state.ts';
-import { testNode } from './testing/commands.ts';
+import { testNode } from './testing/records.ts';
 
 const node = (id: number, part: Partial<NodeRecord> = {}): NodeRecord => ({
   ...testNode,

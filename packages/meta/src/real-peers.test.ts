@@ -9,7 +9,7 @@ import { connectMeta } from './connect-meta.ts';
 import type { Founding } from './founding.ts';
 import type { Meta } from './meta.ts';
 import { startMetaNode, type MetaNode } from './meta-node.ts';
-import { config, testNode } from './testing/commands.ts';
+import { config, testNode } from './testing/records.ts';
 
 const env = createRealEnv();
 const log = silentLog();

@@ -6,7 +6,8 @@ import type { StateCommand } from './state-command.ts';
 import { sessionsMax } from './session.ts';
 import { assertState } from './state.ts';
 import { createStateMachine, type StateMachine } from './state-machine.ts';
-import { config, envelopes, oneShard } from './testing/commands.ts';
+import { envelopes } from './testing/commands.ts';
+import { config, oneShard } from './testing/records.ts';
 
 function run(machine: StateMachine, ...commands: StateCommand[]) {
   const first = machine.state.revision * 1_000;

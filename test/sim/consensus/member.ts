@@ -13,13 +13,13 @@ import {
   type RaftStorage,
 } from '@quiver/meta/testing';
 import { decodeMessage, encodeMessage, type Entry, type Message } from '@quiver/raft';
-import { StorageError } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { Violation } from '../checks.ts';
 import type { Random } from '../event-loop.ts';
 import type { Network } from '../network.ts';
 import { SimProcess } from '../process.ts';
 import type { FaultyMember } from './faults.ts';
+import { endMember } from './member-end.ts';
 import { MemberVolume, type VolumeWorld } from './volume.ts';
 import type { Witness } from './witness.ts';
 
@@ -97,7 +97,7 @@ export class Member implements FaultyMember {
           if (!isOver() && witness.has(this.id)) witness.wrote(this.id, added);
         },
         (error) => {
-          if (!isOver()) this.failed(error);
+          if (!isOver()) endMember(this, this.#world, error);
         },
       );
       const storage = await openRaftStorage(store);
@@ -118,7 +118,7 @@ export class Member implements FaultyMember {
       this.#run(env, storage, life);
       for (let i = this.#world.random.below(3); i > 0; i -= 1) this.read();
     } catch (error) {
-      if (!isOver()) this.failed(error);
+      if (!isOver()) endMember(this, this.#world, error);
       else if (error instanceof Violation) this.#world.onBreach(error);
     }
     count('member started');
@@ -162,7 +162,7 @@ export class Member implements FaultyMember {
           );
       },
       onFailure: (error) => {
-        if (process.life === life) this.failed(error);
+        if (process.life === life) endMember(this, this.#world, error);
       },
     });
   }
@@ -316,25 +316,6 @@ export class Member implements FaultyMember {
     this.#world.witness.lost(this.id);
     this.id = this.#world.takeId();
     this.volume = new MemberVolume(this.#world, this.process);
-  }
-
-  failed(error: unknown): void {
-    const { onBreach, count, loop, random } = this.#world;
-    const isDamage =
-      (error instanceof StorageError && ['data_loss', 'corruption'].includes(error.code)) ||
-      (error instanceof ClusterError && error.code === 'corruption');
-    if (!isDamage && !(error instanceof StorageError)) {
-      onBreach(error);
-      return;
-    }
-    this.crash();
-    if (isDamage) {
-      count('damaged volume refused');
-      this.wipe();
-    } else count('volume poisoned');
-    loop.at(20 + random.below(200), () => {
-      if (!this.process.isUp) void this.start();
-    });
   }
 }
 

@@ -4,11 +4,10 @@
  * data is never used again.
  */
 import { startMetaNode, type Founding, type MetaNode, type MetaSettings } from '@quiver/meta';
-import { ClusterError } from '@quiver/model';
 import { decodeMessage } from '@quiver/raft';
-import { StorageError } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import type { FaultyMember } from '../consensus/faults.ts';
+import { endMember } from '../consensus/member-end.ts';
 import { MemberVolume, type VolumeWorld } from '../consensus/volume.ts';
 import { SimProcess, type Clock } from '../process.ts';
 import { callerOf, type Endpoint, type PeerWorld } from './peers.ts';
@@ -74,7 +73,7 @@ export class MetaMember implements Endpoint, FaultyMember {
           if (!isOver()) reference.wrote(volume, added);
         },
         (error) => {
-          if (!isOver()) this.failed(error);
+          if (!isOver()) endMember(this, this.#world, error);
         },
       );
       if (isOver()) return;
@@ -101,7 +100,7 @@ export class MetaMember implements Endpoint, FaultyMember {
         }),
         settings,
         onFailure: (error) => {
-          if (!isOver()) this.failed(error);
+          if (!isOver()) endMember(this, this.#world, error);
         },
       });
       if (isOver()) return;
@@ -110,7 +109,7 @@ export class MetaMember implements Endpoint, FaultyMember {
       this.node = node;
       reference.started(volume);
     } catch (error) {
-      if (!isOver()) this.failed(error);
+      if (!isOver()) endMember(this, this.#world, error);
     }
   }
 
@@ -142,23 +141,6 @@ export class MetaMember implements Endpoint, FaultyMember {
     this.isDoubtful = false;
     this.#world.reference.lost(this.volume);
     this.volume = new MemberVolume(this.#world, this.process);
-  }
-
-  failed(error: unknown): void {
-    const { onBreach, count, loop, random } = this.#world;
-    const isDamage =
-      (error instanceof StorageError && ['data_loss', 'corruption'].includes(error.code)) ||
-      (error instanceof ClusterError && error.code === 'corruption');
-    if (!isDamage && !(error instanceof StorageError)) {
-      onBreach(error);
-      return;
-    }
-    this.crash();
-    count(isDamage ? 'damaged volume refused' : 'volume poisoned');
-    if (isDamage) this.wipe();
-    loop.at(20 + random.below(200), () => {
-      if (!this.process.isUp) void this.start();
-    });
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type CollectionRecord,
   type NodeId,
 } from '@quiver/model';
-import type { MetaState } from '@quiver/meta/testing';
+import { config, type MetaState } from '@quiver/meta/testing';
 import type { ShardRecord } from '../meta.ts';
 
 export const uuid = 'the-collection';
@@ -66,22 +66,14 @@ export function collectionConfig(sizes: {
   readonly copiesWanted: number;
   readonly minInSync: number;
 }): CollectionConfig {
+  const { shardCount, copiesWanted, minInSync } = sizes;
   return {
+    ...config,
     params: {
-      vectors: { size: 1, distance: 'Dot' },
-      shard_number: sizes.shardCount,
-      replication_factor: sizes.copiesWanted,
-      write_consistency_factor: sizes.minInSync,
-      on_disk_payload: true,
+      ...config.params,
+      shard_number: shardCount,
+      replication_factor: copiesWanted,
+      write_consistency_factor: minInSync,
     },
-    hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10_000 },
-    optimizer_config: {
-      deleted_threshold: 0.2,
-      vacuum_min_vector_number: 1_000,
-      default_segment_number: 0,
-      flush_interval_sec: 5,
-    },
-    wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
-    quantization_config: null,
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ShardRecord } from '@quiver/model';
 import type { StateMachine } from '../state-machine.ts';
 import type { StateCommand } from '../state-command.ts';
-import { config, testNode } from '../testing/commands.ts';
+import { config, testNode } from '../testing/records.ts';
 import { cluster, record, refusedAs, runner, uuid } from '../testing/shard-cluster.ts';
 
 const shard0 = { uuid, shardId: 0 };

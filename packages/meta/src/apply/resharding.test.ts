@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultControllerSettings } from '../controller-view.ts';
 import { planOrders } from '../controller.ts';
 import type { StateCommand } from '../state-command.ts';
-import { testNode } from '../testing/commands.ts';
+import { testNode } from '../testing/records.ts';
 import { cluster, record, refusedAs, uuid } from '../testing/shard-cluster.ts';
 
 describe('resharding', () => {

@@ -10,7 +10,7 @@ import { planCommand } from '../plan-command.ts';
 import { assertState, type MetaState } from '../state.ts';
 import { createStateMachine, type StateMachine } from '../state-machine.ts';
 import type { Order, StateCommand } from '../state-command.ts';
-import { config, testNode } from './commands.ts';
+import { config, testNode } from './records.ts';
 
 /** Nodes that live or not, and do what real ones would: join in-sync sets, evict the dead, report. */
 export class World {

@@ -5,3 +5,4 @@ export { createSnapshotWatch, type SnapshotWatch } from '../snapshot-watch.ts';
 export { createStateMachine, type StateMachine } from '../state-machine.ts';
 export { decodeEnvelope, type StateEnvelope } from '../command-codec.ts';
 export type { MetaState } from '../state.ts';
+export { config } from './records.ts';

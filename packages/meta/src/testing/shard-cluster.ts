@@ -3,7 +3,7 @@ import type { CollectionRecord } from '@quiver/model';
 import { createStateMachine, type StateMachine } from '../state-machine.ts';
 import { assertState } from '../state.ts';
 import type { StateCommand } from '../state-command.ts';
-import { config, testNode } from './commands.ts';
+import { config, testNode } from './records.ts';
 
 export const uuid = 'u';
 
