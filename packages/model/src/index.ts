@@ -134,4 +134,5 @@ export {
   type TransferRecord,
 } from './topology.ts';
 export { nextSlotMove, slotsPerMove, type SlotMove } from './resharding.ts';
+export { memoryComponents, sumMemory, type MemoryComponent, type MemoryPart } from './memory-part.ts';
 export type { SegmentExplanation, ShardExplanation } from './explain.ts';

@@ -109,6 +109,8 @@ export interface CollectionInfo {
   readonly record: CollectionRecord;
   readonly config: CollectionConfig;
   readonly state: CollectionState;
+  /** Placed copies that are not to be had. */
+  readonly deadReplicas: number;
 }
 
 /** One element of POST /points/batch; each is applied in order, not as a transaction. */

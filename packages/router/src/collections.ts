@@ -1,4 +1,5 @@
 /** Use cases of whole collections: create, change, drop, list, describe. */
+import { placedReplicas } from './cluster/replica-states.ts';
 import { ClusterError } from '@quiver/model';
 import type { Api, RequestContext } from './api.ts';
 import { requireFullAccess } from './access.ts';
@@ -63,7 +64,9 @@ export function collectionUseCases(options: UseCaseOptions): CollectionUseCases 
       const record = await collections.find(name, context);
       const routed = readOptions(context, record, meta.catalogue());
       const state = await reads.describe(readScope(record, undefined), routed);
-      return { record, config: record.config, state };
+      const placed = placedReplicas(meta.catalogue(), record);
+      const deadReplicas = placed.filter((replica) => replica.state === 'Dead').length;
+      return { record, config: record.config, state, deadReplicas };
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The state of a collection out of its shards' states. Pure. */
+import { sumMemory } from '@quiver/model';
 import type { CollectionState, ShardState } from '@quiver/rpc';
 
 const worstFirst = ['red', 'yellow', 'grey', 'green'] as const;
@@ -20,7 +21,7 @@ export function mergeStates(states: readonly ShardState[]): CollectionState {
     completed: states.flatMap((state) => state.completed),
     queued: states.flatMap((state) => state.queued),
     idleSegments: states.flatMap((state) => state.idleSegments),
-    memoryBytes: sumByKey(states.map((state) => state.memoryBytes)),
+    memory: sumMemory(states.flatMap((state) => state.memory)),
   };
 }
 

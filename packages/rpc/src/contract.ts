@@ -11,6 +11,7 @@ import type {
   FacetHit,
   FacetRequest,
   JsonValue,
+  MemoryPart,
   NodeId,
   PointRecord,
   PointsOperation,
@@ -177,8 +178,8 @@ export interface CollectionState {
     readonly kind: string;
     readonly graphs: readonly GraphState[];
   }[];
-  /** Bytes by component: vectors, codes, graph, payload, columns, ids. */
-  readonly memoryBytes: Readonly<Record<string, number>>;
+  /** Shared memory of the segments, room for rows to come included. */
+  readonly memory: readonly MemoryPart[];
 }
 
 /** The state of one replica of a shard. */

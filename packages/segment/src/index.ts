@@ -13,6 +13,7 @@ export { createPlainSegment, killRow, openPlainSegment } from './plain-segment.t
 export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.ts';
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
 export { graphFacts } from './graph-facts.ts';
+export { memoryUsage } from './memory-usage.ts';
 export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
 export { planSearch } from './plan.ts';

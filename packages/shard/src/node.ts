@@ -4,7 +4,7 @@
  */
 import type { Env } from '@quiver/env';
 import type { Arena, ArenaDirectory, ArenaStats } from '@quiver/kernel';
-import type { Catalogue, NodeId } from '@quiver/model';
+import type { Catalogue, NodeId, MemoryPart } from '@quiver/model';
 import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
@@ -72,6 +72,8 @@ export interface ShardControl {
   drain(deadlineMs: number): Promise<void>;
   arenas(): Arena[];
   memory(): ArenaStats;
+  /** What the segments of all replicas take, by what is in it. */
+  memoryParts(): MemoryPart[];
   /** What the background look at everything stored has found. */
   scrubbed(): Readonly<ScrubCounts>;
   /** Refuses new writes, finishes those under way, stops builds. Does not close the stores. */

@@ -8,7 +8,13 @@ export {
   type LogLevel,
   type LogOptions,
 } from './log.ts';
-export { metricsText, type CollectionSample, type MetricsSample, type ScrubSample } from './metrics.ts';
+export {
+  metricsText,
+  type CollectionSample,
+  type MetricsSample,
+  type ScrubSample,
+  type StorageSample,
+} from './metrics.ts';
 export {
   createRequestStats,
   mergeRequestStats,

@@ -10,6 +10,7 @@ function sample(): MetricsSample {
   stats.observe('grpc', '/qdrant.Points/Upsert', 0, 0.001, 0);
   return {
     version: '1.19.0',
+    clusterEnabled: true,
     collections: [
       {
         name: 'a "quoted"',
@@ -17,10 +18,14 @@ function sample(): MetricsSample {
         vectors: { '': 3, s: 2 },
         runningOptimizations: 1,
         updateQueueLength: 0,
+        deadReplicas: 1,
       },
     ],
     requests: stats.snapshot(),
-    scrub: { passes: 2, bytes: 100, badRecords: 3, mendedRecords: 1, badParts: 0, mendedParts: 0 },
+    storage: {
+      scrub: { passes: 2, bytes: 100, badRecords: 3, mendedRecords: 1, badParts: 0, mendedParts: 0 },
+      memory: { budgetBytes: 100, usedBytes: 60, reusableBytes: 7, components: { vectors: 50, ids: 10 } },
+    },
     process: { residentBytes: 10, allocatedBytes: 5 },
   };
 }
@@ -29,6 +34,8 @@ test('metrics carry the names and labels that dashboards for Qdrant ask for', as
   const text = await metricsText(sample());
   const route = 'method="POST",endpoint="/collections/{collection_name}/points/query"';
   expect(text).toContain('collections_total 1\n');
+  expect(text).toContain('cluster_enabled 1\n');
+  expect(text).toContain('collection_dead_replicas{id="a \\"quoted\\""} 1\n');
   expect(text).toContain('collections_vector_total 5\n');
   expect(text).toContain('collection_points{id="a \\"quoted\\""} 3\n');
   expect(text).toContain(`rest_responses_total{${route},status="200"} 2\n`);
@@ -41,7 +48,14 @@ test('what is damaged on the disk is counted, so that an alert can tell', async 
   const text = await metricsText(sample());
   expect(text).toContain('quiver_scrub_damaged_total{kind="record"} 3\n');
   expect(text).toContain('quiver_scrub_mended_total{kind="record"} 1\n');
-  expect(await metricsText({ ...sample(), scrub: null })).not.toContain('quiver_scrub');
+  expect(await metricsText({ ...sample(), storage: null })).not.toContain('quiver_');
+});
+
+test('memory is told by component, beside the budget', async () => {
+  const text = await metricsText(sample());
+  expect(text).toContain('quiver_memory_bytes{component="vectors"} 50\n');
+  expect(text).toContain('quiver_memory_budget_bytes 100\n');
+  expect(text).toContain('quiver_memory_reusable_bytes 7\n');
 });
 
 test('histogram buckets are cumulative and end with the count', async () => {

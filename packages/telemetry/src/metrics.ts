@@ -9,10 +9,11 @@ import { durationBounds, type RouteStats } from './request-stats.ts';
 export interface MetricsSample {
   /** The version reported by `GET /`. */
   readonly version: string;
+  readonly clusterEnabled: boolean;
   readonly collections: readonly CollectionSample[];
   readonly requests: readonly RouteStats[];
   /** null: the process stores nothing. */
-  readonly scrub: ScrubSample | null;
+  readonly storage: StorageSample | null;
   /** Of the process, as /proc or process.memoryUsage know them; absent ones are left out. */
   readonly process: {
     readonly residentBytes: number;
@@ -24,6 +25,19 @@ export interface MetricsSample {
     readonly minorPageFaults?: number;
     readonly majorPageFaults?: number;
   };
+}
+export interface StorageSample {
+  readonly scrub: ScrubSample;
+  readonly memory: MemorySample;
+}
+/** Shared memory of segments: what `quiver.memory_budget_mb` limits. */
+export interface MemorySample {
+  readonly budgetBytes: number;
+  readonly usedBytes: number;
+  /** Taken from the system and free: it waits for reuse. */
+  readonly reusableBytes: number;
+  /** Of the used bytes, what each component takes. */
+  readonly components: Readonly<Record<string, number>>;
 }
 /** What the background look at everything stored has found since the start of the process. */
 export interface ScrubSample {
@@ -41,6 +55,8 @@ export interface CollectionSample {
   readonly vectors: Readonly<Record<string, number>>;
   readonly runningOptimizations: number;
   readonly updateQueueLength: number;
+  /** Placed copies that are not to be had: their node is away. */
+  readonly deadReplicas: number;
 }
 
 interface Value {
@@ -63,7 +79,7 @@ export async function metricsText(sample: MetricsSample, prefix = ''): Promise<s
     ...collectionFamilies(sample.collections),
     ...requestFamilies(sample.requests, 'rest'),
     ...requestFamilies(sample.requests, 'grpc'),
-    ...(sample.scrub === null ? [] : scrubFamilies(sample.scrub)),
+    ...(sample.storage === null ? [] : storageFamilies(sample.storage)),
     ...processFamilies(sample.process),
   ];
   for (const family of families) {
@@ -91,7 +107,7 @@ function appFamilies(sample: MetricsSample): Family[] {
   return [
     { name: 'app_info', type: 'gauge', help: 'information about the server', values: [info] },
     gauge('app_status_recovery_mode', 'the server started without its data', 0),
-    gauge('cluster_enabled', 'is cluster support enabled', 0),
+    gauge('cluster_enabled', 'is cluster support enabled', sample.clusterEnabled ? 1 : 0),
   ];
 }
 
@@ -120,7 +136,23 @@ function collectionFamilies(collections: readonly CollectionSample[]): Family[] 
       (one) => one.runningOptimizations,
     ),
     perCollection('collection_update_queue_length', 'updates that wait', (one) => one.updateQueueLength),
-    gauge('collection_dead_replicas', 'replicas that are not active', 0),
+    perCollection('collection_dead_replicas', 'replicas that are not active', (one) => one.deadReplicas),
+  ];
+}
+
+function storageFamilies({ scrub, memory }: StorageSample): Family[] {
+  const components = Object.entries(memory.components);
+  return [
+    ...scrubFamilies(scrub),
+    {
+      name: 'quiver_memory_bytes',
+      type: 'gauge',
+      help: 'memory of segments by what is in it',
+      values: components.map(([component, value]) => ({ labels: { component }, value })),
+    },
+    gauge('quiver_memory_budget_bytes', 'memory that segments may take', memory.budgetBytes),
+    gauge('quiver_memory_used_bytes', 'memory that segments take', memory.usedBytes),
+    gauge('quiver_memory_reusable_bytes', 'memory that waits for new segments', memory.reusableBytes),
   ];
 }
 

@@ -1,16 +1,17 @@
 /** Prometheus text of a process without collections: roles meta and shard. */
-import { metricsText, type ScrubSample } from '@quiver/telemetry';
+import { metricsText, type StorageSample } from '@quiver/telemetry';
 import { apiVersion } from '../version.ts';
 
-/** @param scrub - null: the process stores nothing */
-export function processMetrics(scrub: ScrubSample | null): Promise<string> {
+/** @param storage - null: the process stores nothing */
+export function processMetrics(storage: StorageSample | null): Promise<string> {
   const { rss, heapUsed } = process.memoryUsage();
   return metricsText(
     {
       version: apiVersion,
+      clusterEnabled: true,
       collections: [],
       requests: [],
-      scrub,
+      storage,
       process: { residentBytes: rss, allocatedBytes: heapUsed },
     },
     '',

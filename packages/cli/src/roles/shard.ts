@@ -14,6 +14,7 @@ import { version } from '../version.ts';
 import { watermarksOf } from '../volume-options.ts';
 import { openProcess, selfOf } from './process.ts';
 import { processMetrics } from './process-metrics.ts';
+import { storageSample } from '../threads/storage-sample.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
 
@@ -43,7 +44,7 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     host,
     port: httpPort,
     ready: () => isReady,
-    metrics: () => processMetrics(running?.shard.control.scrubbed() ?? null),
+    metrics: () => processMetrics(running === null ? null : storageSample(running.shard.control)),
   });
 
   const serveThreads = serveThreadCount(config.service.max_workers);

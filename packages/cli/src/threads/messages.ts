@@ -6,7 +6,7 @@ import type { MessagePort } from '@quiver/env';
 import type { Arena } from '@quiver/kernel';
 import type { NodeId } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
-import type { RouteStats, ScrubSample } from '@quiver/telemetry';
+import type { RouteStats, StorageSample } from '@quiver/telemetry';
 import type { MetaMemberOptions } from '../meta-member.ts';
 
 /** null: not offered by this role. */
@@ -79,7 +79,7 @@ export interface BuildThreadData {
 /** Process-wide figures that only the control thread can put together. */
 export interface ProcessReport {
   /** null: the process stores nothing. */
-  readonly scrub: ScrubSample | null;
+  readonly storage: StorageSample | null;
   readonly requests: readonly RouteStats[];
   readonly residentBytes: number;
   readonly allocatedBytes: number;

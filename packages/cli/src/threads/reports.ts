@@ -4,7 +4,7 @@
  */
 import type { Env } from '@quiver/env';
 import type { Api, RequestContext } from '@quiver/router';
-import { metricsText, reportRequests, type CollectionSample } from '@quiver/telemetry';
+import { metricsText, reportRequests, type CollectionSample, type StorageSample } from '@quiver/telemetry';
 import { apiVersion, version } from '../version.ts';
 import type { ProcessReport } from './messages.ts';
 
@@ -29,13 +29,14 @@ export function createReports(options: {
     const samples: CollectionSample[] = [];
     for (const name of api.listCollections(context)) {
       try {
-        const { state } = await api.collectionInfo(name, context);
+        const { state, deadReplicas } = await api.collectionInfo(name, context);
         samples.push({
           name,
           points: state.pointsCount,
           vectors: {},
           runningOptimizations: state.running.length,
           updateQueueLength: state.updateQueueLength,
+          deadReplicas,
         });
       } catch {
         // Dropped while we looked: it has no figures any more.
@@ -74,19 +75,28 @@ export function createReports(options: {
         },
         cluster: { enabled: options.clusterEnabled },
         requests: reportRequests(report.requests),
-        memory: { resident_bytes: report.residentBytes, active_bytes: report.allocatedBytes },
+        memory: {
+          resident_bytes: report.residentBytes,
+          active_bytes: report.allocatedBytes,
+          ...(report.storage === null ? {} : { segments: memoryJson(report.storage.memory) }),
+        },
       };
     },
     async metrics() {
       const report = await askReport();
       const sample = {
         version: apiVersion,
+        clusterEnabled: options.clusterEnabled,
         collections: await collectionSamples(),
         requests: report.requests,
-        scrub: report.scrub,
+        storage: report.storage,
         process: { residentBytes: report.residentBytes, allocatedBytes: report.allocatedBytes },
       };
       return metricsText(sample, options.metricsPrefix);
     },
   };
+}
+
+function memoryJson({ budgetBytes, usedBytes, reusableBytes, components }: StorageSample['memory']): object {
+  return { budget_bytes: budgetBytes, used_bytes: usedBytes, reusable_bytes: reusableBytes, components };
 }

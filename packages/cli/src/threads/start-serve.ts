@@ -5,6 +5,7 @@ import { mergeRequestStats } from '@quiver/telemetry';
 import type { FromServeThread, ProcessReport, ServeThreadData, ToServeThread } from './messages.ts';
 import { createSnapshots, type ServeThread } from './request-snapshots.ts';
 import type { RunningShard } from './start-shard.ts';
+import { storageSample } from './storage-sample.ts';
 
 export interface ServeOptions {
   readonly count: number;
@@ -98,7 +99,7 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
       requests: mergeRequestStats(await snapshots.ask()),
       residentBytes: memory.rss,
       allocatedBytes: memory.heapUsed + (shard?.control.memory().usedBytes ?? 0),
-      scrub: shard?.control.scrubbed() ?? null,
+      storage: shard === null ? null : storageSample(shard.control),
       startedAtMs,
       clusterId: meta.clusterId,
     };

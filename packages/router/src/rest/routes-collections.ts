@@ -9,6 +9,7 @@ import {
 } from './decode/collections.ts';
 import { checkOrdering, decodeCount, decodeTimeoutMs, decodeWait } from './decode/query-string.ts';
 import { collectionInfoJson, decodeOptimizationParts, optimizationsJson } from './encode-collection.ts';
+import { collectionMemoryJson } from './encode-memory.ts';
 import { writeUpdateResult } from './encode-points.ts';
 
 const base = '/collections/{collection_name}';
@@ -74,6 +75,15 @@ export const collectionRoutes: readonly Route[] = [
     template: `${base}/exists`,
     hasBody: false,
     run: async (call) => json({ exists: await call.api.collectionExists(name(call), call.context(null)) }),
+  },
+  {
+    method: 'GET',
+    template: `${base}/memory`,
+    hasBody: false,
+    run: async (call) => {
+      const { state } = await call.api.collectionInfo(name(call), call.context(null));
+      return json(collectionMemoryJson(state.memory));
+    },
   },
   {
     method: 'GET',

@@ -90,7 +90,7 @@ export async function createFakeNode(
           completed: [],
           queued: [],
           idleSegments: [],
-          memoryBytes: {},
+          memory: [],
         })),
       ),
   };

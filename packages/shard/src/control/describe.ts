@@ -1,8 +1,8 @@
 /** A replica's state in the words of collection info. */
 import type { ShardState } from '@quiver/rpc';
-import { parseJsonPath, parsePayload, valuesAt, type PayloadFieldSchema } from '@quiver/model';
+import { parseJsonPath, parsePayload, sumMemory, valuesAt, type PayloadFieldSchema } from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
-import { graphFacts, openColumns, type SegmentReader } from '@quiver/segment';
+import { graphFacts, memoryUsage, openColumns, type SegmentReader } from '@quiver/segment';
 import type { Optimizer } from './optimizer.ts';
 import type { Replica } from './replica.ts';
 
@@ -38,7 +38,7 @@ export function describeReplica(
       kind: reader.descriptor.kind,
       graphs: graphFacts(reader),
     })),
-    memoryBytes: memoryBytes(segments),
+    memory: sumMemory(segments.flatMap(memoryUsage)),
   };
 }
 
@@ -48,18 +48,6 @@ function brief(reader: SegmentReader): { id: number; points: number } {
 
 function indexedVectors(reader: SegmentReader): number {
   return reader.descriptor.graphs.length * (reader.rowCount() - reader.deadCount());
-}
-
-function memoryBytes(segments: readonly SegmentReader[]): Record<string, number> {
-  const bytes = { core: 0, graph: 0, payload: 0, columns: 0 };
-  for (const { descriptor } of segments) {
-    const graph = descriptor.graphs.reduce((sum, one) => sum + one.bytes, 0);
-    bytes.graph += graph;
-    bytes.core += descriptor.core.bytes - graph;
-    bytes.payload += descriptor.blob?.bytes ?? 0;
-    for (const column of descriptor.columns ?? []) bytes.columns += column.region.bytes;
-  }
-  return bytes;
 }
 
 /** Points with a value, by indexed field. */

@@ -4,8 +4,8 @@
  * reader's cache of one life means nothing in the next; a manifest is used only while all it holds is still true.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import type { CollectionRecord } from '@quiver/model';
-import { regionsOf } from '@quiver/segment';
+import type { CollectionRecord, MemoryPart } from '@quiver/model';
+import { memoryUsage, regionsOf } from '@quiver/segment';
 import type { BlobStore, Change, Store } from '@quiver/storage';
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
@@ -68,6 +68,11 @@ export class SearchState {
   }
   get optimizer(): Optimizer | null {
     return this.#open?.optimizer ?? null;
+  }
+
+  /** What its segments take; nothing while it is not open. */
+  memory(): MemoryPart[] {
+    return this.replica?.allSegments().flatMap(memoryUsage) ?? [];
   }
 
   setRecord(record: CollectionRecord): void {

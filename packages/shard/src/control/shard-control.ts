@@ -8,6 +8,7 @@ import {
   ClusterError,
   parsePayloadText,
   replicaOn,
+  sumMemory,
   type Catalogue,
   type CollectionRecord,
   type NodeId,
@@ -288,6 +289,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     },
     arenas: () => pool.arenas(),
     memory: () => pool.stats(),
+    memoryParts: () => sumMemory([...hosted.values()].flatMap(({ search }) => search.memory())),
     scrubbed: () => scrub.counts,
     async close() {
       isClosing = true;

@@ -1,0 +1,46 @@
+/**
+ * What the shared memory of a segment is taken for. Always: the parts of a segment add up to the bytes of its regions,
+ * room for rows to come included.
+ */
+import type { MemoryPart } from '@quiver/model';
+import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
+import type { SegmentReader } from './segment.ts';
+
+export function memoryUsage(reader: SegmentReader): MemoryPart[] {
+  const { views } = reader;
+  const { schema, graphs, blob, columns, core } = reader.descriptor;
+  const { layout } = views;
+  const rows = reader.rowCount();
+  const align = blobAlignment(schema);
+  const vectors = schema.vectors.map(({ name }, index): MemoryPart => {
+    const view = views.vectors[index]!;
+    const end = layout.vectors[index + 1]?.present ?? layout.bytes;
+    const own = end - layout.vectors[index]!.present;
+    if (view.kind === 'dense') return { component: 'vectors', name, bytes: own };
+    const dim = view.kind === 'multi' ? view.schema.dim : 0;
+    let pieces = 0;
+    for (let row = 0; row < rows; row += 1)
+      pieces += roundUp(pieceBytes(view.kind, dim, view.refs[2 * row + 1]!), align);
+    return { component: view.kind === 'sparse' ? 'sparse_vectors' : 'vectors', name, bytes: own + pieces };
+  });
+  const fixed = layout.vectors[0]?.present ?? layout.bytes;
+  const inBlob = vectors.reduce((sum, { bytes }) => sum + bytes, 0) - (layout.bytes - fixed);
+  const graphParts = graphs.map(({ vector, bytes }): MemoryPart => ({
+    component: 'index',
+    name: vector,
+    bytes,
+  }));
+  const graphBytes = graphParts.reduce((sum, { bytes }) => sum + bytes, 0);
+  return [
+    ...vectors,
+    ...graphParts,
+    // With what alignment leaves between the parts.
+    { component: 'ids', name: '', bytes: core.bytes - graphBytes - (layout.bytes - fixed) },
+    { component: 'payload', name: '', bytes: (blob?.bytes ?? 0) - inBlob },
+    ...(columns ?? []).map(({ key, region }): MemoryPart => ({
+      component: 'payload_index',
+      name: key,
+      bytes: region.bytes,
+    })),
+  ];
+}
