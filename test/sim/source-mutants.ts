@@ -49,6 +49,16 @@ export const sourceMutants: readonly SourceMutant[] = [
     'return theirs.term > ours.term || (theirs.term === ours.term && theirs.index >= ours.index);',
     'return theirs.term >= 0 && ours.term >= 0;',
   ]),
+  consensus('refused-vote-tells-no-commit', [
+    `${raft}/config.ts`,
+    'votesTellCommit: true,',
+    'votesTellCommit: false,',
+  ]),
+  consensus('commit-of-a-refused-vote-is-taken-unseen', [
+    `${raft}/election.ts`,
+    '!core.log.maybeCommit({ index: commit, term: logTerm })',
+    '!core.log.maybeCommit({ index: commit, term: logTerm > 0 ? core.log.termOrZero(commit) : 0 })',
+  ]),
   consensus('pre-vote-moves-term', [
     `${raft}/step.ts`,
     "if (type === 'MsgPreVote' || (type === 'MsgPreVoteResp' && !message.reject)) return true;",

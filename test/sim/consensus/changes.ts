@@ -1,6 +1,6 @@
 /**
- * Proposes changes of membership, sensible and foolish ones. Always: what would leave a membership without a quorum of
- * intact disks is not proposed, and a leader does not take itself out.
+ * Proposes changes of membership, sensible and foolish ones: a leader may even take itself out. Always: what would leave a
+ * membership without a quorum of intact disks is not proposed.
  */
 import { ClusterError } from '@quiver/model';
 import { leaveJointChange, type ConfChangeSingle, type ConfChangeTransition } from '@quiver/raft';
@@ -39,14 +39,18 @@ export function proposeChange(world: ConsensusWorld, isCalm: boolean): void {
   const change = { transition, changes, context: new Uint8Array(0) };
   const after = changed(membership, change);
   const isIntact = (id: number): boolean => members.some((one) => one.id === id && !one.isDoubtful);
-  if (after === null || !isQuorum(after, isIntact) || !after.voters.has(leader.id)) return;
+  if (after === null || !isQuorum(after, isIntact)) return;
+  if (!after.voters.has(leader.id)) {
+    world.count('a leader takes itself out');
+    world.onLeaving(leader);
+  }
   propose(leader, change);
   // One more while that one is under way: it must come to nothing.
   if (random.chance(0.3)) {
     const more = planChange(world, leader, after);
     const later =
       more.length === 0 ? null : changed(after, { transition, changes: more, context: new Uint8Array(0) });
-    if (later !== null && isQuorum(later, isIntact) && later.voters.has(leader.id))
+    if (later !== null && isQuorum(later, isIntact))
       propose(leader, { transition, changes: more, context: new Uint8Array(0) });
   }
 }
@@ -85,7 +89,8 @@ function planChange(
     const one = progress.get(id);
     return one?.state === 'StateReplicate' && one.match + 50 >= leader.host!.applied;
   });
-  const voters = [...membership.voters].filter((id) => id !== leader.id);
+  const leaves = random.chance(0.1);
+  const voters = [...membership.voters].filter((id) => (id === leader.id) === leaves);
   const plans: (readonly ConfChangeSingle[])[] = [];
   const first = outside.length > 0 ? random.pick(outside) : null;
   if (first !== null) plans.push([learn(first)], [learn(first)]);

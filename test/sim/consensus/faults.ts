@@ -94,6 +94,18 @@ export class ConsensusFaults {
     });
   }
 
+  /** A leader proposes that it leaves: it may end up as the only one who knows that it did. */
+  leaving({ name }: FaultyMember): void {
+    const { random, loop, network, members, count } = this.#world;
+    const [strikes, delayMs] = [random.chance(0.7), random.below(50)];
+    if (!strikes || !this.#has('cut')) return;
+    loop.at(delayMs, () => {
+      if (this.#isCalm) return;
+      count('cut: nobody hears it');
+      for (const other of members) if (other.name !== name) network.cut(name, other.name, 500);
+    });
+  }
+
   heal(): void {
     this.#isCalm = true;
     for (const member of this.#world.members) {

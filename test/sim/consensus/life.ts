@@ -79,6 +79,7 @@ class ConsensusLife {
       count,
       onBreach: (error) => (this.#breach ??= error instanceof Error ? error : new Error(String(error))),
       onMembership: (leader, left) => this.#faults.changed(leader, left),
+      onLeaving: (leader) => this.#faults.leaving(leader),
       takeId: () => (idCount += 1),
       takeOperation: () => (operationCount += 1),
     };

@@ -42,6 +42,8 @@ export interface ConsensusWorld extends VolumeWorld {
   readonly onBreach: (error: unknown) => void;
   /** A leader acts on another membership. */
   readonly onMembership: (leader: Member, left: readonly number[]) => void;
+  /** A leader is about to propose that it leaves. */
+  readonly onLeaving: (leader: Member) => void;
   takeId(): number;
   takeOperation(): number;
 }
