@@ -2,7 +2,13 @@
  * What the members have agreed on, from outside: the witness of their consensus, and a state machine of our own that takes
  * every command at the moment when it is committed first. Always: `state` is what a linearizable read would show now.
  */
-import { createStateMachine, decodeEnvelope, type MetaState, type StateEnvelope } from '@quiver/meta/testing';
+import {
+  assertState,
+  createStateMachine,
+  decodeEnvelope,
+  type MetaState,
+  type StateEnvelope,
+} from '@quiver/meta/testing';
 import type { Message } from '@quiver/raft';
 import type { LoggedEntry } from '../consensus/durable-log.ts';
 import type { MembershipModel } from '../consensus/membership-model.ts';
@@ -84,6 +90,7 @@ export class Reference {
       const { kind } = envelope.command;
       this.#count(reply.ok ? `meta: ${kind}` : `refused by meta: ${kind}`);
       if (this.state === before) return;
+      assertState(this.state);
       this.#onCommand(before, this.state, envelope.command);
     };
   }

@@ -207,6 +207,30 @@ describe('transfers', () => {
     expect(record(machine).transfers).toEqual([]);
   });
 
+  test('a move on of a copy that is itself on its way ends the first move with it', () => {
+    const { machine, run } = cluster(start(false));
+    run({ kind: 'alter_in_sync', ...shard0, term: 1, expectCfg: 2, inSync: [1, 2, 3, 4] });
+    run({ kind: 'register_node', node: { ...testNode, id: 5 }, atMs: 1 });
+    run({ ...start(false), fromNode: 4, toNode: 5 } as StateCommand);
+    const { cfgVersion: expectCfg } = shard(machine);
+    run({ kind: 'alter_in_sync', ...shard0, term: 1, expectCfg, inSync: [1, 2, 3, 4, 5] });
+    expect(run({ kind: 'finish_transfer', ...shard0, to: 5 })).toMatchObject({ changed: true });
+    expect(shard(machine)).toMatchObject({ inSync: [1, 2, 3, 5] });
+    // Else its source counts as one that leaves, for ever.
+    expect(record(machine).transfers).toEqual([]);
+  });
+
+  test('a copy that leaves to two nodes leaves once: the other target is one more', () => {
+    const { machine, run } = cluster(start(false));
+    run({ kind: 'register_node', node: { ...testNode, id: 5 }, atMs: 1 });
+    run({ ...start(false), toNode: 5 } as StateCommand);
+    const { cfgVersion: expectCfg } = shard(machine);
+    run({ kind: 'alter_in_sync', ...shard0, term: 1, expectCfg, inSync: [1, 2, 3, 4, 5] });
+    run(promote(1, 2));
+    expect(run({ kind: 'finish_transfer', ...shard0, to: 5 })).toMatchObject({ changed: true });
+    expect(record(machine).transfers).toMatchObject([{ from: null, to: 4 }]);
+  });
+
   test('an aborted one takes its target away, and the wish for a further copy', () => {
     const { machine } = cluster(start(true), { kind: 'abort_transfer', ...shard0, fromNode: 1, toNode: 4 });
     expect(shard(machine)).toMatchObject({ replicationFactor: 3 });

@@ -62,8 +62,9 @@ export function finishTransfer(state: MetaState, command: Command<'finish_transf
     if (transfer === undefined) return unchanged;
     const { from, to } = transfer;
     if (!shard.inSync.includes(to) || (from !== null && shard.primary === from)) return stale(record, shard);
-    const rest = record.transfers.filter((one) => one !== transfer);
     const moved = from === null ? record : withoutReplica(record, shard, from);
+    // Of those that are left: the source may have been on its way itself, or have left to two nodes.
+    const rest = moved.transfers.filter((one) => one.to !== to);
     return changed(state, withRecord(state, { ...moved, transfers: rest }));
   });
 }

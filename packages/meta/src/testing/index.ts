@@ -4,5 +4,5 @@ export { openRaftStorage, type RaftStorage } from '../raft-storage.ts';
 export { createSnapshotWatch, type SnapshotWatch } from '../snapshot-watch.ts';
 export { createStateMachine, type StateMachine } from '../state-machine.ts';
 export { decodeEnvelope, type StateEnvelope } from '../command-codec.ts';
-export type { MetaState } from '../state.ts';
+export { assertState, type MetaState } from '../state.ts';
 export { config } from './records.ts';
