@@ -118,13 +118,16 @@ export class ConsensusFaults {
     const { random, loop, count } = this.#world;
     if (!member.process.isUp) return;
     count('crash');
+    // Something may be on its way to others that its own disk did not get.
+    const isWriting = member.volume.isBusy;
     member.crash();
     const [isLost, isDamaged] = [random.chance(0.1), random.chance(0.12)];
     const kind = random.pick(damages);
-    if (isLost && this.#has('disk_loss') && this.#mayLose(member)) {
+    const mayLose = !isWriting && this.#mayLose(member);
+    if (isLost && this.#has('disk_loss') && mayLose) {
       count('disk lost');
       member.wipe();
-    } else if (isDamaged && this.#has('damage') && this.#mayLose(member) && member.volume.damage(kind)) {
+    } else if (isDamaged && this.#has('damage') && mayLose && member.volume.damage(kind)) {
       count(`disk damaged: ${kind}`);
       member.isDoubtful = true;
     }
