@@ -3,7 +3,7 @@
  * where a role needs them simulated. Pure packages never see it.
  */
 export interface Env {
-  /** Monotonic milliseconds, with a fraction. */
+  /** Monotonic milliseconds, with a fraction; the same in all threads of the process. */
   now(): number;
   /** Milliseconds since the Unix epoch. */
   wallNow(): number;

@@ -1,7 +1,16 @@
 import { getPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { currentThread, openChannel, receiveNow, startThread, type ThreadExit } from './index.ts';
+import {
+  createRealEnv,
+  currentThread,
+  openChannel,
+  receiveNow,
+  startThread,
+  type ThreadExit,
+} from './index.ts';
 
+/** Two readings make one origin: what lies between them is its error. */
+const clockErrorMs = 10;
 const entry = new URL('./testing/echo-thread.ts', import.meta.url);
 
 function start() {
@@ -24,6 +33,17 @@ describe('threads', () => {
     expect(answers).toEqual([3, 5, 7]);
     thread.post('leave');
     expect(await exit).toEqual({ code: 0, error: undefined });
+  });
+
+  test('all threads read one monotonic clock', async () => {
+    const { ask } = start();
+    const env = createRealEnv();
+    for (let i = 0; i < 10; i += 1) {
+      const before = env.now();
+      const there = await ask('now');
+      expect(there).toBeGreaterThan(before - clockErrorMs);
+      expect(there).toBeLessThan(env.now() + clockErrorMs);
+    }
   });
 
   test('a thread that throws reports its error once, also to a listener that comes late', async () => {
