@@ -47,6 +47,13 @@ export async function startShardProcess(
       shard.control.onBroken(peer);
     },
   });
+  /** What is asked for in one turn, as by every replica after a stop of the process, is one look. */
+  let look: Promise<void> | null = null;
+  const refreshed = (): Promise<void> =>
+    (look ??= Promise.resolve().then(() => {
+      look = null;
+      return meta.refresh({ deadlineMs: env.now() + refreshMs });
+    }));
   const shard = await startShard({
     nodeId,
     serveThreads,
@@ -62,7 +69,7 @@ export async function startShardProcess(
     meta: {
       propose: (command) => meta.propose(command),
       async linearizableShard(uuid, shardId) {
-        await meta.refresh({ deadlineMs: env.now() + refreshMs });
+        await refreshed();
         return shardIn(meta.catalogue(), uuid, shardId);
       },
     },

@@ -28,6 +28,11 @@ export const errorCodes = [
    * The caller splits it anew by a newer revision. HTTP 503.
    */
   'slot_moved',
+  /**
+   * Between nodes: the replica may have been stopped, and asks whether it is in sync still. The caller asks another one at
+   * once, or the same again in a moment. HTTP 503.
+   */
+  'lease_expired',
   /** Disk or memory budget reached; nothing was applied. HTTP 507. */
   'insufficient_storage',
   'standalone',

@@ -46,4 +46,5 @@ export { correctRules, type ReplicationRules } from './rules.ts';
 export { bucketCount } from './digest-check.ts';
 export { createReplica } from './replica.ts';
 export type { FollowerStatus, Replica, ReplicaConfig, ReplicaStatus } from './replica.ts';
+export { ServingLease, servingLeaseMs, type Moment } from './serving-lease.ts';
 export { forkSeq, termAt } from './history.ts';

@@ -53,7 +53,8 @@ export interface ReadOptions extends CallOptions {
 /**
  * The read path of a shard node. The answers of its shards are merged at the node, so one call per node carries a
  * request over all of its shards.
- * @throws ClusterError stale_route: this node does not (or not yet) hold a shard that was asked for
+ * @throws ClusterError stale_route: this node does not (or not yet) hold a shard that was asked for; lease_expired: it holds
+ * it and does not know whether it is in sync
  */
 export interface ShardReads {
   /** Best first; the answer has `offset` already cut off and at most `limit` entries. */

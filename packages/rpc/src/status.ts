@@ -48,6 +48,7 @@ const table: Readonly<Record<ErrorCode, StatusRow>> = {
   },
   stale_route: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
   slot_moved: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
+  lease_expired: { http: 503, prefix: 'Shard temporarily unavailable: ', grpc: grpcCode.unavailable },
   insufficient_storage: { http: 507, prefix: 'Insufficient storage: ', grpc: grpcCode.resourceExhausted },
   standalone: { http: 405, prefix: '', grpc: grpcCode.unimplemented },
   precondition_failed: {

@@ -27,6 +27,8 @@ export interface ShardControlOptions {
   readonly budgetBytes: number;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;
+  /** How long a replica answers reads after a sign of life of its process; for tests, else as replication has it. */
+  readonly servingLeaseMs?: number;
   /** A copy of everything takes the primary's graphs over instead of building them. */
   readonly fetchesSegments: boolean;
   /** Bytes of vectors without a graph from which on a replica's writes are slowed; at twice as many they are refused. 0: no limit. */

@@ -37,9 +37,16 @@ export type Decision =
 
 const giveUp: Decision = { kind: 'give_up' };
 
+const retryable: ReadonlySet<ErrorCode> = new Set([
+  'unavailable',
+  'stale_route',
+  'slot_moved',
+  'lease_expired',
+]);
+
 /** Failures that say: not here, not now. Everything else would be said again by any other replica. */
 export function isRetryable(code: ErrorCode): boolean {
-  return code === 'unavailable' || code === 'stale_route' || code === 'slot_moved';
+  return retryable.has(code);
 }
 
 /** A refusal of the primary with nothing applied, which may be over in a moment. */

@@ -10,6 +10,7 @@ import { createTopology } from './topology.ts';
 
 const refused = new ClusterError('unavailable', 'connection refused');
 const stale = new ClusterError('stale_route', 'not here');
+const unleased = new ClusterError('lease_expired', 'was stopped');
 
 interface Setup {
   readonly env: VirtualEnv;
@@ -149,6 +150,39 @@ describe('a read over replicated shards', () => {
       expect(cluster.asked.length).toBeLessThan(20);
     },
   );
+
+  test('a replica that was stopped and has no lease yet costs a read one call: another one is asked at once', async () => {
+    const { env, cluster, count } = setup([[1, 2]]);
+    cluster.behaviour(1).failure = unleased;
+    for (let i = 0; i < 20; i += 1) {
+      const startedAtMs = env.now();
+      expect(await run(env, count(), 1)).toBe(1_000);
+      expect(env.now() - startedAtMs).toBeLessThanOrEqual(2 * cluster.behaviour(1).latencyMs + 1);
+    }
+    // Its connection is in order: it goes on being asked.
+    expect(cluster.asked.filter(({ nodeId }) => nodeId === 1).length).toBeGreaterThan(5);
+  });
+
+  test('the only replica is asked again in tens of milliseconds while it has no lease, until it has', async () => {
+    const { env, cluster, count } = setup([[1]]);
+    cluster.behaviour(1).failure = unleased;
+    const answer = count({ withinMs: 30_000 });
+    await env.advance(40);
+    cluster.behaviour(1).failure = null;
+    expect(await run(env, answer, 1)).toBe(1_000);
+    expect(env.now()).toBeLessThan(120);
+  });
+
+  test.each([1, 2])('replicas without leases are waited for, within the deadline: %i of them', async (of) => {
+    const { env, cluster, count } = setup([[1, 2].slice(0, of)]);
+    for (const id of [1, 2]) cluster.behaviour(id).failure = unleased;
+    const answer = count({ withinMs: 10_000 });
+    await env.advance(3_000);
+    cluster.behaviour(1).failure = null;
+    expect(await run(env, answer)).toBe(1_000);
+    cluster.behaviour(1).failure = unleased;
+    await expect(run(env, count({ withinMs: 1_000 }))).rejects.toMatchObject({ code: 'unavailable' });
+  });
 
   test('a stale route is asked anew with the record of the next revision, without the whole wait', async () => {
     const { env, cluster, count } = setup([[1]]);

@@ -11,6 +11,8 @@ import type { ShardMeta } from '../shard-cluster.ts';
 import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
 import { describeReplica } from './describe.ts';
 import { blobsOf, emptyManifest } from './manifest.ts';
+import { LeaseRenewal } from './lease-renewal.ts';
+import { Primacy } from './primacy.ts';
 import { ReplicaCalls } from './replica-calls.ts';
 import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
@@ -30,12 +32,11 @@ import { SlotMover, vectorNamesOf } from './slot-mover.ts';
 const format = 2;
 /** After a failure, before the replica is opened anew. */
 const reopenAfterMs = 2_000;
-/** How long a call waits for this replica to become the primary that the catalogue says it is. */
-const becomePrimaryMs = 2_000;
 
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
   readonly admission: Admission;
+  readonly servingLeaseMs: number;
   /** Unindexed vectors of a replica from which on its writes are slowed; 0: no limit. */
   readonly unindexedBytesMax: number;
   readonly send: (shard: ShardRecord, from: number, to: number, message: FrameMessage) => void;
@@ -54,7 +55,8 @@ export class HostedReplica {
   readonly #slots: SlotMover;
   #host: ReplicaHost | null = null;
   #isClosed = false;
-  #waitingForRole: (() => void)[] = [];
+  readonly #primacy: Primacy;
+  readonly #lease: LeaseRenewal;
 
   constructor(context: HostedContext, record: CollectionRecord, shard: ShardRecord, number: number) {
     this.#context = context;
@@ -82,6 +84,23 @@ export class HostedReplica {
     });
     const { meta, env, log } = context;
     this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, log });
+    this.#primacy = new Primacy({
+      number,
+      env,
+      search: this.#search,
+      calls: this.#calls,
+      isClosed: () => this.#isClosed,
+      shard: () => this.#shard,
+      host: () => this.#host,
+    });
+    this.#lease = new LeaseRenewal({
+      env,
+      leaseMs: context.servingLeaseMs,
+      isAlone: () => this.#primacy.isAlone,
+      askMeta: () => (mayServe(this.#shard, number) ? this.#meta.isInSync() : null),
+      askOthers: (timeoutMs) => this.#primacy.askOthers(timeoutMs),
+      onChange: (end) => this.#search.replica?.applied.setLease(end),
+    });
     this.#mender = new RecordMender({
       number,
       env,
@@ -166,6 +185,7 @@ export class HostedReplica {
   }
 
   tick(): void {
+    this.#lease.tick();
     this.#host?.step({ kind: 'tick' });
     this.#noteChange();
   }
@@ -190,13 +210,13 @@ export class HostedReplica {
   /** @returns seq of the operation. @throws ClusterError */
   async write({ operation, slots, operationKey, timeoutMs }: ReplicaWrite): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
-    await this.#asPrimary(timeoutMs);
+    await this.#primacy.awaited(timeoutMs);
     const { admission, unindexedBytesMax, env, store } = this.#context;
     const end = admission.begin(bytesOfOperation(operation));
     try {
       await untilIndexed(this.#search.replica!, operation, { env, unindexedBytesMax, deadlineMs });
       if (this.#host?.isDraining === true) await this.#calls.whenHandedOver(env);
-      await this.#asPrimary(deadlineMs - env.now());
+      await this.#primacy.awaited(deadlineMs - env.now());
       return await writeOperation({
         host: this.#host!,
         replica: this.#search.replica!,
@@ -214,18 +234,9 @@ export class HostedReplica {
     }
   }
 
-  /** Resolves when a read that saw `seq` is known to have been linearizable. @throws ClusterError */
-  async confirmRead({ seq, generation, inSyncMin, timeoutMs }: ConfirmedRead): Promise<void> {
-    const deadlineMs = this.#context.env.now() + timeoutMs;
-    await this.#asPrimary(timeoutMs);
-    const host = this.#host!;
-    const inSync = host.status.effectiveIsr.length;
-    const few = `${inSync} replicas are in sync, the read asks for ${inSyncMin}`;
-    if (inSync < inSyncMin) throw new ClusterError('not_enough_replicas', few);
-    // Loaded anew since: this copy went back behind what the read saw, which may never have been committed.
-    if (this.#search.replica?.applied.generation !== generation)
-      throw new ClusterError('stale_route', `replica ${this.number} has another order than the read saw`);
-    await this.#calls.begin((call) => host.step({ kind: 'confirm_read', call, seq, deadlineMs }));
+  /** Resolves when what was read is known to have been linearizable. @throws ClusterError */
+  confirmRead(read: ConfirmedRead): Promise<void> {
+    return this.#primacy.confirmRead(read);
   }
 
   describe(): ShardState {
@@ -241,7 +252,7 @@ export class HostedReplica {
   }
 
   get isPrimary(): boolean {
-    return this.#host?.status.role === 'primary';
+    return this.#primacy.isPrimary;
   }
 
   /**
@@ -267,7 +278,7 @@ export class HostedReplica {
     this.#slots.close();
     this.#meta.stop();
     this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
-    this.#wakeWaiting();
+    this.#primacy.wake();
     await this.#segments.stop();
     await this.#host?.stop();
     await this.#search.optimizer?.stop();
@@ -281,7 +292,7 @@ export class HostedReplica {
     const unneeded = this.blobIds;
     this.#search.discard();
     this.#calls.failAll(reason);
-    this.#wakeWaiting();
+    this.#primacy.wake();
     await this.#segments.stop();
     await this.#host?.stop();
     await this.#search.closed();
@@ -295,33 +306,11 @@ export class HostedReplica {
       );
   }
 
-  /** Waits, within limits, for this replica to be the primary that the catalogue says it is. @throws ClusterError */
-  async #asPrimary(timeoutMs: number): Promise<void> {
-    const { env } = this.#context;
-    const untilMs = env.now() + Math.min(timeoutMs, becomePrimaryMs);
-    for (;;) {
-      if (this.#isClosed) throw new ClusterError('unavailable', 'the replica is closing');
-      if (this.isPrimary && this.#host!.isSearchable) return;
-      if (this.#shard.primary !== this.number || env.now() >= untilMs)
-        throw new ClusterError('stale_route', `replica ${this.number} is not the primary of its shard`);
-      await new Promise<void>((resolve) => {
-        const cancel = env.after(Math.max(0, untilMs - env.now()), resolve);
-        this.#waitingForRole.push(() => {
-          cancel();
-          resolve();
-        });
-      });
-    }
-  }
-
-  #wakeWaiting(): void {
-    for (const wake of this.#waitingForRole.splice(0)) wake();
-  }
-
   #noteChange(): void {
     this.#noteServing();
+    this.#lease.note();
     this.#slots.poke();
-    if (this.#waitingForRole.length > 0 && this.isPrimary && this.#host!.isSearchable) this.#wakeWaiting();
+    this.#primacy.noteChange();
   }
 
   #noteServing(): void {

@@ -15,6 +15,7 @@ import {
   type ResolvedOperation,
   type ShardRecord,
 } from '@quiver/model';
+import { servingLeaseMs } from '@quiver/replication';
 import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
@@ -108,6 +109,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     outbound,
     fetchesSegments: options.fetchesSegments,
     admission: new Admission(),
+    servingLeaseMs: options.servingLeaseMs ?? servingLeaseMs,
     unindexedBytesMax: options.unindexedBytesMax,
     env,
     log,

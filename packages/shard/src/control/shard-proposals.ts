@@ -2,7 +2,7 @@
  * What a replica asks of the metadata store: proposals, and its shard's record read anew. Always: a bounded number at a
  * time; what is dropped or fails is asked again by the replication machine.
  */
-import type { ShardRecord } from '@quiver/model';
+import { mayServe, type ShardRecord } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 import type { Log } from '@quiver/telemetry';
 import type { ShardMeta } from '../shard-cluster.ts';
@@ -66,6 +66,13 @@ export class ShardProposals {
       const shard = await meta.linearizableShard(uuid, shardId);
       if (shard !== null && !this.#isStopped) use(shard);
     });
+  }
+
+  /** Whether the record, read linearizably, lets this replica answer reads. Beside the asks that are counted. */
+  async isInSync(): Promise<boolean> {
+    const { meta, uuid, shardId, number } = this.#options;
+    const shard = await meta.linearizableShard(uuid, shardId);
+    return shard !== null && mayServe(shard, number);
   }
 
   #command(command: MetaCommand): void {

@@ -3,6 +3,7 @@
  * the memory of a set in use while any request of the thread reads it.
  * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
  */
+import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   ClusterError,
@@ -44,6 +45,12 @@ export interface ReplicaView {
   source(segment: OpenSegment): FilterSource;
 }
 
+/**
+ * What makes the answer right. shown: it is given as it is; confirmed: the primary confirms afterwards that it held what was
+ * acknowledged anywhere before the call; ordered: a write is made of it, which the primary orders or refuses.
+ */
+export type ReadPurpose = 'shown' | 'confirmed' | 'ordered';
+
 interface Replica {
   readonly uuid: string;
   readonly segments: readonly OpenSegment[];
@@ -55,14 +62,13 @@ export interface ReplicaViews {
   take(message: ToServe): boolean;
   /**
    * Runs `read` under a pin, over the newest set of this node's replica of the shard.
-   * @param isNewest - the answer must hold what was acknowledged anywhere before the call
    * @throws ClusterError stale_route: the shard has no replica here, or it is not open yet, or not in sync, or slots have
-   * left it that the request wants of it
+   * left it that the request wants of it; lease_expired: it may have been stopped, and asks whether it is in sync still
    */
   reading<T>(
     collection: CollectionRecord,
     shardId: number,
-    isNewest: boolean,
+    purpose: ReadPurpose,
     read: (view: ReplicaView) => Promise<T>,
   ): Promise<T>;
 }
@@ -71,11 +77,12 @@ export function createReplicaViews(options: {
   readonly nodeId: NodeId;
   readonly directory: ArenaDirectory;
   readonly shared: SharedState;
+  readonly env: Env;
   /** Handles all messages that wait on the port, now. */
   readonly drain: () => void;
   readonly onArenasDropped: (arenas: readonly number[]) => void;
 }): ReplicaViews {
-  const { nodeId, directory, shared, drain } = options;
+  const { nodeId, directory, shared, env, drain } = options;
   const replicas = new Map<number, Replica>();
   /** Requests that run, by the epoch they began at. */
   const running = new Map<number, number>();
@@ -152,7 +159,7 @@ export function createReplicaViews(options: {
           return false;
       }
     },
-    async reading(collection, shardId, isNewest, read) {
+    async reading(collection, shardId, purpose, read) {
       const number = replicaNumber(collection, shardId, nodeId);
       const shard = shardOf(collection, shardId)!;
       const begun = begin();
@@ -171,9 +178,17 @@ export function createReplicaViews(options: {
             'stale_route',
             `this node's replica of shard ${shardId} of collection ${collection.name} is catching up`,
           );
+        if (purpose === 'shown' && !replica.applied.hasLease({ nowMs: env.now(), wallMs: env.wallNow() }))
+          throw new ClusterError(
+            'lease_expired',
+            `this node's replica of shard ${shardId} of collection ${collection.name} was stopped and asks whether it is in sync still`,
+          );
         // After the group was loaded: what it made wrong for older configurations was said before it was published.
         const { applied, segments } = replica;
-        if (shard.cfgVersion < applied.configurationMin() || (isNewest && applied.isHandingSlots()))
+        if (
+          shard.cfgVersion < applied.configurationMin() ||
+          (purpose === 'confirmed' && applied.isHandingSlots())
+        )
           throw new ClusterError(
             'stale_route',
             `slots of shard ${shardId} of collection ${collection.name} have moved, or are about to`,

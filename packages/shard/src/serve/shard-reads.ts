@@ -110,8 +110,8 @@ export function createShardReads(options: {
     return Promise.all(
       shardIds.map(async (shardId) => {
         let [seq, generation] = [0, 0];
-        const isNewest = consistency.kind === 'linearizable';
-        const answer = await views.reading(collection, shardId, isNewest, (view) => {
+        const purpose = consistency.kind === 'linearizable' ? 'confirmed' : 'shown';
+        const answer = await views.reading(collection, shardId, purpose, (view) => {
           seq = view.group;
           generation = view.generation;
           return read(view, collection, shardId);
@@ -204,7 +204,7 @@ export function createShardReads(options: {
       return lists.length === 1 ? lists[0]! : mergeFacet(request, lists);
     },
     resolve: (collection, shardId, { filter, slots }, deadlineMs) =>
-      views.reading(collection, shardId, false, async (view) => {
+      views.reading(collection, shardId, 'ordered', async (view) => {
         const ids = await scheduler.run(idsThatPass(view, compile(collection, filter)), deadlineMs);
         return { ids: isAllSlots(slots) ? ids : ids.filter((id) => ownsPoint(slots, id)), asOf: view.group };
       }),

@@ -13,6 +13,7 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
     nodeId,
     directory,
     shared,
+    env,
     drain() {
       for (let message = port.receiveNow(); message !== undefined; message = port.receiveNow()) take(message);
     },

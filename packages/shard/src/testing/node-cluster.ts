@@ -27,6 +27,7 @@ import type { FromBuild, ToBuild, ToControl, ToServe } from '../protocol.ts';
 import { createShardServe } from '../serve/shard-serve.ts';
 import { createSharedState } from '../shared-state.ts';
 import { FakeMeta } from './fake-meta.ts';
+import { NodePauses } from './node-pauses.ts';
 
 export interface TestNode {
   readonly id: NodeId;
@@ -53,6 +54,9 @@ export class NodeCluster {
   /** Of nodes that are started from now on; 0: no limit. */
   copyBytesPerSecond = 0;
   unindexedBytesMax = 0;
+  /** null: as it is. */
+  servingLeaseMs: number | null = null;
+  readonly #pauses = new NodePauses();
   /** Frames that get lost. */
   dropFrames: (frame: Uint8Array) => boolean = () => false;
   /** The node of each merge that was begun. */
@@ -88,7 +92,8 @@ export class NodeCluster {
 
   async start(id: NodeId): Promise<void> {
     const node = this.node(id);
-    const { env, meta } = this;
+    const { meta } = this;
+    const env = this.#pauses.envOf(id, this.env);
     const shared = createSharedState(nodeThreads);
     const store = await createFaultyStore(node.disk, {}, env);
     const control = await createShardControl({
@@ -101,6 +106,7 @@ export class NodeCluster {
       copyBytesPerSecond: this.copyBytesPerSecond,
       fetchesSegments: true,
       scrubBytesPerSecond: 20 << 20,
+      ...(this.servingLeaseMs === null ? {} : { servingLeaseMs: this.servingLeaseMs }),
       unindexedBytesMax: this.unindexedBytesMax,
       links: { send: (to, bytes) => this.#send(id, to, bytes) },
       meta: {
@@ -134,6 +140,7 @@ export class NodeCluster {
     });
     node.running = { control, serve, store };
     meta.subscribe(id, async (catalogue) => {
+      await new Promise<void>((resolve) => this.#pauses.unlessPaused(id, resolve));
       try {
         await control.applyCatalogue(catalogue);
       } catch (error) {
@@ -141,7 +148,7 @@ export class NodeCluster {
         if (node.running?.control === control) throw error;
       }
     });
-    await env.settle();
+    await this.env.settle();
   }
 
   /** As by SIGKILL and a power cut: what was not synced is gone. */
@@ -153,6 +160,17 @@ export class NodeCluster {
     node.disk.crash();
     await control.close();
     for (const other of this.nodes.values()) other.running?.control.onBroken(id);
+    await this.env.settle();
+  }
+
+  /** As by SIGSTOP: nothing of it runs, what comes for it waits. */
+  pause(id: NodeId): void {
+    this.#pauses.pause(id);
+  }
+
+  /** Resolves when all that waited has run. @param first - runs before anything of that */
+  async resume(id: NodeId, first: () => void = () => undefined): Promise<void> {
+    this.#pauses.resume(id, first);
     await this.env.settle();
   }
 
@@ -173,7 +191,8 @@ export class NodeCluster {
     this.sentBytes.set(link, (this.sentBytes.get(link) ?? 0) + bytes.length);
     const copy = Uint8Array.from(bytes);
     this.env.after(1, () => {
-      if (!this.#cuts.has(link)) this.nodes.get(to)?.running?.control.receive(from, copy);
+      if (this.#cuts.has(link)) return;
+      this.#pauses.unlessPaused(to, () => this.nodes.get(to)?.running?.control.receive(from, copy));
     });
     return true;
   }
