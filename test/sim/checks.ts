@@ -159,6 +159,7 @@ export class Checks {
 
   metaChanged(before: ShardRecord, after: ShardRecord, command: MetaCommand): void {
     this.touch(after.shard);
+    for (const { levelOne } of this.#copies.hosts(after.shard)) levelOne.metaChanged(after);
     const { primary, isr, replicas } = after;
     if (primary !== null && !isr.includes(primary)) throw new Violation(`primary ${primary} is not in sync`);
     if (!isr.every((alloc) => replicas.includes(alloc))) throw new Violation('in sync and not placed');

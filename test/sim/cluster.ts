@@ -11,6 +11,7 @@ import { EventLoop, Random } from './event-loop.ts';
 import { Faults, type FaultKind } from './faults.ts';
 import { History } from './history.ts';
 import type { Host } from './host.ts';
+import { readStart } from './level-one.ts';
 import { MembersSide } from './members/members-side.ts';
 import { RegisterSide, type MetaSide, type Sizes } from './meta-side.ts';
 import type { Mutant } from './mutant.ts';
@@ -57,6 +58,8 @@ class Cluster {
   readonly counts = new Map<string, number>();
   readonly checks: Checks;
   readonly #random: Random;
+  /** Of readers at level 1, on whom nothing else depends. */
+  readonly #ofReaders: Random;
   readonly #has: (fault: FaultKind) => boolean;
   readonly #sizes: Sizes;
   readonly #forces: boolean;
@@ -88,6 +91,7 @@ class Cluster {
     const has = (fault: FaultKind): boolean => !without.includes(fault);
     const count = (what: string): void => void this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
     this.#random = random;
+    this.#ofReaders = new Random(~seed);
     this.#has = has;
     const copiesWanted = 2 + random.below(2);
     const nodeCount = copiesWanted + 1 + random.below(2);
@@ -222,11 +226,23 @@ class Cluster {
       if (random.chance(writesPerMs * 5)) random.pick(clients).write();
       if (random.chance(0.25)) random.pick(clients).read();
     });
+    this.#readAtLevelOne(options.keyCount);
     this.#side.begin((ms, run) => this.#every(ms, run));
     this.#every(110, () => {
       if (this.#isCalm) return;
       faults.strike();
       this.#side.strike();
+    });
+  }
+
+  /** From beside a node. */
+  #readAtLevelOne(keyCount: number): void {
+    const random = this.#ofReaders;
+    this.#every(3, () => {
+      const node = random.pick(this.#nodes);
+      const [shard, key] = [random.below(this.#sizes.shardCount), random.below(keyCount)];
+      const start = readStart(this.#world, shard, key);
+      node.run(() => node.hosts.get(shard)?.levelOne.read(key, start));
     });
   }
 

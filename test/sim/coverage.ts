@@ -14,6 +14,10 @@ const ofShards = [
   'failed write',
   'hand-over done',
   'hand-over given up',
+  'lease confirmed by meta',
+  'lease confirmed by others',
+  'lease expired',
+  'level-1 read done',
   'meta: add_replica',
   'meta: bump_term',
   'meta: promote',
@@ -32,6 +36,7 @@ const ofShards = [
   'rewind with dirty points',
   'slot moved',
   'tombstones collected',
+  'woke out of sync',
   'write unknown',
 ] as const;
 

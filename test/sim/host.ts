@@ -12,6 +12,7 @@ import {
 } from '@quiver/replication';
 import { Disk } from './disk.ts';
 import { Generation } from './generation.ts';
+import { LevelOne } from './level-one.ts';
 import { commandOf, type ShardRecord } from './meta.ts';
 import { BlindToSessions, type SimEffect, type SimInput } from './mutant.ts';
 import { answerPage, bucketEntries, digestBuckets, planRepair } from './pages.ts';
@@ -30,6 +31,7 @@ export class Host {
   readonly nodeName: string;
   readonly disk: Disk;
   readonly machine: Replica<Change, number>;
+  readonly levelOne: LevelOne;
   record: ShardRecord | null = null;
   isDead = false;
   /** Set when the machine is done with this copy. */
@@ -75,6 +77,7 @@ export class Host {
       },
       persisted,
     );
+    this.levelOne = new LevelOne(world, this);
   }
 
   /** On the node's own clock. */
@@ -162,23 +165,25 @@ export class Host {
     });
   }
 
+  /** What memory shows of a point; undefined: of another order, or not this shard's. */
+  shown(key: number): Record | null | undefined {
+    const isOwned = this.record?.slots.includes(key % this.#world.slotCount) === true;
+    return this.#generation.isStale || !isOwned ? undefined : (this.#memory.get(key) ?? null);
+  }
+
   /** Linearizable read of one point: evaluated on what memory shows, and confirmed a little later. */
   read(key: number, timeoutMs: number, answer: (answer: ReadAnswer) => void): void {
-    const isOwned = this.record?.slots.includes(key % this.#world.slotCount) === true;
+    const record = this.shown(key);
     // A fenced slot may be another shard's already: this one would not know.
     const isFenced = [...this.#fences.values()].some(({ slots }) =>
       slots.includes(key % this.#world.slotCount),
     );
-    if (this.#generation.isStale || !isOwned || isFenced) {
+    if (record === undefined || isFenced) {
       answer({ kind: 'refused' });
       return;
     }
-    const record = this.#memory.get(key) ?? null;
-    const [seq, generation, deadlineMs] = [
-      this.#publishedSeq,
-      this.#generation.number,
-      this.nowMs + timeoutMs,
-    ];
+    const [seq, generation] = [this.#publishedSeq, this.#generation.number];
+    const deadlineMs = this.nowMs + timeoutMs;
     const { random, mutant } = this.#world;
     const confirm = (attempt: number): void => {
       const { role, term } = this.machine.status;
@@ -187,14 +192,14 @@ export class Host {
       // It may be about to become the primary.
       else if (role !== 'primary') this.later(20, () => confirm(attempt + 1));
       else
-        this.#confirm(seq, deadlineMs, (isDone) =>
+        this.confirm(seq, deadlineMs, (isDone) =>
           answer(isDone ? { kind: 'ok', record, term } : { kind: 'refused' }),
         );
     };
     this.later(random.below(random.chance(0.1) ? 200 : 3), () => confirm(0));
   }
 
-  #confirm(seq: number, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
+  confirm(seq: number, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
     this.#callCount += 1;
     const call = this.#callCount;
     this.#reads.set(call, onEnd);

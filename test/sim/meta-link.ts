@@ -28,6 +28,10 @@ export class RegisterAccess implements MetaAccess {
   }
 
   confirm(host: Host, ask: number): void {
+    this.readRecord(host, (record) => host.confirmed(ask, record));
+  }
+
+  readRecord(host: Host, use: (record: ShardRecord) => void): void {
     const { network, nodeOf } = this.#world();
     const { nodeName, shard, alloc } = host;
     network.send(nodeName, 'meta', () => {
@@ -35,7 +39,7 @@ export class RegisterAccess implements MetaAccess {
       network.send('meta', nodeName, () =>
         nodeOf(nodeName)?.deliver(shard, alloc, (current) => {
           // The answer belongs to the life of the process that asked.
-          if (current === host) host.confirmed(ask, record);
+          if (current === host) use(record);
         }),
       );
     });

@@ -59,6 +59,8 @@ export interface MetaAccess {
   tell(host: Host, command: MetaCommand | null): void;
   /** A linearizable read, given to the host as the answer to its question. */
   confirm(host: Host, ask: number): void;
+  /** A linearizable read in the same life of the host. */
+  readRecord(host: Host, use: (record: ShardRecord) => void): void;
   /** Records as a client may know them. */
   lookUp(client: string, take: (records: readonly ShardRecord[]) => void): void;
   /** A connection between two nodes broke. */

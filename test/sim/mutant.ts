@@ -24,6 +24,7 @@ export interface Mutant {
   readonly ignoresSessions?: boolean;
   readonly adoptsNoKeys?: boolean;
   readonly promotionDropsOldPrimary?: boolean;
+  readonly keepsLease?: boolean;
   /** Takes hundreds of seeds: only `npm run sim:mutants` waits for it. */
   readonly isRare?: boolean;
   /** Why it can not be noticed. */

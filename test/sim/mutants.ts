@@ -31,6 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   { name: 'promote-any', promotesAnyReplica: true },
   { name: 'expand-early', rules: { expandsOnlyWithCommitted: false } },
+  { name: 'lease-never-expires', keepsLease: true },
   { name: 'read-no-confirm', confirmsReadsAtOnce: true },
   { name: 'read-of-another-order', isRare: true, confirmsAnyGeneration: true },
   { name: 'reuse-term-after-restart', rules: { takesNewTermAfterRestart: false } },

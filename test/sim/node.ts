@@ -31,6 +31,7 @@ export class Node {
   readonly #world: World;
   readonly #inbox: (() => void)[] = [];
   #startCount = 0;
+  #stoppedAtMs = 0;
 
   readonly clock: Clock;
 
@@ -65,6 +66,7 @@ export class Node {
 
   pause(): void {
     this.isPaused = true;
+    this.#stoppedAtMs = this.#world.loop.nowMs;
     this.companion?.pause();
   }
 
@@ -72,6 +74,8 @@ export class Node {
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;
+    const stoppedMs = (this.#world.loop.nowMs - this.#stoppedAtMs) * this.clock.rate;
+    for (const host of this.hosts.values()) host.levelOne.resumed(stoppedMs);
     this.companion?.resume();
     for (const run of this.#inbox.splice(0)) run();
     this.tick();
@@ -94,6 +98,7 @@ export class Node {
   tick(): void {
     if (!this.isUp || this.isPaused) return;
     for (const [shard, host] of this.hosts) {
+      host.levelOne.tick();
       host.step({ kind: 'tick', nowMs: host.nowMs });
       if (host.ending === null) continue;
       this.#world.count(`copy ${host.ending}`);

@@ -134,9 +134,12 @@ export class ShardNodes implements MetaAccess {
   }
 
   confirm(host: Host, ask: number): void {
+    this.readRecord(host, (record) => host.confirmed(ask, record));
+  }
+
+  readRecord(host: Host, use: (record: ShardRecord) => void): void {
     const meta = this.metaOf(host.nodeName);
-    if (meta === null) return;
-    this.#read(host, meta, (record) => host.confirmed(ask, record));
+    if (meta !== null) this.#read(host, meta, use);
   }
 
   #read(host: Host, meta: Meta, use: (record: ShardRecord) => void): void {
