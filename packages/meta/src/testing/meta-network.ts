@@ -130,7 +130,7 @@ export function createMetaNetwork(seed: number): MetaNetwork {
             },
             pendingBytes: 0,
             end: (error) => void env.after(delayMs, () => end(error === undefined ? null : (error as Error))),
-            onGone: (notify) => void gone.push(notify),
+            onGone: (notify) => (isOver ? env.soon(notify) : void gone.push(notify)),
           };
           target.peer.watches[path]!(Uint8Array.from(request), sink, { from: 0, deadlineMs: Infinity });
         });

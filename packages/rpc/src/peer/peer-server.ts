@@ -33,7 +33,7 @@ export interface WatchSink {
   push(message: Uint8Array): boolean;
   readonly pendingBytes: number;
   end(error?: unknown): void;
-  /** The watcher is gone. */
+  /** Called once, later, when the watcher is gone; also when it is gone already. */
   onGone(notify: () => void): void;
 }
 
@@ -142,8 +142,16 @@ function watch(
         else call.emit('error', statusFor(error));
       },
       onGone(notify) {
-        call.once('cancelled', notify);
-        call.once('close', notify);
+        let isTold = false;
+        const tell = (): void => {
+          if (isTold) return;
+          isTold = true;
+          notify();
+        };
+        // One that is gone already says so no more.
+        if (call.cancelled || call.destroyed) queueMicrotask(tell);
+        call.once('cancelled', tell);
+        call.once('close', tell);
       },
     };
     try {

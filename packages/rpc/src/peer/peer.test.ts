@@ -206,6 +206,22 @@ test('a watch gets every answer in order, and either side can end it', async () 
   await until(() => gone > goneBefore && sinks.length === 2);
 });
 
+test('who asks late whether a watcher is gone is told so', async () => {
+  const sinks: WatchSink[] = [];
+  const server = await serve({ watches: { '/t/Watch': (_request, sink) => void sinks.push(sink) } });
+  const stop = caller().watch(server.address, '/t/Watch', bytes('a'), {
+    message: () => undefined,
+    end: () => undefined,
+  });
+  await until(() => sinks.length === 1);
+  stop();
+  await until(() => !sinks[0]!.push(bytes('nobody hears it')));
+  let gone = 0;
+  sinks[0]!.onGone(() => (gone += 1));
+  await until(() => gone > 0);
+  expect(gone).toBe(1);
+});
+
 test('a link delivers in order, tells of a break, and goes on when the other end is back', async () => {
   const seen: string[] = [];
   const streams = {
