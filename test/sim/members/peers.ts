@@ -88,10 +88,13 @@ function watch(
   const { address, path, request } = given;
   let isOver = false;
   const gone: (() => void)[] = [];
+  const leave = (): void => {
+    isOver = true;
+    for (const notify of gone.splice(0)) notify();
+  };
   const end = (error: Error | null): void => {
     if (isOver) return;
-    isOver = true;
-    for (const notify of gone) notify();
+    leave();
     on.end(error);
   };
   const target = endpointAt(address);
@@ -119,7 +122,11 @@ function watch(
         },
         pendingBytes: 0,
         end: (error) => toSelf(() => end(error === undefined ? null : (error as Error))),
-        onGone: (notify) => void gone.push(() => process.deliver(notify)),
+        onGone(notify) {
+          const tell = (): void => process.deliver(notify);
+          if (isOver) tell();
+          else gone.push(tell);
+        },
       };
       process.onEnd(() => toSelf(() => end(new ClusterError('unavailable', 'the connection broke'))));
       process.deliver(() =>
@@ -127,8 +134,7 @@ function watch(
       );
     },
   });
-  return () => {
-    isOver = true;
-    for (const notify of gone) notify();
-  };
+  // Its system resets the connections of a process that ends.
+  self.onEnd(() => network.stream(self.name, process.name, { deliver: leave, onBroken: leave }));
+  return leave;
 }
