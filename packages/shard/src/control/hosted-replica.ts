@@ -23,6 +23,7 @@ import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
 import { encodeJson, keys, pointOfKey } from './records.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
+import { isAtRest, restTicks } from './rest.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
 import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
 import { ShardProposals } from './shard-proposals.ts';
@@ -184,8 +185,11 @@ export class HostedReplica {
     this.#noteChange();
   }
 
-  tick(): void {
+  /** @param count - of the ticks there were */
+  tick(count: number): void {
     this.#lease.tick();
+    const isResting = this.isPrimary && isAtRest(this.record, this.#shard, this.#calls.pendingCount);
+    if (isResting && (count + this.number) % restTicks !== 0) return;
     this.#host?.step({ kind: 'tick' });
     this.#noteChange();
   }

@@ -141,10 +141,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     handOver: async ({ from, to }) => (await hosted.get(from)?.handOver(plannedMoveMs, to)) ?? false,
   });
   let cancelTick = env.after(tickEveryMs, tick);
+  let ticks = 0;
 
   function tick(): void {
     cancelTick = env.after(tickEveryMs, tick);
-    for (const replica of hosted.values()) replica.tick();
+    ticks += 1;
+    for (const replica of hosted.values()) replica.tick(ticks);
   }
 
   async function open({ record, shard, number }: Wanted): Promise<void> {
