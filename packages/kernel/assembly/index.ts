@@ -8,3 +8,4 @@ export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertRow, insertUpper } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
 export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';
+export { sparseBest, sparseCandidates } from './sparse';

@@ -24,5 +24,7 @@ export { createScalarKernel } from './scalar.ts';
 export { scratchBytesPerThread, segmentRowsMax } from './scratch.ts';
 export { createSimdKernel } from './simd.ts';
 export type { KernelExports, SimdKernel } from './simd.ts';
+export { sparseBatchRows, sparseKernel, sparseTermsMax } from './sparse.ts';
+export type { SparseKernel, SparseTerm } from './sparse.ts';
 export { compareScores, createTopK, foundIn, topKMax } from './top-k.ts';
 export type { Found, TopK } from './top-k.ts';
