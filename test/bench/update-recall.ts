@@ -64,6 +64,7 @@ function search(replica: TestReplica, query: Float32Array, ef: number | null): S
     quantization: null,
     filter: null,
     passing: 0,
+    floor: -Infinity,
     filteredWalkBelow: null,
   } as const;
   const hits = replica.segments.flatMap((reader) => {

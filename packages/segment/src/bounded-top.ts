@@ -5,14 +5,15 @@
 import type { Found } from '@quiver/kernel';
 
 export interface BoundedTop {
-  /** Scores below this cannot enter; -Infinity while there is room. */
+  /** Scores below this cannot enter. */
   readonly worst: number;
   push(row: number, score: number): void;
   /** Nearest first. */
   found(reported: (score: number) => number): Found;
 }
 
-export function createBoundedTop(k: number): BoundedTop {
+/** @param floor - scores below it are of no use */
+export function createBoundedTop(k: number, floor = -Infinity): BoundedTop {
   const heap: { row: number; score: number }[] = [];
   const isWorse = (a: { row: number; score: number }, b: { row: number; score: number }): boolean =>
     a.score !== b.score ? a.score < b.score : a.row > b.row;
@@ -39,9 +40,10 @@ export function createBoundedTop(k: number): BoundedTop {
   };
   return {
     get worst() {
-      return heap.length < k ? -Infinity : heap[0]!.score;
+      return heap.length < k ? floor : heap[0]!.score;
     },
     push(row, score) {
+      if (score < floor) return;
       const entry = { row, score };
       if (heap.length < k) {
         heap.push(entry);

@@ -40,6 +40,14 @@ export interface ColumnDescriptor {
   readonly bytes: number;
 }
 
+/** The inverted index of a sparse vector over all rows of a sealed segment; position-independent bytes in a region of its own. */
+export interface SparseDescriptor {
+  readonly vector: string;
+  readonly region: Region;
+  /** Used bytes of the region. */
+  readonly bytes: number;
+}
+
 export interface SegmentDescriptor {
   /** Unique in the replica, never reused. */
   readonly id: number;
@@ -56,6 +64,8 @@ export interface SegmentDescriptor {
   readonly graphs: readonly GraphDescriptor[];
   /** Null until payload columns were built; an empty list means built, none asked for. Sealed segments only. */
   readonly columns: readonly ColumnDescriptor[] | null;
+  /** One for each sparse vector, null until they were built. Sealed segments only. */
+  readonly sparse: readonly SparseDescriptor[] | null;
 }
 
 /** Every region that must be released when the segment is dropped. */
@@ -63,5 +73,6 @@ export function regionsOf(segment: SegmentDescriptor): Region[] {
   const regions = [segment.core];
   if (segment.blob !== null) regions.push(segment.blob);
   for (const column of segment.columns ?? []) regions.push(column.region);
+  for (const index of segment.sparse ?? []) regions.push(index.region);
   return regions;
 }

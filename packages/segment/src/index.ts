@@ -3,7 +3,13 @@ export type { Steps } from './steps.ts';
 export { denseRowBytes, segmentSchemaOf, vectorSchema } from './schema.ts';
 export type { DenseSchema, MultiSchema, SegmentSchema, SparseSchema, VectorSchema } from './schema.ts';
 export { regionsOf } from './descriptor.ts';
-export type { ColumnDescriptor, GraphDescriptor, SegmentDescriptor, SegmentKind } from './descriptor.ts';
+export type {
+  ColumnDescriptor,
+  GraphDescriptor,
+  SegmentDescriptor,
+  SegmentKind,
+  SparseDescriptor,
+} from './descriptor.ts';
 export { coreLayout } from './layout.ts';
 export type { SegmentReader } from './segment.ts';
 export { openSegment } from './segment-reader.ts';
@@ -21,6 +27,7 @@ export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchFactsOf, searchSegment } from './search.ts';
 export type { Hits, SegmentSearch } from './search.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
+export { buildSparseBytes } from './sparse-bytes.ts';
 export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
 export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
 export { buildSealed, noRow } from './seal.ts';

@@ -45,6 +45,7 @@ test('what a segment takes is told whole: its parts add up to its regions, and e
   expect(bytes['vectors/']).toBeGreaterThanOrEqual(4 * dim * sealedRows);
   expect(bytes['index/']).toBeGreaterThan(dim * sealedRows);
   expect(bytes['sparse_vectors/words']).toBeGreaterThanOrEqual((3 + 1) * 8 * sealedRows);
+  expect(bytes['index/words']).toBeGreaterThan((3 + 1) * sealedRows);
   expect(bytes['payload/']).toBeGreaterThanOrEqual('{"n":1}'.length * sealedRows);
   expect(bytes['ids/']).toBeGreaterThanOrEqual(45 * sealedRows);
 });

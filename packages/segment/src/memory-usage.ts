@@ -8,7 +8,7 @@ import type { SegmentReader } from './segment.ts';
 
 export function memoryUsage(reader: SegmentReader): MemoryPart[] {
   const { views } = reader;
-  const { schema, graphs, blob, columns, core } = reader.descriptor;
+  const { schema, graphs, blob, columns, sparse, core } = reader.descriptor;
   const { layout } = views;
   const rows = reader.rowCount();
   const align = blobAlignment(schema);
@@ -34,6 +34,11 @@ export function memoryUsage(reader: SegmentReader): MemoryPart[] {
   return [
     ...vectors,
     ...graphParts,
+    ...(sparse ?? []).map(({ vector, region }): MemoryPart => ({
+      component: 'index',
+      name: vector,
+      bytes: region.bytes,
+    })),
     // With what alignment leaves between the parts.
     { component: 'ids', name: '', bytes: core.bytes - graphBytes - (layout.bytes - fixed) },
     { component: 'payload', name: '', bytes: (blob?.bytes ?? 0) - inBlob },

@@ -71,6 +71,7 @@ export function createPlainSegment(
     blob,
     graphs: [],
     columns: null,
+    sparse: null,
   };
   const reader = openSegment(descriptor, directory);
   clearCore(reader.views);

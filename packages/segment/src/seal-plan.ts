@@ -191,5 +191,6 @@ export function allocateSealed(pool: ArenaPool, plan: SealPlan): SegmentDescript
     blob,
     graphs: plan.graphs,
     columns: null,
+    sparse: null,
   };
 }

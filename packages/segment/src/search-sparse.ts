@@ -1,24 +1,34 @@
 /**
  * Exact search of a sparse vector: dot product over the indices that query and row share. Rows that share none are no
- * hits. Indices are ascending on both sides. Most rows are found through the inverted index (sparse-index.ts), the few
- * newest ones by a look at each.
+ * hits. Indices are ascending on both sides. Rows of a sealed segment are found through the index that was made with it
+ * (sparse-sealed.ts), of a plain one through an index made here (sparse-accumulate.ts), the few newest by a look at each.
  */
+import { sparseKernel, type ArenaDirectory, type SimdKernel, type SparseKernel } from '@quiver/kernel';
 import type { SparseVector } from '@quiver/model';
 import { createBoundedTop, type BoundedTop } from './bounded-top.ts';
 import type { Hits } from './search.ts';
 import type { SegmentReader } from './segment.ts';
 import { isPresent, relativeGroup, type BlobView } from './segment-views.ts';
+import { copyFilter } from './copy-filter.ts';
 import { accumulate, type Admits } from './sparse-accumulate.ts';
+import { openSparseBytes, type SealedSparseIndex } from './sparse-bytes.ts';
 import { buildSparseIndex, positionOf, type SparseIndex } from './sparse-index.ts';
+import { isSearchable, searchSealed } from './sparse-sealed.ts';
 import type { Steps } from './steps.ts';
 
 /** About half a millisecond of comparing indices. */
 const entriesPerStep = 200_000;
-/** Fewer rows than these are looked at one by one; an index is made anew when so many, and a quarter, are not in it. */
+/**
+ * Fewer rows than these are looked at one by one; an index is made anew when so many, and a quarter, are not in it, or when
+ * looks at the others have cost as much.
+ */
 const indexedFrom = 128;
 const tailShareMax = 0.25;
+/** Looks at a row that cost as much as taking it into an index. */
+const looksForIndex = 8;
 /** A filter that fewer rows than this share of the postings pass is answered by a look at each of them. */
 const lookCost = 8;
+const sealedLookCost = 400;
 
 export interface SparseSearch {
   readonly vector: SparseVector;
@@ -26,29 +36,68 @@ export interface SparseSearch {
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter; ignored without one. */
   readonly passing: number;
+  /** Rows of lower scores may be left out. */
+  readonly floor: number;
 }
 
 export function* searchSparse(
   reader: SegmentReader,
+  directory: ArenaDirectory,
   view: BlobView,
-  { vector, k, filter, passing }: SparseSearch,
+  { vector, k, filter, passing, floor }: SparseSearch,
   group: number,
 ): Steps<Hits> {
-  const top = createBoundedTop(k);
+  const top = createBoundedTop(k, floor);
+  const entries = wordsOf(reader.views.blob);
+  const query = { indices: vector.indices, values: Float64Array.from(vector.values) };
+  const exactScore = (row: number): number | null =>
+    sharedDot(entries, view.refs[2 * row]!, view.refs[2 * row + 1]!, query);
+  const sealed = sealedIndexOf(reader, directory, view.schema.name);
+  if (sealed !== null && isSearchable(vector)) {
+    const { index, kernel, sparse } = sealed;
+    if (filter === null || passing * sealedLookCost > postingsOf(index, vector)) {
+      const isVisible = admission(reader, null, group, index.rowCount);
+      const filterAddress = (from: number, to: number): number =>
+        filter === null ? 0 : copyFilter(kernel, filter, from, to);
+      yield* searchSealed(sparse, index, { vector, k, filterAddress, isVisible, exactScore }, top);
+      return top.found((score) => score);
+    }
+  }
   let from = 0;
-  const index = yield* indexOf(reader, view);
+  const index = sealed === null ? yield* indexOf(reader, view) : null;
   if (index !== null && (filter === null || passing * lookCost > postingsOf(index, vector))) {
     const admits = admission(reader, filter, group, index.rowCount);
-    const entries = wordsOf(reader.views.blob);
-    const query = { indices: vector.indices, values: Float64Array.from(vector.values) };
-    yield* accumulate(index, vector, k, admits, (row) => {
-      top.push(row, sharedDot(entries, view.refs[2 * row]!, view.refs[2 * row + 1]!, query)!);
+    yield* accumulate(index, vector, { k, floor, admits }, (row) => {
+      top.push(row, exactScore(row)!);
       return top.worst;
     });
     from = index.rowCount;
   }
   yield* lookAtEach(reader, view, { vector, filter }, { group, from }, top);
   return top.found((score) => score);
+}
+
+interface SealedIndex {
+  readonly index: SealedSparseIndex;
+  /** Of the index's arena. */
+  readonly kernel: SimdKernel;
+  readonly sparse: SparseKernel;
+}
+const sealedIndexes = new WeakMap<SegmentReader, Map<string, SealedIndex>>();
+
+/** The index made with a sealed segment, opened once; null when there is none. */
+function sealedIndexOf(reader: SegmentReader, directory: ArenaDirectory, name: string): SealedIndex | null {
+  const descriptor = reader.descriptor.sparse?.find(({ vector }) => vector === name);
+  if (descriptor === undefined) return null;
+  let byName = sealedIndexes.get(reader);
+  if (byName === undefined) sealedIndexes.set(reader, (byName = new Map<string, SealedIndex>()));
+  let sealed = byName.get(name);
+  if (sealed === undefined) {
+    const kernel = directory.kernel(descriptor.region.arena);
+    const index = openSparseBytes(descriptor.region, directory);
+    byName.set(name, (sealed = { index, kernel, sparse: sparseKernel(kernel) }));
+  }
+  return sealed;
 }
 
 function* lookAtEach(
@@ -73,10 +122,12 @@ function* lookAtEach(
   }
 }
 
-function postingsOf(index: SparseIndex, { indices }: SparseVector): number {
+type Directory = Pick<SparseIndex, 'dimensions' | 'starts'>;
+
+function postingsOf(index: Directory, { indices }: SparseVector): number {
   let postings = 0;
   for (const dimension of indices) {
-    const at = positionOf(index, dimension);
+    const at = positionOf(index.dimensions, dimension);
     if (at !== -1) postings += index.starts[at + 1]! - index.starts[at]!;
   }
   return postings;
@@ -105,6 +156,8 @@ function admission(
 interface Indexed {
   index: SparseIndex | null;
   isBuilding: boolean;
+  /** Since it was made: rows beyond it that searches looked at. */
+  lookedRows: number;
 }
 const indexes = new WeakMap<SegmentReader, Map<string, Indexed>>();
 
@@ -116,11 +169,15 @@ function* indexOf(reader: SegmentReader, view: BlobView): Steps<SparseIndex | nu
   if (byName === undefined) indexes.set(reader, (byName = new Map<string, Indexed>()));
   const { name } = view.schema;
   let indexed = byName.get(name);
-  if (indexed === undefined) byName.set(name, (indexed = { index: null, isBuilding: false }));
+  if (indexed === undefined) byName.set(name, (indexed = { index: null, isBuilding: false, lookedRows: 0 }));
   const covered = indexed.index?.rowCount ?? 0;
   const tail = rowCount - covered;
-  if (indexed.isBuilding || tail < indexedFrom || tail < tailShareMax * covered) return indexed.index;
+  indexed.lookedRows += tail;
+  const isDue =
+    (tail >= indexedFrom && tail >= tailShareMax * covered) || indexed.lookedRows > looksForIndex * rowCount;
+  if (indexed.isBuilding || !isDue) return indexed.index;
   indexed.isBuilding = true;
+  indexed.lookedRows = 0;
   try {
     indexed.index = yield* buildSparseIndex(reader, view, rowCount);
   } finally {
@@ -191,6 +248,7 @@ function sharedDot(
  */
 export function* sparseDocumentCounts(
   reader: SegmentReader,
+  directory: ArenaDirectory,
   name: string,
   indices: Uint32Array,
 ): Steps<{ readonly points: number; readonly counts: Uint32Array }> {
@@ -198,10 +256,11 @@ export function* sparseDocumentCounts(
   const points = reader.rowCount() - reader.deadCount();
   const view = reader.views.vectors.find((vector) => vector.schema.name === name);
   if (view?.kind !== 'sparse') return { points, counts };
-  const index = yield* indexOf(reader, view);
+  const index: (Directory & { readonly rowCount: number }) | null =
+    sealedIndexOf(reader, directory, name)?.index ?? (yield* indexOf(reader, view));
   if (index !== null)
     for (const [j, dimension] of indices.entries()) {
-      const at = positionOf(index, dimension);
+      const at = positionOf(index.dimensions, dimension);
       if (at !== -1) counts[j] = index.starts[at + 1]! - index.starts[at]!;
     }
   let work = 0;

@@ -30,6 +30,7 @@ const plain: Omit<SegmentSearch, 'vector' | 'name' | 'k'> = {
   quantization: null,
   filter: null,
   passing: 0,
+  floor: -Infinity,
   filteredWalkBelow: null,
 };
 
@@ -270,7 +271,9 @@ test('a sparse search through the inverted index is exact, under deaths and filt
   const request = { ...plain, vector: newest, name: 'words', k: 3 };
   const hits = runSteps(searchSegment(reader!, replica.directory, request, replica.applied));
   expect(reader!.id(hits.rows[0]!)).toBe(77_777);
-  const { counts } = runSteps(sparseDocumentCounts(reader!, 'words', Uint32Array.of(0, 3, 9_000)));
+  const { counts } = runSteps(
+    sparseDocumentCounts(reader!, replica.directory, 'words', Uint32Array.of(0, 3, 9_000)),
+  );
   const all = Array.from({ length: reader!.rowCount() }, (_, row) => reader!.vector(row, 'words'));
   expect([...counts]).toEqual(
     [0, 3, 9_000].map(
@@ -285,7 +288,7 @@ test('document counts for IDF count points, and rows that have the index, dead o
   replica.publish();
   const indices = Uint32Array.of(0, 5, 39, 100);
   for (const reader of replica.segments) {
-    const { points, counts } = runSteps(sparseDocumentCounts(reader, 'words', indices));
+    const { points, counts } = runSteps(sparseDocumentCounts(reader, replica.directory, 'words', indices));
     const sparse = Array.from({ length: reader.rowCount() }, (_, row) => reader.vector(row, 'words')).flatMap(
       (vector) => (vector?.kind === 'sparse' ? [vector] : []),
     );

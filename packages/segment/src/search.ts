@@ -17,6 +17,7 @@ import {
   type Visibility,
 } from '@quiver/kernel';
 import { assert, ClusterError, type SearchParams, type Vector } from '@quiver/model';
+import { copyFilter } from './copy-filter.ts';
 import type { GraphDescriptor } from './descriptor.ts';
 import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
@@ -43,6 +44,8 @@ export interface SegmentSearch {
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
+  /** Of sparse vectors: rows of lower scores may be left out, as other segments have enough better ones. -Infinity: none. */
+  readonly floor: number;
   /** ACORN's max_selectivity when the client set it. */
   readonly filteredWalkBelow: number | null;
 }
@@ -71,7 +74,7 @@ export function* searchSegment(
   if (rowCount === 0 || request.k === 0) return noHits;
   if (view.kind === 'sparse') {
     if (vector.kind !== 'sparse') throw wrongKind(request.name, 'sparse', vector.kind);
-    return yield* searchSparse(reader, view, { ...request, vector }, group);
+    return yield* searchSparse(reader, directory, view, { ...request, vector }, group);
   }
   if (view.kind === 'multi') {
     if (vector.kind === 'sparse') throw wrongKind(request.name, 'multi', vector.kind);
@@ -178,16 +181,6 @@ function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
     scores: Float32Array.from(best, ({ score }) => score),
     count: best.length,
   };
-}
-
-/** Copies the words of rows from..to-1 (`from` a multiple of 32) to scratch; returns the bitset's address. */
-function copyFilter(kernel: SimdKernel, filter: Uint32Array, from: number, to: number): number {
-  const { bitsetAddress } = kernel;
-  const [first, last] = [from >>> 5, (to + 31) >>> 5];
-  new Uint32Array(kernel.arena.memory.buffer, bitsetAddress + 4 * first, last - first).set(
-    filter.subarray(first, last),
-  );
-  return bitsetAddress;
 }
 
 const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;

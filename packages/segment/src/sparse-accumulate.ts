@@ -1,10 +1,11 @@
 /**
- * Candidates of a sparse search out of the inverted index: dimensions in the order of what they can add (MaxScore, Turtle
+ * Candidates of a sparse search out of a plain segment's inverted index: dimensions in the order of what they can add (MaxScore, Turtle
  * and Flood 1995), each posting added to its row's estimate, until no row that has not been met can reach the k-th best.
  * Always: every row of the exact answer is scored: estimates carry the error of the 8-bit weights on both
  * sides, and what the dimensions left out can add or take.
  */
 import type { SparseVector } from '@quiver/model';
+import { kthLargest } from './kth-largest.ts';
 import { positionOf, type SparseIndex } from './sparse-index.ts';
 import type { Steps } from './steps.ts';
 
@@ -33,7 +34,7 @@ interface Term {
 function termsOf(index: SparseIndex, { indices, values }: SparseVector): Term[] {
   const terms: Term[] = [];
   for (let i = 0; i < indices.length; i += 1) {
-    const at = positionOf(index, indices[i]!);
+    const at = positionOf(index.dimensions, indices[i]!);
     if (at === -1) continue;
     const weight = values[i]!;
     const [base, scale] = [weight * index.least[at]!, weight * index.step[at]!];
@@ -88,14 +89,13 @@ function giveBack(room: Room): void {
 }
 
 /**
- * Calls `score` for rows among which are the k best, each once; k of them first. It returns the least score that still
- * enters the answer, -Infinity while there is room.
+ * Calls `score` for rows among which are the k best that reach the floor, each once. It returns the least score that still
+ * enters the answer.
  */
 export function* accumulate(
   index: SparseIndex,
   vector: SparseVector,
-  k: number,
-  admits: Admits | null,
+  { k, floor, admits }: { readonly k: number; readonly floor: number; readonly admits: Admits | null },
   score: (row: number) => number,
 ): Steps<void> {
   const terms = termsOf(index, vector);
@@ -111,8 +111,9 @@ export function* accumulate(
     let work = 0;
     for (const term of terms) {
       const length = term.to - term.from;
+      if (high + error < floor) break;
       // Worth a look only where what it may spare is more than the look.
-      if (room.met >= k && length > room.met && high < kthLargest(room, k) + low - 2 * error) break;
+      if (room.met >= k && length > room.met && high < kthSum(room, k) + low - 2 * error) break;
       addPostings(index, term, room, admits);
       high -= Math.max(0, term.highest);
       low -= Math.min(0, term.lowest);
@@ -124,17 +125,18 @@ export function* accumulate(
     }
     const { sums, rows, met } = room;
     if (met <= k || !Number.isFinite(error)) {
-      for (let i = 0; i < met; i += 1) score(rows[i]!);
+      for (let i = 0; i < met; i += 1) if (!(sums[rows[i]!]! + high + error < floor)) score(rows[i]!);
       return;
     }
     // The best by estimate set a bound that few others pass.
-    const first = kthLargest(room, k);
-    let bound = first + low - 2 * error;
-    for (let i = 0; i < met; i += 1) if (sums[rows[i]!]! >= first) bound = Math.max(bound, score(rows[i]!));
-    for (let i = 0; i < met; i += 1) {
-      const estimate = sums[rows[i]!]!;
-      if (estimate < first && !(estimate + high + error < bound)) bound = Math.max(bound, score(rows[i]!));
-    }
+    const first = kthSum(room, k);
+    let bound = Math.max(floor, first + low - 2 * error);
+    for (const isBest of [true, false])
+      for (let i = 0; i < met; i += 1) {
+        const estimate = sums[rows[i]!]!;
+        if (estimate >= first === isBest && !(estimate + high + error < bound))
+          bound = Math.max(bound, score(rows[i]!));
+      }
   } finally {
     giveBack(room);
   }
@@ -168,24 +170,8 @@ function addPostings(
 }
 
 /** The k-th largest of the sums. REQUIRES: at least k rows were met. */
-function kthLargest({ sums, rows, met }: Room, k: number): number {
-  // A heap with the least of the k largest on top.
-  const heap = new Float32Array(k);
-  for (let i = 0; i < k; i += 1) heap[i] = sums[rows[i]!]!;
-  heap.sort();
-  for (let i = k; i < met; i += 1) {
-    const sum = sums[rows[i]!]!;
-    if (!(sum > heap[0]!)) continue;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= k) break;
-      if (child + 1 < k && heap[child + 1]! < heap[child]!) child += 1;
-      if (heap[child]! >= sum) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = sum;
-  }
-  return heap[0]!;
+function kthSum({ sums, rows, met }: Room, k: number): number {
+  const own = new Float32Array(met);
+  for (let i = 0; i < met; i += 1) own[i] = sums[rows[i]!]!;
+  return kthLargest(own, met, k);
 }

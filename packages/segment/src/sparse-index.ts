@@ -1,7 +1,8 @@
 /**
  * The inverted index of one sparse vector over the first rows of a segment: for each dimension the rows that have it,
- * ascending, with their weights cut to 8 bits between the dimension's least and largest. Made in the thread that searches,
- * when it first does; rows of a segment never change, so it is only ever replaced by one over more rows.
+ * ascending, with their weights cut to 8 bits between the dimension's least and largest. Of a plain segment it is made in the
+ * thread that searches, when it first does, and replaced by one over more rows; of a sealed one it is made once, in the build
+ * thread, and kept as bytes (sparse-bytes.ts).
  * Always: estimates from it are within `step / 2` of each weight; exact values stay in the segment's blob.
  */
 import type { Steps } from './steps.ts';
@@ -27,7 +28,7 @@ const codeMax = 255;
 const entriesPerStep = 50_000;
 
 /** Position of a dimension, or -1. */
-export function positionOf({ dimensions }: SparseIndex, dimension: number): number {
+export function positionOf(dimensions: Uint32Array, dimension: number): number {
   let [low, high] = [0, dimensions.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

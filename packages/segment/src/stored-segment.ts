@@ -6,7 +6,7 @@
 import { storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
-import type { ColumnDescriptor, SegmentDescriptor, SegmentKind } from './descriptor.ts';
+import type { ColumnDescriptor, SegmentDescriptor, SegmentKind, SparseDescriptor } from './descriptor.ts';
 import { coreLayout, headerWords } from './layout.ts';
 import type { SegmentSchema } from './schema.ts';
 import { placeGraphs } from './seal-plan.ts';
@@ -37,6 +37,8 @@ export interface StoredSegment {
   }[];
   readonly columns:
     readonly { readonly key: string; readonly schema: PayloadFieldSchema; readonly bytes: number }[] | null;
+  /** Absent in records from before there were any. */
+  readonly sparse?: readonly { readonly vector: string; readonly bytes: number }[] | null;
 }
 
 /** One part: a name that is unique in the segment, and its bytes in shared memory, to be written or to be read into. */
@@ -47,7 +49,7 @@ export interface SegmentPart {
 
 /** REQUIRES: closed, no further appends. */
 export function storedSegment({ descriptor, views }: SegmentReader): StoredSegment {
-  const { id, kind, baseGroup, capacityRows, schema, graphs, columns } = descriptor;
+  const { id, kind, baseGroup, capacityRows, schema, graphs, columns, sparse } = descriptor;
   return {
     layoutVersion: segmentLayoutVersion,
     id,
@@ -71,6 +73,7 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
       columns === null
         ? null
         : columns.map(({ key, schema: field, bytes }) => ({ key, schema: field, bytes })),
+    sparse: sparse === null ? null : sparse.map(({ vector, bytes }) => ({ vector, bytes })),
   };
 }
 
@@ -80,7 +83,7 @@ export function segmentParts(
   stored: StoredSegment,
   directory: ArenaDirectory,
 ): SegmentPart[] {
-  const { core, blob, graphs, columns, schema, capacityRows } = descriptor;
+  const { core, blob, graphs, columns, sparse, schema, capacityRows } = descriptor;
   const layout = coreLayout(schema, capacityRows);
   const coreBytes = directory.bytes(core);
   const parts = [{ name: 'core', bytes: coreBytes.subarray(layout.born, layout.bytes) }];
@@ -95,6 +98,8 @@ export function segmentParts(
       name: `column/${column.key}`,
       bytes: directory.bytes(column.region).subarray(0, column.bytes),
     });
+  for (const { vector, region, bytes } of sparse ?? [])
+    parts.push({ name: `sparse/${vector}`, bytes: directory.bytes(region).subarray(0, bytes) });
   return parts;
 }
 
@@ -131,6 +136,10 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       ...column,
       region: allocate(column.bytes),
     }));
+    const sparse = stored.sparse?.map((index): SparseDescriptor => ({
+      ...index,
+      region: allocate(index.bytes),
+    }));
     const { id, kind, baseGroup, capacityRows, schema } = stored;
     return {
       id,
@@ -143,6 +152,7 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       blob,
       graphs,
       columns: columns ?? null,
+      sparse: sparse ?? null,
     };
   } catch (error) {
     for (const region of taken) pool.release(region);

@@ -101,13 +101,20 @@ export type ToBuild =
       readonly field: string;
       readonly schema: PayloadFieldSchema;
     }
+  | {
+      readonly kind: 'build_sparse';
+      readonly task: number;
+      readonly segment: SegmentDescriptor;
+      readonly vector: string;
+    }
   | { readonly kind: 'cancel'; readonly task: number };
 
-/** Build thread -> control thread. After `built`, `column` or `stopped` the thread reads none of the task's regions. */
+/** Build thread -> control thread. After `built`, `bytes` or `stopped` the thread reads none of the task's regions. */
 export type FromBuild =
   | { readonly kind: 'progress'; readonly task: number; readonly progress: BuildProgress }
   | { readonly kind: 'built'; readonly task: number; readonly result: SealResult }
-  | { readonly kind: 'column'; readonly task: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Of a column or a sparse index. */
+  | { readonly kind: 'bytes'; readonly task: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Cancelled (`failure` null) or failed. */
   | { readonly kind: 'stopped'; readonly task: number; readonly failure: PlainError | null }
   | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };

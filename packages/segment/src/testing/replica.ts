@@ -6,7 +6,7 @@ import { ArenaDirectory, ArenaPool, type Rng } from '@quiver/kernel';
 import type { PointId, Vector, VectorsByName } from '@quiver/model';
 import { blobBytesOf } from '../blob.ts';
 import { carryDeaths } from '../carry-deaths.ts';
-import { regionsOf } from '../descriptor.ts';
+import { regionsOf, type SparseDescriptor } from '../descriptor.ts';
 import { createPlainSegment, killRow, type NewRow, type PlainSegment } from '../plain-segment.ts';
 import { prepareVector } from '../prepare-vector.ts';
 import { vectorSchema, type SegmentSchema } from '../schema.ts';
@@ -14,7 +14,8 @@ import { allocateSealed, planSeal, type GraphParams } from '../seal-plan.ts';
 import { buildSealed, type SealResult } from '../seal.ts';
 import { openSegment } from '../segment-reader.ts';
 import type { SegmentReader } from '../segment.ts';
-import type { Steps } from '../steps.ts';
+import { buildSparseBytes } from '../sparse-bytes.ts';
+import { runSteps, type Steps } from '../steps.ts';
 
 export interface ModelPoint {
   readonly id: PointId;
@@ -64,6 +65,15 @@ export function createTestReplica(schema: SegmentSchema, headRows = 64): TestRep
     if (!head.hasRoom(need)) openHead(Math.max(need, headRows * 256));
     if (head.append(row, replica.applied + 1) < 0) throw new Error('no room in a new head');
   };
+  const sparseIndexesOf = (reader: SegmentReader): SparseDescriptor[] =>
+    schema.vectors
+      .filter(({ kind }) => kind === 'sparse')
+      .map(({ name }) => {
+        const bytes = runSteps(buildSparseBytes(reader, name));
+        const region = pool.allocate(bytes.length, { dirty: true });
+        directory.bytes(region).set(bytes);
+        return { vector: name, region, bytes: bytes.length };
+      });
   const alive = (id: PointId): { reader: SegmentReader; row: number } | null => {
     for (const reader of replica.segments) {
       const row = reader.findAlive(id);
@@ -110,8 +120,9 @@ export function createTestReplica(schema: SegmentSchema, headRows = 64): TestRep
       nextId += 1;
       const plan = planSeal(inputs, options);
       if (plan.rows === 0) return { rows: 0, offsetMaps: [] };
-      const target = allocateSealed(pool, plan);
+      let target = allocateSealed(pool, plan);
       const result = withBreaks(buildSealed(target, inputs, directory, 7), during);
+      target = { ...target, sparse: sparseIndexesOf(openSegment(target, directory)) };
       const sealed = openSegment(target, directory);
       carryDeaths(plan, inputs, result.offsetMaps, sealed);
       replica.segments = [sealed, ...replica.segments.filter((reader) => !inputs.includes(reader))];

@@ -1,11 +1,11 @@
 /**
- * The build thread's work: merges with graphs, and payload columns, one task after another, in slices so that messages
+ * The build thread's work: merges with graphs, payload columns and sparse indexes, one task after another, in slices so that messages
  * are heard. Always: only the target's regions are written; a cancelled task answers `stopped` when it reads nothing more.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { ClusterError, parsePayload } from '@quiver/model';
-import { buildColumn, buildSealed, openSegment, type Steps } from '@quiver/segment';
+import { buildColumn, buildSealed, buildSparseBytes, openSegment, type Steps } from '@quiver/segment';
 import type { PlainError } from '@quiver/rpc';
 import type { FromBuild, ShardPort, ToBuild } from '../protocol.ts';
 
@@ -92,7 +92,12 @@ export function createBuilder(options: {
       payload: (row) => (reader.payloadBytes(row) === 0 ? null : parsePayload(reader.payload(row))),
     });
     const bytes = built.slice();
-    port.post({ kind: 'column', task: message.task, bytes }, [bytes.buffer]);
+    port.post({ kind: 'bytes', task: message.task, bytes }, [bytes.buffer]);
+  }
+
+  function* sparse({ task, segment, vector }: Extract<ToBuild, { kind: 'build_sparse' }>): Steps<void> {
+    const bytes = yield* buildSparseBytes(openSegment(segment, directory), vector);
+    port.post({ kind: 'bytes', task, bytes }, [bytes.buffer]);
   }
 
   port.onMessage((message) => {
@@ -109,6 +114,9 @@ export function createBuilder(options: {
         break;
       case 'build_column':
         queue.push({ id: message.task, run: () => column(message), isCancelled: false });
+        break;
+      case 'build_sparse':
+        queue.push({ id: message.task, run: () => sparse(message), isCancelled: false });
         break;
       case 'cancel': {
         const asked =

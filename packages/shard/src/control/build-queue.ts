@@ -29,6 +29,8 @@ export interface BuildQueue {
     schema: PayloadFieldSchema,
     onProgress: (progress: BuildProgress) => void,
   ): Promise<Uint8Array>;
+  /** The inverted index of a sparse vector. */
+  sparse(owner: object, segment: SegmentDescriptor, vector: string): Promise<Uint8Array>;
   take(port: BuildPort, message: FromBuild): void;
   /** The owner's tasks reject as soon as the build thread lets go of their memory. */
   cancel(owner: object): void;
@@ -74,6 +76,12 @@ export function createBuildQueue(ports: ReadonlySet<BuildPort>): BuildQueue {
       start(owner, onProgress, (task, port) =>
         port.post({ kind: 'build_column', task, segment, field, schema }),
       ),
+    sparse: (owner, segment, vector) =>
+      start(
+        owner,
+        () => undefined,
+        (task, port) => port.post({ kind: 'build_sparse', task, segment, vector }),
+      ),
     take(_port, message) {
       switch (message.kind) {
         case 'progress':
@@ -82,7 +90,7 @@ export function createBuildQueue(ports: ReadonlySet<BuildPort>): BuildQueue {
         case 'built':
           settle(message.task, ({ resolve }) => resolve(message.result as never));
           break;
-        case 'column':
+        case 'bytes':
           settle(message.task, ({ resolve }) => resolve(message.bytes as never));
           break;
         case 'stopped': {

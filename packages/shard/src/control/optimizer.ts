@@ -9,14 +9,11 @@ import type { CollectionRecord } from '@quiver/model';
 import type { OptimizationTask } from '@quiver/rpc';
 import {
   allocateSealed,
-  canonicalKey,
   carryDeaths,
   openSegment,
   planSeal,
   regionsOf,
   storedSegment,
-  type ColumnDescriptor,
-  type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
 import type { BlobStore, Store } from '@quiver/storage';
@@ -30,9 +27,18 @@ import {
   type Manifest,
   type SavedSegment,
 } from './manifest.ts';
+import type { Progress } from './progress-line.ts';
 import { encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
+import {
+  buildColumns,
+  buildSparseIndexes,
+  hasSparseIndexes,
+  hasWantedColumns,
+  sparseNames,
+  type SealedIndexBuild,
+} from './sealed-indexes.ts';
 import {
   decideMerge,
   isMergeDue,
@@ -104,11 +110,13 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     };
   }
 
-  /** A sealed segment whose columns are not those the collection asks for. */
-  function columnsDue(): SegmentReader | null {
+  /** A sealed segment that lacks an index, or whose columns are not those the collection asks for. */
+  function indexesDue(): SegmentReader | null {
     return (
       replica.segments.find(
-        (reader) => reader.descriptor.kind === 'sealed' && !hasWantedColumns(reader, replica.record),
+        (reader) =>
+          reader.descriptor.kind === 'sealed' &&
+          !(hasSparseIndexes(reader) && hasWantedColumns(reader, replica.record)),
       ) ?? null
     );
   }
@@ -121,12 +129,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       return;
     }
     const decision = decideMerge(policyInput());
-    const lacking = decision === null ? columnsDue() : null;
+    const lacking = decision === null ? indexesDue() : null;
     if (decision === null && lacking === null) {
       if (isMergeDue(policyInput())) schedule(lookEveryMs);
       return;
     }
-    run(decision !== null ? merge(decision) : rebuildColumns(lacking!));
+    run(decision !== null ? merge(decision) : rebuildIndexes(lacking!));
   }
 
   function run(task: Promise<void>): void {
@@ -181,7 +189,9 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
           const result = await build.build(replica, descriptors, target, target.id, (progress) =>
             task.progress(progress.stage, progress.done, progress.total),
           );
-          target = { ...target, columns: await buildColumns(target, record, task.progress) };
+          const indexes = indexBuild(task.progress);
+          target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
+          target = { ...target, columns: await buildColumns(target, record, indexes) };
           if (replica.isDropped || isStopped) throw new Error('the collection was dropped');
           const reader = openSegment(target, directory);
           carryDeaths(plan, inputs, result.offsetMaps, reader);
@@ -213,43 +223,24 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     );
   }
 
-  async function buildColumns(
-    segment: SegmentDescriptor,
-    record: CollectionRecord,
-    progress: (stage: string, done: number, total: number) => void,
-  ): Promise<ColumnDescriptor[]> {
-    const columns: ColumnDescriptor[] = [];
+  /** Of one kind; what else a segment lacks is found at the next look. */
+  async function rebuildIndexes(reader: SegmentReader): Promise<void> {
+    const { descriptor } = reader;
+    const isSparse = !hasSparseIndexes(reader);
+    const task = taskLog.start(isSparse ? 'sparse_index' : 'payload_index', [reader]);
     try {
-      for (const [field, schema] of Object.entries(record.payloadSchema)) {
-        const bytes = await build.column(replica, segment, field, schema, ({ done, total }) =>
-          progress(`payload index ${field}`, done, total),
-        );
-        const region = pool.allocate(Math.max(64, bytes.length), { dirty: true });
-        directory.bytes(region).set(bytes);
-        columns.push({ key: field, schema, region, bytes: bytes.length });
-      }
-    } catch (thrown) {
-      for (const { region } of columns) pool.release(region);
-      throw thrown;
-    }
-    return columns;
-  }
-
-  async function rebuildColumns(reader: SegmentReader): Promise<void> {
-    const task = taskLog.start('payload_index', [reader]);
-    try {
-      const columns = await buildColumns(reader.descriptor, replica.record, task.progress);
+      const build = indexBuild(task.progress);
+      const made = isSparse
+        ? { sparse: await buildSparseIndexes(descriptor, build) }
+        : { columns: await buildColumns(descriptor, replica.record, build) };
       const index = replica.segments.indexOf(reader);
       if (index < 0 || replica.isDropped) {
-        for (const { region } of columns) pool.release(region);
+        for (const { region } of made.sparse ?? made.columns) pool.release(region);
         return;
       }
-      const before = reader.descriptor.columns ?? [];
-      replica.segments = replica.segments.with(
-        index,
-        openSegment({ ...reader.descriptor, columns }, directory),
-      );
+      replica.segments = replica.segments.with(index, openSegment({ ...descriptor, ...made }, directory));
       const epoch = options.publish(replica);
+      const before = isSparse ? [] : (descriptor.columns ?? []);
       retired.retire(
         before.map(({ region }) => region),
         epoch,
@@ -260,6 +251,10 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       task.finish(thrown instanceof Error ? thrown.message : String(thrown));
       throw thrown;
     }
+  }
+
+  function indexBuild(progress: Progress): SealedIndexBuild {
+    return { owner: replica, build, pool, directory, progress };
   }
 
   async function saveManifest(): Promise<void> {
@@ -320,7 +315,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     get isBusy() {
       return work !== null;
     },
-    isDue: () => isMergeDue(policyInput()) || columnsDue() !== null,
+    isDue: () => isMergeDue(policyInput()) || indexesDue() !== null,
     tasks: () => taskLog.list(),
     manifest: () => manifest,
     saveAgain(blob) {
@@ -352,17 +347,6 @@ function withoutColumns(parts: Readonly<Record<string, number>>): Record<string,
   return Object.fromEntries(Object.entries(parts).filter(([name]) => !name.startsWith('column/')));
 }
 
-function hasWantedColumns(reader: SegmentReader, record: CollectionRecord): boolean {
-  const columns = new Map(
-    (reader.descriptor.columns ?? []).map(({ key, schema }) => [canonicalKey(key), JSON.stringify(schema)]),
-  );
-  const wanted = Object.entries(record.payloadSchema);
-  return (
-    wanted.length === columns.size &&
-    wanted.every(([key, schema]) => columns.get(canonicalKey(key)) === JSON.stringify(schema))
-  );
-}
-
 function policySegment(reader: SegmentReader, record: CollectionRecord): PolicySegment {
   const { descriptor } = reader;
   const rows = reader.rowCount();
@@ -375,6 +359,7 @@ function policySegment(reader: SegmentReader, record: CollectionRecord): PolicyS
     rows,
     deadRows: reader.deadCount(),
     vectorKib: (alive * Math.max(0, ...dims) * 4) / 1024,
+    sparseKib: sparseNames(descriptor).length === 0 ? 0 : reader.blobUsedBytes() / 1024,
     hasGraph: descriptor.graphs.length > 0 || [...wanted.values()].every(({ m }) => m === 0),
     isOutdated: descriptor.graphs.some((graph) => isOutdated(graph, wanted)),
   };

@@ -10,6 +10,8 @@ export interface PolicySegment {
   readonly deadRows: number;
   /** KiB of f32 vectors, the largest of its vectors. */
   readonly vectorKib: number;
+  /** KiB of sparse vectors, with the payloads beside them; 0 where there are none. */
+  readonly sparseKib: number;
   readonly hasGraph: boolean;
   /** Its graphs were built with other settings than the collection has now. */
   readonly isOutdated: boolean;
@@ -36,34 +38,21 @@ const idleBeforeMs = 400;
 /** During a load, rows wait so that each gets its links once or twice, up to this. */
 const loadKibMax = 256 * 1024;
 const plainSegmentsMax = 8;
+/** Of a KiB of sparse vectors for one of dense ones: what it costs to search without an index is more, the index is cheap. */
+const sparseWeight = 32;
 /** A graph joins a merge when the new rows are at least this share of it. */
 const joinShare = 0.3;
 
 /** What should be done, or null. `closeHead` is only asked for when the work can begin at once. */
 export function decideMerge(input: PolicyInput): Decision | null {
-  const { segments, head, indexingThresholdKib: threshold } = input;
+  const { segments, indexingThresholdKib: threshold } = input;
   const plain = segments.filter(({ kind }) => kind === 'plain');
-  const isIdle = input.idleMs >= idleBeforeMs;
-  const loose = segments.filter((segment) => !segment.hasGraph);
-  const kibOf = (list: readonly PolicySegment[]): number =>
-    list.reduce((sum, { vectorKib }) => sum + vectorKib, 0);
-  const headKib = head?.vectorKib ?? 0;
-  const looseKib = kibOf(loose) + headKib;
-  if (threshold > 0 && looseKib >= threshold && (isIdle || kibOf(loose) >= loadKibMax)) {
-    const withGraph = segments.filter(({ hasGraph }) => hasGraph);
-    const joined = new Set(loose);
-    let gathered = looseKib;
-    // Smallest first: each that is small against what is gathered so far makes the result larger.
-    for (const segment of [...withGraph].sort((a, b) => a.vectorKib - b.vectorKib)) {
-      if (gathered < segment.vectorKib * joinShare) break;
-      joined.add(segment);
-      gathered += segment.vectorKib;
-    }
-    const inputs = segments.filter((segment) => joined.has(segment)).map(({ id }) => id);
-    const closeHead = isIdle && headKib > 0;
-    if (inputs.length > 0 || closeHead)
-      return { inputs: closeHead ? [...inputs, head!.id] : inputs, closeHead, reason: 'index' };
-  }
+  const loose = segments.filter(({ kind, hasGraph }) => kind === 'plain' || !hasGraph);
+  const sealing =
+    decideSealing(input, loose, ({ vectorKib }) => vectorKib, 1) ??
+    decideSealing(input, plain, ({ sparseKib }) => sparseKib, sparseWeight);
+  if (sealing !== null) return sealing;
+  const looseKib = [...loose, ...headOf(input)].reduce((sum, { vectorKib }) => sum + vectorKib, 0);
   if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold))
     return { inputs: loose.map(({ id }) => id), closeHead: false, reason: 'merge' };
   for (const segment of segments) {
@@ -74,6 +63,39 @@ export function decideMerge(input: PolicyInput): Decision | null {
     if (segment.isOutdated) return { inputs: [segment.id], closeHead: false, reason: 'settings' };
   }
   return null;
+}
+
+/** All loose segments, with the indexed ones that are small beside them, once they are large enough. */
+function decideSealing(
+  input: PolicyInput,
+  loose: readonly PolicySegment[],
+  kibOf: (segment: PolicySegment) => number,
+  weight: number,
+): Decision | null {
+  const { segments, head, indexingThresholdKib: threshold } = input;
+  const isIdle = input.idleMs >= idleBeforeMs;
+  const waitingKib = weight * loose.reduce((sum, segment) => sum + kibOf(segment), 0);
+  const headKib = head === null ? 0 : weight * kibOf(head);
+  const looseKib = waitingKib + headKib;
+  if (threshold === 0 || looseKib < threshold || !(isIdle || waitingKib >= loadKibMax)) return null;
+  const closeHead = isIdle && headKib > 0;
+  if (loose.length === 0 && !closeHead) return null;
+  const joined = new Set(loose);
+  let gathered = looseKib;
+  // Smallest first: each that is small against what is gathered so far makes the result larger.
+  const others = segments.filter((segment) => !joined.has(segment));
+  for (const segment of others.sort((a, b) => kibOf(a) - kibOf(b))) {
+    const kib = weight * kibOf(segment);
+    if (gathered < kib * joinShare) break;
+    joined.add(segment);
+    gathered += kib;
+  }
+  const inputs = segments.filter((segment) => joined.has(segment)).map(({ id }) => id);
+  return { inputs: closeHead ? [...inputs, head!.id] : inputs, closeHead, reason: 'index' };
+}
+
+function headOf({ head }: PolicyInput): PolicySegment[] {
+  return head === null ? [] : [head];
 }
 
 /** Work waits that the policy will take once writes pause: the collection is not green yet. */

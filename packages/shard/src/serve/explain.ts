@@ -82,7 +82,7 @@ function* explainSegment(
     return { ...base, plan, time: { filterUs, searchUs: 0 } };
   }
   const searchedMs = now();
-  const search = (yield* nearestSearch(view, collection, request)).search(passing);
+  const search = (yield* nearestSearch(view, directory, collection, request)).search(passing, -Infinity);
   const found = yield* searchSegment(reader, directory, search, view.group);
   const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
   // What pruning spared is not counted.

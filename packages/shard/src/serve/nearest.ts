@@ -40,13 +40,19 @@ export function* searchNearest(
   request: QueryRequest,
   filter: FilterNode | null,
 ): Steps<ScoredPoint[]> {
-  const { excluded, isLargerBetter, search } = yield* nearestSearch(view, collection, request);
+  const { excluded, isLargerBetter, isSparse, search } = yield* nearestSearch(
+    view,
+    directory,
+    collection,
+    request,
+  );
   const wanted = request.offset + request.limit;
   const { params } = request;
   const isBest = (a: Hit, b: Hit): number =>
     (isLargerBetter ? b.score - a.score : a.score - b.score) || comparePointIds(a.id, b.id);
 
   let hits: Hit[] = [];
+  let floor = request.scoreThreshold ?? -Infinity;
   if (wanted > 0) {
     for (const segment of view.segments) {
       const { reader } = segment;
@@ -57,7 +63,7 @@ export function* searchNearest(
         passing = new Bitset(source.rowCount);
         yield* evaluateFilter(filter, source, passing);
       }
-      const found = yield* searchSegment(reader, directory, search(passing), view.group);
+      const found = yield* searchSegment(reader, directory, search(passing, floor), view.group);
       for (let i = 0; i < found.count; i += 1) {
         const score = found.scores[i]!;
         if (!passesThreshold(score, request.scoreThreshold, isLargerBetter)) break;
@@ -65,7 +71,11 @@ export function* searchNearest(
         const id = reader.id(row);
         if (id !== excluded) hits.push({ reader, row, id, score });
       }
-      if (hits.length > 4 * wanted) hits = hits.sort(isBest).slice(0, wanted);
+      // Only sparse searches use the floor; of equal scores any may still be the one with the lower id.
+      if (hits.length > 4 * wanted || (isSparse && hits.length >= wanted)) {
+        hits = hits.sort(isBest).slice(0, wanted);
+        floor = hits.at(-1)!.score;
+      }
     }
   }
   const recordOf = recordMaker(request.withPayload, request.withVector);
@@ -79,12 +89,14 @@ interface NearestSearch {
   /** The point that is the query: no answer to itself. */
   readonly excluded: PointId | null;
   readonly isLargerBetter: boolean;
-  /** What a segment is asked, given the rows that pass; null = all. */
-  readonly search: (passing: Bitset | null) => SegmentSearch;
+  readonly isSparse: boolean;
+  /** What a segment is asked, given the rows that pass (null = all) and the score that an answer must reach. */
+  readonly search: (passing: Bitset | null, floor: number) => SegmentSearch;
 }
 
 export function* nearestSearch(
   view: ReplicaView,
+  directory: ArenaDirectory,
   collection: CollectionRecord,
   request: QueryRequest,
 ): Steps<NearestSearch> {
@@ -94,14 +106,17 @@ export function* nearestSearch(
   const given = input.kind === 'vector' ? input.vector : vectorOf(view, input.id, request.using);
   const isWeighted = collection.config.params.sparse_vectors?.[request.using]?.modifier === 'idf';
   const vector =
-    isWeighted && given.kind === 'sparse' ? yield* weightedByRarity(view, request.using, given) : given;
+    isWeighted && given.kind === 'sparse'
+      ? yield* weightedByRarity(view, directory, request.using, given)
+      : given;
   const wanted = request.offset + request.limit;
   const space = denseVectors(collection.config.params).get(request.using);
   const { params } = request;
   return {
     excluded,
+    isSparse: vector.kind === 'sparse',
     isLargerBetter: space === undefined || space.distance === 'Cosine' || space.distance === 'Dot',
-    search: (passing) => ({
+    search: (passing, floor) => ({
       vector,
       name: request.using,
       k: excluded === null ? wanted : wanted + 1,
@@ -112,6 +127,7 @@ export function* nearestSearch(
       quantization: params.quantization,
       filter: passing?.words ?? null,
       passing: passing?.count() ?? 0,
+      floor,
       filteredWalkBelow:
         params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? acornSelectivityDefault) : null,
     }),
@@ -122,11 +138,16 @@ export function* nearestSearch(
  * The modifier `idf`: each weight of the query times how rare its dimension is among the shard's points,
  * ln((N - n + 0.5) / (n + 0.5) + 1), as Qdrant has it.
  */
-function* weightedByRarity(view: ReplicaView, name: string, vector: SparseVector): Steps<SparseVector> {
+function* weightedByRarity(
+  view: ReplicaView,
+  directory: ArenaDirectory,
+  name: string,
+  vector: SparseVector,
+): Steps<SparseVector> {
   const counts = new Float64Array(vector.indices.length);
   let points = 0;
   for (const { reader } of view.segments) {
-    const part = yield* sparseDocumentCounts(reader, name, vector.indices);
+    const part = yield* sparseDocumentCounts(reader, directory, name, vector.indices);
     points += part.points;
     part.counts.forEach((count, i) => (counts[i]! += count));
   }

@@ -21,6 +21,7 @@ import {
   openColumns,
   openSegment,
   type FilterSource,
+  type SegmentDescriptor,
   type SegmentFields,
   type SegmentReader,
 } from '@quiver/segment';
@@ -95,11 +96,7 @@ export function createReplicaViews(options: {
     );
     const segments = set.segments.map((descriptor): OpenSegment => {
       const before = known.get(descriptor.id);
-      const isSame =
-        before !== undefined &&
-        before.reader.descriptor.columns?.length === descriptor.columns?.length &&
-        sameRegions(before.reader.descriptor.columns, descriptor.columns);
-      if (isSame) return before;
+      if (before !== undefined && haveSameIndexes(before.reader.descriptor, descriptor)) return before;
       const reader = openSegment(descriptor, directory);
       return { reader, fields: createSegmentFields(reader, openColumns(descriptor, directory)) };
     });
@@ -223,15 +220,10 @@ function notHere(collection: CollectionRecord, shardId: number): ClusterError {
   );
 }
 
-type Columns = SegmentReader['descriptor']['columns'];
-
-function sameRegions(a: Columns | undefined, b: Columns): boolean {
-  return (a ?? []).every((column, i) => {
-    const other = b?.[i];
-    return (
-      other?.key === column.key &&
-      other.region.arena === column.region.arena &&
-      other.region.offset === column.region.offset
-    );
-  });
+/** Of one segment: a region may be in use again for an index of another name. */
+function haveSameIndexes(a: SegmentDescriptor, b: SegmentDescriptor): boolean {
+  return (
+    JSON.stringify(a.columns) === JSON.stringify(b.columns) &&
+    JSON.stringify(a.sparse) === JSON.stringify(b.sparse)
+  );
 }

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { decideMerge, type PolicyInput, type PolicySegment } from './segment-policy.ts';
+
+function segment(id: number, part: Partial<PolicySegment> = {}): PolicySegment {
+  return {
+    id,
+    kind: 'plain',
+    rows: 1_000,
+    deadRows: 0,
+    vectorKib: 0,
+    sparseKib: 0,
+    hasGraph: false,
+    isOutdated: false,
+    ...part,
+  };
+}
+
+function inputOf(segments: readonly PolicySegment[], part: Partial<PolicyInput> = {}): PolicyInput {
+  return {
+    segments,
+    head: null,
+    idleMs: 1_000,
+    indexingThresholdKib: 10_000,
+    deletedThreshold: 0.2,
+    vacuumMinRows: 1_000,
+    ...part,
+  };
+}
+
+test('sparse vectors are sealed at a small part of the threshold, once writes pause, with the sealed segments that are small beside them', () => {
+  const segments = [
+    segment(1, { kind: 'sealed', sparseKib: 5_000, hasGraph: true }),
+    segment(2, { kind: 'sealed', sparseKib: 700, hasGraph: true }),
+    segment(3, { sparseKib: 200 }),
+  ];
+  const head = segment(4, { sparseKib: 100 });
+  expect(decideMerge(inputOf(segments, { head }))).toBeNull();
+  const grown = inputOf(segments, { head: { ...head, sparseKib: 120 } });
+  expect(decideMerge({ ...grown, idleMs: 0 })).toBeNull();
+  expect(decideMerge(grown)).toEqual({ inputs: [2, 3, 4], closeHead: true, reason: 'index' });
+});
+
+test('a segment that was sealed for its sparse vectors is not sealed again for lack of a graph', () => {
+  const sealed = segment(1, { kind: 'sealed', vectorKib: 400, sparseKib: 50_000 });
+  expect(decideMerge(inputOf([sealed]))).toBeNull();
+});
+
+test('too many plain segments of a collection without graphs are merged, all of them', () => {
+  const segments = Array.from({ length: 9 }, (_, i) => segment(i + 1, { hasGraph: true }));
+  expect(decideMerge(inputOf(segments))).toEqual({
+    inputs: [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    closeHead: false,
+    reason: 'merge',
+  });
+});
