@@ -211,7 +211,7 @@ class Cluster {
     let opCount = 0;
     const options = {
       keyCount: 8 + 4 * random.below(5),
-      timeoutMs: 150 + random.below(250),
+      timeoutMs: random.chance(0.3) ? 400 + random.below(800) : 150 + random.below(250),
       deadlineMs: 1_500,
     };
     const takeOp = (): number => (opCount += 1);

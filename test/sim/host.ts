@@ -185,18 +185,19 @@ export class Host {
     const [seq, generation] = [this.#publishedSeq, this.#generation.number];
     const deadlineMs = this.nowMs + timeoutMs;
     const { random, mutant } = this.#world;
-    const confirm = (attempt: number): void => {
+    const confirm = (): void => {
       const { role, term } = this.machine.status;
       const isOther = generation !== this.#generation.number && mutant?.confirmsAnyGeneration !== true;
-      if (isOther || (role !== 'primary' && attempt > 4)) answer({ kind: 'refused' });
+      if (isOther || (role !== 'primary' && this.nowMs > deadlineMs)) answer({ kind: 'refused' });
       // It may be about to become the primary.
-      else if (role !== 'primary') this.later(20, () => confirm(attempt + 1));
+      else if (role !== 'primary') this.later(20, confirm);
       else
         this.confirm(seq, deadlineMs, (isDone) =>
           answer(isDone ? { kind: 'ok', record, term } : { kind: 'refused' }),
         );
     };
-    this.later(random.below(random.chance(0.1) ? 200 : 3), () => confirm(0));
+    // A slow scan, at times: long enough for the copy to follow another primary and to be the primary again.
+    this.later(random.below(random.chance(0.1) ? timeoutMs : 3), confirm);
   }
 
   confirm(seq: number, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
