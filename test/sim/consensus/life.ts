@@ -3,6 +3,7 @@
  * proposals, linearizable reads and changes of membership. A seed chooses everything. In the end all is healed, and the
  * members must agree on a leader, a membership and a state.
  */
+import { noNode } from '@quiver/raft';
 import type { RunOptions, RunResult } from '../cluster.ts';
 import { Violation } from '../checks.ts';
 import { EventLoop, Random } from '../event-loop.ts';
@@ -17,8 +18,9 @@ import { isBreach, Witness } from './witness.ts';
 const loadMs = 4_000;
 const calmMsMax = 15_000;
 const eventsMax = 400_000;
+const electionMs = 20 * tickMs;
 /** A leader without a quorum may not believe in itself for longer. */
-const leadsAloneMs = 2 * 20 * tickMs + 150;
+const leadsAloneMs = 2 * electionMs + 150;
 
 export async function runConsensus({ seed, without = [] }: RunOptions): Promise<RunResult> {
   const life = new ConsensusLife(seed, without);
@@ -181,14 +183,17 @@ class ConsensusLife {
       const { host, id, process, isLeader, runsSinceMs, leadsSinceMs, confSinceMs, heardAtMs } = member;
       // While its disk keeps it waiting, the host shows the role of its last turn.
       if (host === null || !isLeader || process.isPaused) continue;
-      if (host.status().softState.role !== 'StateLeader') continue;
+      const { softState, leadTransferee } = host.status();
+      if (softState.role !== 'StateLeader') continue;
       const { nowMs } = process;
-      if (nowMs - Math.max(runsSinceMs, leadsSinceMs, confSinceMs) < leadsAloneMs) continue;
+      // A transfer of the lead has an election timeout of its own, and the quorum is looked at when it ends.
+      const aloneMs = leadsAloneMs + (leadTransferee === noNode ? 0 : electionMs);
+      if (nowMs - Math.max(runsSinceMs, leadsSinceMs, confSinceMs) < aloneMs) continue;
       const isHeard = (other: number): boolean =>
-        other === id || nowMs - (heardAtMs.get(other) ?? -Infinity) < leadsAloneMs;
+        other === id || nowMs - (heardAtMs.get(other) ?? -Infinity) < aloneMs;
       const memberships = this.#world.witness.membershipsSince(host.applied);
       if (!memberships.some((one) => isQuorum(one, isHeard)))
-        throw new Violation(`${id} leads on, and heard from no quorum for ${leadsAloneMs} ms`);
+        throw new Violation(`${id} leads on, and heard from no quorum for ${aloneMs} ms`);
     }
   }
 
