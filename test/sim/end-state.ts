@@ -44,7 +44,9 @@ export function isAlike(meta: Meta, copies: Copies, shardCount: number): boolean
 export function assertEnd(meta: Meta, copies: Copies, checks: Checks, shardCount: number): void {
   for (let shard = 0; shard < shardCount; shard += 1) {
     const { isr, primary } = meta.read(shard);
-    const expected = digestOf(copies.contentOf(shard, primary!)!.points);
+    const content = copies.contentOf(shard, primary!);
+    if (content === undefined) throw new Violation(`primary ${primary!} serves from a disk that is lost`);
+    const expected = digestOf(content.points);
     for (const host of copies.hosts(shard)) {
       if (!isr.includes(host.alloc)) continue;
       const { points } = host.disk.content;
