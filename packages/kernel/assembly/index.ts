@@ -9,3 +9,4 @@ export { adopt, insertRow, insertUpper } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
 export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';
 export { sparseBest, sparseCandidates } from './sparse';
+export { maxSim } from './max-sim';

@@ -3,6 +3,8 @@ export type { Arena, Region } from './arena.ts';
 export { ArenaDirectory } from './arena-directory.ts';
 export { ArenaBudgetError, ArenaPool } from './arena-pool.ts';
 export type { ArenaPoolOptions, ArenaStats } from './arena-pool.ts';
+export { maxSimKernel } from './max-sim.ts';
+export type { MaxSimKernel } from './max-sim.ts';
 export { chunkRows, scoreRowsMax } from './kernel.ts';
 export type { Kernel, ScanRange } from './kernel.ts';
 export {

@@ -15,7 +15,7 @@
  * | 3.75 MiB | 128 KiB | centred vector i8[131072] |
  * | 3.875 MiB | 128 KiB | reserved |
  * | 4 MiB | 2 MiB | filter bitset, 16,777,216 rows |
- * | 6 MiB | 2 MiB | look-up tables f32[2048][256] |
+ * | 6 MiB | 2 MiB | look-up tables f32[2048][256], or the rows of a multivector query |
  */
 import type { Arena } from './arena.ts';
 
@@ -25,6 +25,8 @@ export const scratchBytesPerThread = 8 * KiB * KiB;
 
 /** Most rows of one segment, set by the bitset's room. */
 export const segmentRowsMax = 2 * KiB * KiB * 8;
+
+export const tablesBytes = 2 * KiB * KiB;
 
 export interface Scratch {
   readonly query: number;

@@ -42,6 +42,8 @@ export interface KernelExports {
   /** Undoes `spreadBlocks`. */
   gatherBlocks(from: number, to: number, oldStride: number, newStride: number): void;
   estimateTop(k: number, from: number, to: number, present: number, count: number): number;
+  /** src/max-sim.ts is the only caller. */
+  maxSim(queryRows: number, rows: number, count: number, stride: number): number;
   /** src/sparse.ts is the only caller of these. */
   sparseBest(terms: number, to: number, filter: number, k: number): number;
   sparseCandidates(...numbers: number[]): number;

@@ -3,15 +3,17 @@
  * Euclidean sums the negated squared distances and reports the root of the sum.
  */
 import {
+  maxSimKernel,
   readRow,
   strideOf,
   type ArenaDirectory,
+  type MaxSimKernel,
   type Metric,
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
 import { ClusterError } from '@quiver/model';
-import { createBoundedTop } from './bounded-top.ts';
+import { createBoundedTop, type BoundedTop } from './bounded-top.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import type { Hits } from './search.ts';
 import { candidateRows } from './search-sparse.ts';
@@ -50,6 +52,11 @@ export function* searchMulti(
   const kernel = directory.kernel(blob.arena);
   const stride = strideOf('f32', dim);
   const isByteCosine = metric === 'cosine' && (schema.datatype === 'uint8' || schema.datatype === 'int8');
+  const products = isProduct(metric) && !isByteCosine ? maxSimKernel(kernel) : null;
+  if (products?.fits(query.length / dim, dim) === true) {
+    yield* scoreByProducts(products, reader, view, { query, filter, group, base: blob.offset }, top);
+    return top.found((score) => score);
+  }
   let points: Point[] = [];
   let work = 0;
   const scorePoints = (): void => {
@@ -68,6 +75,40 @@ export function* searchMulti(
   }
   scorePoints();
   return top.found((score) => reportedSum(metric, score));
+}
+
+interface ProductScan {
+  readonly query: Float32Array;
+  readonly filter: Uint32Array | null;
+  readonly group: number;
+  /** Address of the blob. */
+  readonly base: number;
+}
+
+function* scoreByProducts(
+  products: MaxSimKernel,
+  reader: SegmentReader,
+  view: MultiView,
+  { query, filter, group, base }: ProductScan,
+  top: BoundedTop,
+): Steps<void> {
+  const { dim } = view.schema;
+  products.setQuery(query, dim);
+  let work = 0;
+  for (const row of candidateRows(reader, view, filter, group)) {
+    const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
+    top.push(row, products.score(base + offset, count));
+    work += 500 + query.length * count;
+    if (work <= elementsPerStep) continue;
+    work = 0;
+    yield;
+    // Another search of the thread may have used the scratch space.
+    products.setQuery(query, dim);
+  }
+}
+
+function isProduct(metric: Metric): boolean {
+  return metric === 'dot' || metric === 'cosine';
 }
 
 interface Point {
