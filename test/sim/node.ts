@@ -108,14 +108,21 @@ export class Node {
     }
   }
 
-  /** The shard's record came from the watch. */
-  learn(record: ShardRecord): void {
+  /**
+   * The shard's record came from the watch.
+   * @param isCurrent - it is known to be no older than what lies on the disk: otherwise a copy that it lacks stays closed,
+   * as in production, and may be named by a newer one
+   */
+  learn(record: ShardRecord, isCurrent = true): void {
     const placed = [...record.nodes].find(([, node]) => node === this.name)?.[0];
     const disk = this.disks.get(record.shard);
     // A copy that meta placed here anew; one that it placed here before and whose disk is gone is not made again.
     if (placed !== undefined && disk === undefined && !this.#everHeld.has(placed))
       this.#open(record.shard, this.#format(record.shard, placed));
-    this.hosts.get(record.shard)?.takeRecord(record);
+    const host = this.hosts.get(record.shard);
+    if (host === undefined) return;
+    const isNamed = placed === host.alloc;
+    if (isNamed || isCurrent || host.record !== null) host.takeRecord(record);
   }
 
   /** What heartbeats tell of the copies here. */

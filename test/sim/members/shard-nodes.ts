@@ -98,11 +98,21 @@ export class ShardNodes implements MetaAccess {
     connected.meta = meta;
     if (node === null) return;
     meta.setReport(() => (process.life === life ? node.report() : []));
+    let isRegistered = false;
     const learn = (catalogue: Catalogue): void => {
       if (process.life !== life || !process.isUp) return;
-      for (const record of this.#topology.recordsOf(catalogue)) node.run(() => node.learn(record));
+      for (const record of this.#topology.recordsOf(catalogue))
+        node.run(() => node.learn(record, isRegistered));
     };
     meta.onChange(learn);
+    // Before that the catalogue may be older than what lies on the disk, as in packages/cli/src/shard-process.ts.
+    meta.ready.then(
+      () => {
+        isRegistered = true;
+        learn(meta.catalogue());
+      },
+      () => undefined,
+    );
     const giveUp = (): void => {
       if (process.life !== life || !process.isUp) return;
       env.after(300, giveUp);
