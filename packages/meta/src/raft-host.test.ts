@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { createVirtualEnv } from '@quiver/env/testing';
 import { createMessage, encodeConfChange, type Message } from '@quiver/raft';
-import { createMemoryStore } from '@quiver/storage';
+import { createMemoryStore, StorageError } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { startRaftHost, type RaftHost } from './raft-host.ts';
 import { openRaftStorage } from './raft-storage.ts';
@@ -156,4 +156,50 @@ test('a snapshot that comes in the middle of a turn waits for its end', async ()
   expect(problems).toEqual([]);
   expect(host.applied).toBe(9);
   expect(host.confState).toEqual(joint);
+});
+
+test('a new member gets a snapshot that names it, also when the disk was full as it was added', async () => {
+  const store = await createMemoryStore();
+  const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const storage = await openRaftStorage(store);
+  await storage.setIdentity({ memberId: 1, clusterId: 'c', contacts: [], founders: null });
+  await storage.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 1, commit: 5 });
+  let isFull = true;
+  let refused = 0;
+  const compact = storage.compact.bind(storage);
+  const full: Partial<typeof storage> = {
+    compact: (...given) => {
+      if (!isFull) return compact(...given);
+      refused += 1;
+      return Promise.reject(new StorageError('insufficient_storage', 'the volume is full'));
+    },
+  };
+  const env = createVirtualEnv({ seed: 1 });
+  host = startRaftHost({
+    memberId: 1,
+    storage: Object.assign(Object.create(storage), full) as typeof storage,
+    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
+    env,
+    log: silentLog(),
+    send: () => undefined,
+    fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
+    apply: () => undefined,
+    snapshot: () => Uint8Array.of(7),
+    restore: () => undefined,
+    onRole: () => undefined,
+    onTurn: () => undefined,
+    onFailure: () => undefined,
+  });
+  host.campaign();
+  while (!host.isSettledLeader) await env.advance(50);
+  host.proposeConfChange({
+    transition: 'ConfChangeTransitionAuto',
+    changes: [{ type: 'ConfChangeAddLearnerNode', nodeId: 2 }],
+    context: new Uint8Array(0),
+  });
+  await env.advance(1_000);
+  expect(refused).toBeGreaterThan(0);
+  isFull = false;
+  await env.advance(1_000);
+  expect(storage.snapshotMeta.confState.learners).toEqual([2]);
 });

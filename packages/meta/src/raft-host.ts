@@ -236,12 +236,12 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   async function snapshotIfDue(): Promise<void> {
     const isDue = wantsSnapshot || storage.bytesSinceSnapshot >= settings.snapshotAfterBytes;
     if (!isDue || applied <= storage.snapshotMeta.index) return;
-    wantsSnapshot = false;
     const meta: SnapshotMeta = { index: applied, term: appliedTerm, confState };
     try {
       const hardState = unsaved ?? storage.log.initialState().hardState;
       await storage.compact(meta, options.snapshot(), hardState, settings.snapshotAfterBytes / 2);
       unsaved = null;
+      wantsSnapshot = false;
     } catch (error) {
       // A full disk: the log grows on, and the next turn tries again.
       if (!(error instanceof StorageError) || error.code !== 'insufficient_storage') throw error;
