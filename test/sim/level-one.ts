@@ -3,7 +3,7 @@
  * in-sync set while its process was stopped shows nothing older than what was acknowledged before the read began, until it
  * is in sync again. One that runs may, until it hears that it is out: that is not looked at here.
  */
-import { defaultLimits, ServingLease, type Moment } from '@quiver/replication';
+import { defaultLimits, ServingLease } from '@quiver/replication';
 import { Violation, type Acked } from './checks.ts';
 import type { Host } from './host.ts';
 import type { ShardRecord } from './meta.ts';
@@ -39,8 +39,10 @@ export class LevelOne {
     // With clocks that differ by a third, and a sign of life that is older at the primary than here.
     this.#leaseMs = 0.4 * silentMs;
     this.#safeMs = suspectMs / 2;
+    const { nowMs } = host;
     this.#lease = new ServingLease(
-      this.#moment(),
+      nowMs,
+      nowMs,
       world.mutant?.keepsLease === true ? Infinity : this.#leaseMs,
     );
   }
@@ -59,8 +61,9 @@ export class LevelOne {
 
   tick(): void {
     const { nowMs, machine } = this.#host;
-    this.#lease.alive(this.#moment());
-    if (!this.#lease.mustConfirm || this.#isAlone() || nowMs - this.#askedMs < askEveryMs) return;
+    this.#lease.alive(nowMs, nowMs);
+    if (this.#isAlone()) this.#lease.inSync(nowMs);
+    if (this.#lease.wokeMs === null || nowMs - this.#askedMs < askEveryMs) return;
     this.#askedMs = nowMs;
     this.#world.access.readRecord(this.#host, (record) => {
       if (!this.#isIn(record)) return;
@@ -102,10 +105,5 @@ export class LevelOne {
   #isIn({ isr, suspects }: ShardRecord): boolean {
     const { alloc } = this.#host;
     return isr.includes(alloc) && suspects?.includes(alloc) !== true;
-  }
-
-  #moment(): Moment {
-    const { nowMs } = this.#host;
-    return { nowMs, wallMs: nowMs };
   }
 }

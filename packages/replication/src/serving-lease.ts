@@ -18,25 +18,27 @@ export interface Moment {
 export class ServingLease {
   readonly #leaseMs: number;
   /** The last sign of life. */
-  #seen: Moment;
+  #seenMs: number;
+  #seenWallMs: number;
   /** When it woke after a stop, monotonic; null: it has the lease. */
   #wokeMs: number | null = null;
   /** After a stop: nobody can have gone on without it before this time. */
   #safeUntilMs = -Infinity;
 
-  constructor(at: Moment, leaseMs = servingLeaseMs) {
-    this.#seen = at;
+  constructor(nowMs: number, wallMs: number, leaseMs = servingLeaseMs) {
+    this.#seenMs = nowMs;
+    this.#seenWallMs = wallMs;
     this.#leaseMs = leaseMs;
   }
 
   /** The process lives. Call several times within the lease, and before anything else that time has brought. */
-  alive(at: Moment): void {
-    const { nowMs, wallMs } = this.#seen;
-    if (Math.max(at.nowMs - nowMs, at.wallMs - wallMs) >= this.#leaseMs) {
-      this.#wokeMs = at.nowMs;
+  alive(nowMs: number, wallMs: number): void {
+    if (Math.max(nowMs - this.#seenMs, wallMs - this.#seenWallMs) >= this.#leaseMs) {
+      this.#wokeMs = nowMs;
       this.#safeUntilMs = -Infinity;
     }
-    this.#seen = at;
+    this.#seenMs = nowMs;
+    this.#seenWallMs = wallMs;
   }
 
   /** It was in sync at some time after `askedMs`. */
@@ -50,14 +52,15 @@ export class ServingLease {
       this.#safeUntilMs = Math.max(this.#safeUntilMs, untilMs);
   }
 
-  get mustConfirm(): boolean {
-    return this.#wokeMs !== null;
+  /** Since when it waits to be confirmed: a question of before is of no use. null: it has the lease. */
+  get wokeMs(): number | null {
+    return this.#wokeMs;
   }
 
   /** Reads may be answered while neither clock has reached this. */
   get end(): Moment {
-    const { nowMs, wallMs } = this.#seen;
-    const lastsMs = Math.min(this.#leaseMs, this.#wokeMs === null ? Infinity : this.#safeUntilMs - nowMs);
-    return { nowMs: nowMs + lastsMs, wallMs: wallMs + lastsMs };
+    const safeMs = this.#wokeMs === null ? Infinity : this.#safeUntilMs - this.#seenMs;
+    const lastsMs = Math.min(this.#leaseMs, safeMs);
+    return { nowMs: this.#seenMs + lastsMs, wallMs: this.#seenWallMs + lastsMs };
   }
 }

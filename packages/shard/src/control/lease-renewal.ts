@@ -2,7 +2,7 @@
  * Keeps a replica's serving lease while its process lives, and after a stop asks for it again. Always: meta is asked, and by
  * a primary the others in sync too, so that it needs only one of them to be there; the first time with the first tick after
  * the stop, so that a process that was only busy has its lease again within a round trip; then one question of each kind at a
- * time, ten a second at most.
+ * time, ten a second at most. One that was asked before the last stop holds up none.
  */
 import type { Env } from '@quiver/env';
 import { defaultLimits, ServingLease, type Moment } from '@quiver/replication';
@@ -32,22 +32,26 @@ type Source = 'meta' | 'others';
 export class LeaseRenewal {
   readonly #options: LeaseRenewalOptions;
   readonly #lease: ServingLease;
-  readonly #asking = new Set<Source>();
-  readonly #askedMs: Record<Source, number> = { meta: -Infinity, others: -Infinity };
+  /** The last question of each kind. */
+  readonly #asked: Record<Source, { readonly atMs: number; isUnderWay: boolean }> = {
+    meta: { atMs: -Infinity, isUnderWay: false },
+    others: { atMs: -Infinity, isUnderWay: false },
+  };
 
   constructor(options: LeaseRenewalOptions) {
     this.#options = options;
-    this.#lease = new ServingLease(this.#moment(), options.leaseMs);
+    const { env, leaseMs } = options;
+    this.#lease = new ServingLease(env.now(), env.wallNow(), leaseMs);
   }
 
   /** The process lives. Call it on each tick, before anything else of it. */
   tick(): void {
-    const { isAlone, askMeta, askOthers } = this.#options;
-    const moment = this.#moment();
-    this.#lease.alive(moment);
-    if (!this.#lease.mustConfirm) return;
+    const { env, isAlone, askMeta, askOthers } = this.#options;
+    const nowMs = env.now();
+    this.#lease.alive(nowMs, env.wallNow());
+    if (this.#lease.wokeMs === null) return;
     if (isAlone()) {
-      this.#lease.inSync(moment.nowMs);
+      this.#lease.inSync(nowMs);
       return;
     }
     this.#ask('meta', askMeta, (askedMs, isInSync) => {
@@ -68,25 +72,22 @@ export class LeaseRenewal {
     ask: () => Promise<unknown> | null,
     take: (askedMs: number, answer: unknown) => void,
   ): void {
-    const askedMs = this.#options.env.now();
-    if (this.#asking.has(source) || askedMs - this.#askedMs[source] < askEveryMs) return;
+    const atMs = this.#options.env.now();
+    const before = this.#asked[source];
+    const isOfUse = before.atMs >= this.#lease.wokeMs!;
+    if (isOfUse && (before.isUnderWay || atMs - before.atMs < askEveryMs)) return;
     const asked = ask();
     if (asked === null) return;
-    this.#askedMs[source] = askedMs;
-    this.#asking.add(source);
+    const question = { atMs, isUnderWay: true };
+    this.#asked[source] = question;
     asked
       .then(
-        (answer) => take(askedMs, answer),
+        (answer) => take(atMs, answer),
         () => undefined,
       )
       .finally(() => {
-        this.#asking.delete(source);
+        question.isUnderWay = false;
         this.note();
       });
-  }
-
-  #moment(): Moment {
-    const { env } = this.#options;
-    return { nowMs: env.now(), wallMs: env.wallNow() };
   }
 }
