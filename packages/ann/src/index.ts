@@ -12,3 +12,5 @@ export type { GraphView, NeighbourCodesView, QuantisedView } from './hnsw/graph-
 export { openHnsw } from './hnsw/search.ts';
 export { codeBytesOf, replacesCodes } from './quantization.ts';
 export type { GridBits, Quantization, Requantization } from './quantization.ts';
+export { beamFor } from './recall-curve.ts';
+export type { RecallCurve, RecallPoint } from './recall-curve.ts';

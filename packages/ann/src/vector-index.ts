@@ -19,6 +19,8 @@ export interface SearchRequest {
   readonly rescore?: number;
   /** The walk reads the stored rows instead of codes. */
   readonly ignoresCodes?: boolean;
+  /** A row that a graph is searched without; REQUIRES: in no layer above 0 and without equals. */
+  readonly hiddenRow?: number;
   /** null = every row is visible. */
   readonly visibility: Visibility | null;
   /** Address of the filter's bitset in the index's arena (bit = row), 0 = all pass. */

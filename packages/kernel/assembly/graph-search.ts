@@ -1,6 +1,7 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, distanceOfEstimate, elementBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, seen, touchCodes } from './graph';
+import { NONE, distanceOfEstimate, elementBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
+import { seen } from './visited';
 import {
   beamKey,
   clearBeam,

@@ -11,11 +11,10 @@ import {
   estimate,
   layerCount,
   linksOf,
-  newEpoch,
   rowOf,
-  seen,
   touchCodes,
 } from './graph';
+import { newEpoch, seen } from './visited';
 
 export let size: i32 = 0;
 /** Codes read since the beam was cleared. */

@@ -3,6 +3,7 @@
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
 import { unpackHalves } from './half';
+import { openVisited } from './visited';
 import { distance, distanceBetween, isByteMode, sumF32 } from './score';
 import {
   KIND,
@@ -51,9 +52,6 @@ export let CUT: f32 = 0;
 export let HEADER: usize = 0;
 export let ROWS: usize = 0;
 export let ROW_STRIDE: usize = 0;
-/** This thread's visited marks: a u32 epoch in the first 64 bytes, then u16[count]. */
-let VISITED: usize = 0;
-let epoch: u32 = 0;
 
 /** Elements that estimates read: dim rounded up to 16. */
 let CODE_DIM: usize = 0;
@@ -79,7 +77,6 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   HEADER = header;
   ROWS = rows;
   ROW_STRIDE = rowStride;
-  VISITED = visited;
   COUNT = load<u32>(header, 8);
   DIM = load<u32>(header, 12);
   MODE = load<u32>(header, 16);
@@ -117,7 +114,7 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   CUT = load<f32>(header, 248);
   CODE_DIM = (DIM + 15) & ~15;
   WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? CODE_DIM * elementBytes() : CODE_DIM;
-  epoch = load<u32>(visited);
+  openVisited(visited, COUNT);
 }
 
 /** Of a stored row. */
@@ -161,31 +158,6 @@ export function nextOf(row: u32): u32 {
 /** Bytes of cache lines that an estimate reads. */
 export function walkBytes(): usize {
   return (WALK_BYTES + 63) & ~63;
-}
-
-export function newEpoch(): void {
-  epoch++;
-  if (epoch > 0xffff) {
-    memory.fill(VISITED + 64, 0, <usize>COUNT << 1);
-    epoch = 1;
-  }
-  store<u32>(VISITED, epoch);
-}
-/** Marks a node; true when it was marked already. */
-// @ts-ignore: decorator
-@inline
-export function seen(node: u32): bool {
-  const at = VISITED + (<usize>node << 1);
-  if (load<u16>(at, 64) == <u16>epoch) return true;
-  store<u16>(at, <u16>epoch, 64);
-  return false;
-}
-
-/** Whether a node is marked. */
-// @ts-ignore: decorator
-@inline
-export function isSeen(node: u32): bool {
-  return load<u16>(VISITED + (<usize>node << 1), 64) == <u16>epoch;
 }
 
 // @ts-ignore: decorator

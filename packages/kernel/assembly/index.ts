@@ -3,6 +3,7 @@ export { placeScratch } from './scratch';
 export { prepareQuery } from './score';
 export { scanTop, scoreList, scoreRange } from './scan';
 export { ignoreCodes, openGraph } from './graph';
+export { hideRow } from './visited';
 export { encodeRows } from './encode';
 export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertRow, insertUpper } from './graph-build';

@@ -28,11 +28,10 @@ import {
   TERMS,
   estimateRows,
   linksOf,
-  newEpoch,
   nextOf,
-  seen,
   touchCodes,
 } from './graph';
+import { newEpoch, seen } from './visited';
 import { beamKey, nodeOf } from './graph-walk';
 import { LIST, OPEN, WORK } from './scratch';
 import { sumF32 } from './score';

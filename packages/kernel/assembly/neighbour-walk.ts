@@ -14,9 +14,8 @@ import {
   SUBSPACE_DIMS,
   TERMS,
   estimate,
-  isSeen,
-  seen,
 } from './graph';
+import { isSeen, seen } from './visited';
 import { beamKey, clearBeam, keyAt, offer, setBeam, size, takeNearest } from './graph-walk';
 import { distanceOf } from './key';
 import { chainPasses, isHopeless, WIDEN_MAX } from './passing';

@@ -1,7 +1,8 @@
 // The filtered walk (ACORN-1, Patel et al. 2024, arXiv 2403.04871): only rows that pass are scored and expanded; a
 // neighbour that does not pass is stepped over to its own neighbours. Stepping over only those that neighbour codes
 // show to lie towards the query was measured: cheaper, but no better at equal recall, and worse far from the query.
-import { COUNT, M0, NONE, estimate, linksOf, seen, touchCodes } from './graph';
+import { COUNT, M0, NONE, estimate, linksOf, touchCodes } from './graph';
+import { seen } from './visited';
 import { beamKey, clearBeam, countCodes, offer, takeNearest } from './graph-walk';
 import { chainPasses, FILTER, passes } from './passing';
 import { LIST } from './scratch';

@@ -23,6 +23,8 @@ export interface KernelExports {
   openGraph(header: number, rows: number, rowStride: number, visited: number): void;
   /** The next search of the open graph reads the stored rows instead of codes. */
   ignoreCodes(): void;
+  /** Searches of the open graph pass over a row, as if it had not been inserted. */
+  hideRow(row: number): void;
   encodeRows(from: number, to: number): void;
   /** Quantised rows: new blocks with codes in place of those there are; the codes of one row, at the returned address. */
   quantiseRows(...numbers: number[]): void;

@@ -4,7 +4,8 @@
  * can be reached from where searches start, or is equal to one that can.
  *
  * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
- * link leads to are adopted) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for.
+ * link leads to are adopted) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for
+ * -> recall curves (`calibration.ts`).
  */
 import {
   createRng,
@@ -16,6 +17,7 @@ import {
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
+import { calibrate } from './calibration.ts';
 import { codesDiscern } from './discernment.ts';
 import {
   headerBytes,
@@ -148,7 +150,9 @@ function* build(
   const { quantization } = params;
   if (replacesCodes(quantization))
     yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, open);
+  // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
+  yield* calibrate(kernel, region, params, layout, upper);
 }
 
 /** Gives every unreached row a link from a near one, and looks again: that one may itself have been cut off. */

@@ -40,9 +40,11 @@
  * | 236 | trained: offset of the signs f32[4][dim padded to 64] or of the codewords f32[stretches][dims][256], 0 = none |
  * | 240, 244 | product codes: stretches u32, dims of one u32 |
  * | 248 | cut f32: int8 codes of larger elements are cut, 0 = none are |
+ * | 252 | curves: offset of the recall curves, 0 = the graph has none (see `recall-curves.ts`) |
  */
 import { isFloat, paddedDimOf, type Element, type Metric } from '@quiver/kernel';
 import { codeBytesOf, replacesCodes, trainedBytesOf, type Quantization } from '../quantization.ts';
+import { curvesBytes } from './recall-curves.ts';
 
 export const magic = 0x574e_4851;
 export const version = 2;
@@ -94,6 +96,8 @@ export interface HnswLayout {
   readonly next: number;
   readonly mean: number;
   readonly codebook: number;
+  /** Recall by beam width. */
+  readonly curves: number;
   readonly blocks: number;
   /** While the graph is built, and after it where neighbour codes are not worth their room. */
   readonly plain: BlockLayout;
@@ -185,6 +189,7 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
     upperLinks: layerRoom.slice(0, -1).map((rows) => take(4 * m * rows)),
     next: take(4 * count),
     codebook: take(hasRoom ? 64 * subspaces.count * subspaces.dims : 0),
+    curves: take(curvesBytes),
     trained: take(isQuantised ? trainedBytesOf(quantization, dim) : 0),
     blocks: at,
     layerCounts: layerCountsOf(presentCount, m),

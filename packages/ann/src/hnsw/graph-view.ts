@@ -1,6 +1,8 @@
 /** Reading a graph's parts through typed arrays: for the builder's last pass, checks and tests; searches never need it. */
 import type { Region } from '@quiver/kernel';
+import type { RecallCurve } from '../recall-curve.ts';
 import { magic, version } from './format.ts';
+import { curvesBytes, readCurves } from './recall-curves.ts';
 
 /** What the builder measured when it chose to keep them; see `neighbour-choice.ts`. */
 export interface NeighbourCodesView {
@@ -33,6 +35,8 @@ export interface GraphView {
   /** Null when the graph was built without them or they were not worth their room. */
   readonly neighbourCodes: NeighbourCodesView | null;
   readonly quantised: QuantisedView | null;
+  /** Recall by beam width, ascending in k; empty when it was not measured. */
+  readonly curves: readonly RecallCurve[];
   /** Bytes from one row's block to the next: terms, codes, links. */
   readonly blockBytes: number;
   readonly layerCounts: readonly number[];
@@ -70,6 +74,7 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     layerCounts,
     blockBytes: field(52),
     quantised: field(224) === 0 ? null : quantisedView(field),
+    curves: field(252) === 0 ? [] : readCurves(new DataView(buffer, region.offset + field(252), curvesBytes)),
     links: words(field(48) + field(56), Math.max(0, (count * field(52) - field(56)) / 4)),
     linkStride: field(52) / 4,
     neighbourCodes:

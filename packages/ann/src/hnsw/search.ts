@@ -76,6 +76,7 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
       kernel.setQuery(rows, query);
       exports.openGraph(region.offset, rows.address, rows.stride, visited);
       if (ignoresCodes) exports.ignoreCodes();
+      if (request.hiddenRow !== undefined) exports.hideRow(request.hiddenRow);
       top.count = exports.searchGraph(
         kind,
         k,
