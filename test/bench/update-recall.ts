@@ -59,6 +59,8 @@ function search(replica: TestReplica, query: Float32Array, ef: number | null): S
     name: '',
     k,
     ef,
+    targetRecall: null,
+    recallDeficit: 0,
     exact: ef === null,
     fullScanThresholdKib: 10_000,
     quantization: null,

@@ -9,6 +9,8 @@ export interface SegmentExplanation {
   readonly fallback: string | null;
   /** Beam width of a walk; null when nothing is walked. */
   readonly ef: number | null;
+  /** What the width was taken from, or why there is none; null when no graph is asked. */
+  readonly efFrom: string | null;
   /** Rows that pass the filter: estimated from the payload indexes, and counted. Null without a filter. */
   readonly filter: {
     readonly min: number;

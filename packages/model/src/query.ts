@@ -7,6 +7,11 @@ import type { Vector, VectorsByName } from './vector.ts';
 export interface SearchParams {
   /** Beam width; null = the index's default. */
   readonly hnswEf: number | null;
+  /**
+   * Share of the true neighbours to be found, above 0 and at most 1, in place of a beam width; absent = none was asked for.
+   * An extension; not with `hnswEf`, `quantization` or `acorn`, which say how to search.
+   */
+  readonly targetRecall?: number;
   readonly exact: boolean;
   readonly indexedOnly: boolean;
   readonly quantization: {

@@ -153,6 +153,12 @@ export interface GraphState {
   readonly rowBytes: number;
   /** Recall that the builder measured when the choice was its own. */
   readonly measured: { readonly recall: number; readonly recallInt8: number } | null;
+  /** Recall by beam width that the builder measured, for some numbers of answers. */
+  readonly curves: readonly {
+    readonly k: number;
+    readonly queryCount: number;
+    readonly points: readonly { readonly ef: number; readonly recall: number }[];
+  }[];
 }
 
 export interface CollectionState {

@@ -1,5 +1,5 @@
 /** What a segment's graphs consist of, for reports: the codes that walks read, and what was measured when they were chosen. */
-import { viewGraph, type GraphView, type Quantization } from '@quiver/ann';
+import { viewGraph, type GraphView, type Quantization, type RecallCurve } from '@quiver/ann';
 import { subregion } from '@quiver/kernel';
 import type { SegmentReader } from './segment.ts';
 
@@ -16,6 +16,8 @@ export interface GraphFacts {
   readonly rowBytes: number;
   /** Mean recall@10 that the builder measured when it took neighbour codes, and that of int8 codes; else null. */
   readonly measured: { readonly recall: number; readonly recallInt8: number } | null;
+  /** Recall by beam width, as the builder measured it; what `target_recall` goes by. Empty: it was not measured. */
+  readonly curves: readonly RecallCurve[];
 }
 
 export function graphFacts({ descriptor, views }: SegmentReader): GraphFacts[] {
@@ -30,6 +32,7 @@ export function graphFacts({ descriptor, views }: SegmentReader): GraphFacts[] {
         neighbourCodes === null
           ? null
           : { recall: neighbourCodes.recall, recallInt8: neighbourCodes.recallInt8 },
+      curves: graph.curves,
     };
   });
 }

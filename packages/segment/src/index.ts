@@ -25,7 +25,7 @@ export { quantizationOf } from './quantization-of.ts';
 export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchFactsOf, searchSegment } from './search.ts';
-export type { Hits, SegmentSearch } from './search.ts';
+export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
 export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';

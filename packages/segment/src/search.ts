@@ -17,6 +17,8 @@ import {
   type Visibility,
 } from '@quiver/kernel';
 import { assert, ClusterError, type SearchParams, type Vector } from '@quiver/model';
+import { chooseBeam, type BeamSource } from './beam.ts';
+import { curvesOf } from './curves-of.ts';
 import { copyFilter } from './copy-filter.ts';
 import type { GraphDescriptor } from './descriptor.ts';
 import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
@@ -35,6 +37,10 @@ export interface SegmentSearch {
   readonly k: number;
   /** Beam width; null = as wide as the graph was built. */
   readonly ef: number | null;
+  /** Share of the true neighbours to be found, 0..1, in place of a width; null = none was asked for. */
+  readonly targetRecall: number | null;
+  /** What live measurements say that targets must be raised by, in log odds; 0 = nothing. */
+  readonly recallDeficit: number;
   readonly exact: boolean;
   /** KiB of vectors below which a filtered search scans. */
   readonly fullScanThresholdKib: number;
@@ -107,21 +113,33 @@ function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number 
   return filter === null ? rowCount : Math.min(rowCount, 32 * filter.length);
 }
 
+/** A plan, and where its beam comes from; null where no graph is asked. */
+export interface SegmentPlan extends SearchPlan {
+  readonly efFrom: BeamSource | null;
+}
+
 /** How `searchSegment` would search; for explaining. */
-export function planOf(reader: SegmentReader, request: SegmentSearch): SearchPlan {
+export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPlan {
   const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name);
   const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
-  if (graph === undefined || view?.kind !== 'dense') return { kind: 'scan', ef: 0, fallback: null };
-  return planSearch({
+  if (graph === undefined || view?.kind !== 'dense')
+    return { kind: 'scan', ef: 0, fallback: null, efFrom: null };
+  const beam = chooseBeam(
+    { ...request, isFiltered: request.filter !== null },
+    graph.efConstruct,
+    request.targetRecall === null ? [] : curvesOf(reader, graph),
+  );
+  const plan = planSearch({
     hasGraph: true,
-    exact: request.exact,
+    exact: request.exact || beam.ef === null,
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,
     k: request.k,
-    ef: beamOf(request, graph),
+    ef: Math.max(candidatesOf(request), beam.ef ?? 0),
     fullScanRows: rowsOfKib(request.fullScanThresholdKib, view.schema.dim),
     filteredWalkBelow: request.filteredWalkBelow,
   });
+  return { ...plan, efFrom: beam.from };
 }
 
 /** Null when every row of the segment is visible: a sealed segment without deaths. */
@@ -184,10 +202,6 @@ function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
 }
 
 const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
-
-function beamOf(request: SegmentSearch, graph: GraphDescriptor): number {
-  return Math.max(candidatesOf(request), request.ef ?? graph.efConstruct);
-}
 
 interface GraphSearch {
   readonly request: SegmentSearch;

@@ -79,6 +79,8 @@ function search(
     passing,
     floor,
     ef: null,
+    targetRecall: null,
+    recallDeficit: 0,
     exact: false,
     fullScanThresholdKib: 10,
     quantization: null,

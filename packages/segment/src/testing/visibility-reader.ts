@@ -51,6 +51,8 @@ function visibleRows(segment: SegmentReader, group: number, byKernel: boolean): 
     name: '',
     k: 100_000,
     ef: null,
+    targetRecall: null,
+    recallDeficit: 0,
     exact: true,
     fullScanThresholdKib: 0,
     quantization: null,

@@ -67,6 +67,7 @@ function* explainSegment(
     deletedRows: reader.deadCount(),
     fallback: null,
     ef: null,
+    efFrom: null,
     filter: estimate,
     visitedNodes: 0,
     distances: { codes: 0, links: 0, exact: 0 },
@@ -90,7 +91,9 @@ function* explainSegment(
   const plan = planOf(reader, search);
   if (plan.kind === 'scan') {
     const exact = passing?.count() ?? reader.rowCount() - reader.deadCount();
-    return { ...base, plan: plan.kind, distances: { codes: 0, links: 0, exact }, hits: found.count, time };
+    const { kind, efFrom } = plan;
+    const distances = { codes: 0, links: 0, exact };
+    return { ...base, plan: kind, efFrom, distances, hits: found.count, time };
   }
   const facts = searchFactsOf(reader, request.using);
   return {
@@ -98,6 +101,7 @@ function* explainSegment(
     plan: plan.kind,
     fallback: facts.hasFallenBack ? planNames[facts.walk] : null,
     ef: plan.kind === 'scan_codes' ? null : plan.ef,
+    efFrom: plan.efFrom,
     visitedNodes: facts.visited,
     distances: { codes: facts.estimated, links: facts.lookedUp, exact: facts.exact },
     hits: found.count,
