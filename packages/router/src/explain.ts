@@ -28,9 +28,10 @@ export function explanationJson(shards: readonly ShardExplanation[]): object {
 }
 
 function segmentJson(segment: SegmentExplanation): object {
-  const { deletedRows, visitedNodes, time, ...rest } = segment;
+  const { deletedRows, visitedNodes, time, efFrom, ...rest } = segment;
   return {
     ...rest,
+    ef_from: efFrom,
     deleted_rows: deletedRows,
     visited_nodes: visitedNodes,
     time_us: { filter: time.filterUs, search: time.searchUs },

@@ -18,6 +18,7 @@ import { readOptions } from './read-options.ts';
 import type { ReadScope } from './routed-reads.ts';
 import { readScope } from './shard-keys.ts';
 import { checkFilter, checkLimit, checkSearchParams } from './strict-mode.ts';
+import { checkTargetRecall } from './target-recall.ts';
 import { checkedQueryVector, checkVectorSelector, vectorSpace } from './vector-check.ts';
 
 /** A query with everything in it that shards need. */
@@ -143,6 +144,7 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
       for (const request of requests) {
         checkLimit(record, 'max_query_limit', 'limit', request.limit);
         checkSearchParams(record, request.params);
+        checkTargetRecall(record, request.params);
         checkFilter(record, request.filter, 'read');
         checkVectorSelector(record, request.withVector);
         resolved.push(await resolve(record, request, context));

@@ -31,7 +31,8 @@ export function limitOf(record: CollectionRecord, key: NumberLimit): number | nu
   return typeof value === 'number' ? value : null;
 }
 
-function forbids(record: CollectionRecord, key: string): boolean {
+/** Whether the owner set a permission to false. */
+export function forbids(record: CollectionRecord, key: string): boolean {
   const config = record.config.strict_mode_config;
   return config?.['enabled'] === true && config[key] === false;
 }

@@ -134,3 +134,25 @@ test('explanations are told in metadata, and only true and false ask', async () 
     { shards: [{ shard: 4, node: '7', segments: [] }] },
   ]);
 });
+
+test('a recall to be reached is told in metadata, for every query of the call', async () => {
+  const seen: (number | undefined)[] = [];
+  const { ask } = await serve(
+    {},
+    {
+      query(_, requests) {
+        seen.push(...requests.map(({ params }) => params.targetRecall));
+        return Promise.resolve(requests.map(() => []));
+      },
+    },
+  );
+  const query = { collection_name: 'c', query: { nearest: { dense: { data: values } } } };
+  const batch = { collection_name: 'c', query_points: [query, query] };
+  await ask('Points/Query', query);
+  await ask('Points/Query', query, { 'x-quiver-target-recall': '0.95' });
+  await ask('Points/QueryBatch', batch, { 'x-quiver-target-recall': '0.99' });
+  expect(seen).toEqual([undefined, 0.95, 0.99, 0.99]);
+  const refused = failure(await ask('Points/Query', query, { 'x-quiver-target-recall': '95' }));
+  expect(refused).toContain('INVALID_ARGUMENT');
+  expect(refused).toContain('it takes a number above 0 and at most 1');
+});

@@ -29,6 +29,7 @@ import {
   type WithVectorsMessage,
 } from '@quiver/rpc';
 import type { Api } from '../api.ts';
+import { targetRecallMetadata, targetRecallOfMetadata, withTargetRecall } from '../target-recall.ts';
 import {
   readContextOf,
   reportExplanations,
@@ -85,7 +86,8 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
       const context = readContextOf(call, message, options);
       const problems = new Problems();
       const name = collectionName(message, '', problems);
-      const request = decode(message, '', problems);
+      const target = targetRecallOfMetadata(call.metadata(targetRecallMetadata));
+      const request = withTargetRecall(decode(message, '', problems), target);
       problems.check();
       const [points] = await api.query(name, [request], context);
       reportMissingShards(call, context);
@@ -105,10 +107,11 @@ export function readHandlers(api: Api, options: GrpcOptions): Record<string, Una
     const context = readContextOf(call, message, options);
     const problems = new Problems();
     const name = collectionName(message, '', problems);
+    const target = targetRecallOfMetadata(call.metadata(targetRecallMetadata));
     const decoded = requests.map((request, i) => {
       const at = `${path}[${i}].`;
       collectionName(request, at, problems);
-      return decode(request, at, problems);
+      return withTargetRecall(decode(request, at, problems), target);
     });
     problems.check();
     if (decoded.length === 0) return encodeScoredBatches([], secondsSince(startedAtMs));

@@ -94,14 +94,15 @@ function taskJson(task: OptimizationTask): unknown {
   };
 }
 
-/** `graphs` is Quiver's own: which codes searches of the segment read. */
+/** `graphs` is Quiver's own: which codes searches of the segment read, and the recall that they have by beam width. */
 function idleJson(segment: CollectionState['idleSegments'][number]): unknown {
-  const graphs = segment.graphs.map(({ vector, codes, bits, rowBytes, measured }) => ({
+  const graphs = segment.graphs.map(({ vector, codes, bits, rowBytes, measured, curves }) => ({
     vector,
     codes,
     bits,
     bytes_per_row: rowBytes,
     ...(measured === null ? {} : { recall: measured.recall, recall_int8: measured.recallInt8 }),
+    recall_curves: curves.map(({ k, queryCount, points }) => ({ limit: k, queries: queryCount, points })),
   }));
   return { ...segmentJson(segment), ...(graphs.length === 0 ? {} : { graphs }) };
 }

@@ -73,6 +73,11 @@ describe('query', () => {
     });
   });
 
+  test('a recall to be reached arrives, and is absent when none was asked for', () => {
+    expect(query({ query: v, params: { target_recall: 0.95 } }).params.targetRecall).toBe(0.95);
+    expect(query({ query: v, params: { target_recall: null } }).params).not.toHaveProperty('targetRecall');
+  });
+
   test.each([
     [{ query: v, limit: 0 }, '[internal.limit: value 0 invalid, must be 1 or larger]'],
     [{ query: v, limit: -1 }, 'invalid value: integer `-1`, expected usize'],
@@ -88,6 +93,11 @@ describe('query', () => {
     [{ query: v, using: 7 }, 'invalid type: integer `7`, expected a string'],
     [{ query: v, params: 7 }, 'invalid type: integer `7`, expected struct SearchParams'],
     [{ query: v, params: { hnsw_ef: 0 } }, '[internal.params.hnsw_ef: value 0 invalid, must be 1 or larger]'],
+    [
+      { query: v, params: { target_recall: 95 } },
+      '[internal.params.target_recall: value 95 invalid, must be above 0.0 and at most 1.0]',
+    ],
+    [{ query: v, params: { target_recall: '0.95' } }, 'invalid type: string "0.95", expected f64'],
     [
       { query: v, params: { quantization: { oversampling: 0.5 } } },
       '[internal.params.quantization.oversampling: value 0.5 invalid, must be 1.0 or larger]',

@@ -27,6 +27,7 @@ import {
   stringOf,
   type Fields,
 } from './fields.ts';
+import { targetRecallProblem } from '../../target-recall.ts';
 import { decodeFilter } from './filter.ts';
 import { decodeOrderBy } from './order-by.ts';
 import { decodePayloadSelector, decodeVectorSelector } from './selectors.ts';
@@ -179,8 +180,12 @@ export function decodeParams(value: unknown, path: string, problems: Problems): 
   if (isSaid(fieldOf(fields, 'idf'))) throw notSupported('Search parameter `idf`');
   const hnswEf = optionalInteger(fields, 'hnsw_ef');
   checkMin(hnswEf, 1, `${path}.hnsw_ef`, problems);
+  const targetRecall = optionalFloat(fields, 'target_recall', 'f64');
+  const problem = targetRecall === undefined ? null : targetRecallProblem(targetRecall);
+  if (problem !== null) problems.add(`${path}.target_recall`, problem);
   return {
     hnswEf: hnswEf ?? null,
+    ...(targetRecall === undefined ? {} : { targetRecall }),
     exact: optionalBoolean(fields, 'exact') ?? false,
     indexedOnly: optionalBoolean(fields, 'indexed_only') ?? false,
     quantization: decodeQuantization(fieldOf(fields, 'quantization'), `${path}.quantization`, problems),
