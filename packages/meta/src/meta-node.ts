@@ -5,7 +5,6 @@
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type NodeId } from '@quiver/model';
-import { decodeMessage, encodeMessage, type Message } from '@quiver/raft';
 import type { MetaCommand, MetaStatus, PeerCaller, PeerLinks } from '@quiver/rpc';
 import type { Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
@@ -17,6 +16,7 @@ import { askToJoin, found, joinTimeoutMs, type Founded, type Founding } from './
 import { metaAddresses, startHeartbeats } from './heartbeats.ts';
 import { installFounders } from './install-founders.ts';
 import { startDuties, type Duties } from './leader-duties.ts';
+import { createMemberLinks } from './member-links.ts';
 import { createMemberPeer, type MemberPeer } from './member-peer.ts';
 import { proposeTimeoutMs, type Meta, type MetaSelf } from './meta.ts';
 import type { NodeReport } from './node-report.ts';
@@ -140,17 +140,15 @@ function runNode(
   const clusterId = (): string => machine.state.clusterId || (storage.identity!.clusterId ?? '');
   const watches = createWatchService(feed, env, clusterId);
 
-  function send(message: Message): void {
-    const isSent = links.send(message.to, encodeMessage(message));
-    const isSnapshot = message.type === 'MsgSnap';
-    if (isSnapshot && isSent) snapshots.announced(message.to);
-    if (isSent) return;
-    // Raft is in the middle of a turn.
-    env.soon(() => {
-      running?.consensus.host.reportUnreachable(message.to);
-      if (isSnapshot) running?.consensus.host.reportSnapshot(message.to, 'failed');
-    });
-  }
+  const messages = createMemberLinks({
+    env,
+    caller,
+    member,
+    book,
+    links,
+    snapshots,
+    host: () => running?.consensus.host ?? null,
+  });
 
   function run(): Promise<void> {
     const consensus = startConsensus({
@@ -161,7 +159,7 @@ function runNode(
       settings,
       env,
       log,
-      send,
+      send: messages.send,
       fetchSnapshot(message) {
         const address = book.addressOf(message.from);
         if (address === null)
@@ -207,10 +205,7 @@ function runNode(
     clusterId,
     running: () => running,
     status,
-    receive(bytes) {
-      const message = decodeMessage(Uint8Array.from(bytes));
-      if (message.to === memberId) running?.consensus.host.step(message);
-    },
+    receive: messages.receive,
   });
 
   async function belong(): Promise<void> {
