@@ -64,7 +64,8 @@ export function clusterCommands(
       requireCustom(collection);
       if (shardsWithKey(collection, key).length > 0)
         throw bad(`Sharding key ${shownKey(key)} already exists for collection ${collection.name}`);
-      requireNodes(catalogue, ...(placement ?? []));
+      if (placement?.length === 0) throw bad('placement names no peer; leave it out to have peers chosen');
+      requireTakers(catalogue, ...(placement ?? []));
       checkShardCount(shardNumber ?? collection.config.params.shard_number, shardNodeCount(catalogue));
       return [{ kind: 'create_shard_key', uuid, key, shardNumber, replicationFactor, placement }];
     }
@@ -77,7 +78,8 @@ export function clusterCommands(
     }
     case 'start_resharding': {
       const { direction, nodeId, shardKey } = operation;
-      if (nodeId !== null) requireNodes(catalogue, nodeId);
+      if (nodeId !== null && direction === 'up') requireTakers(catalogue, nodeId);
+      else if (nodeId !== null) requireNodes(catalogue, nodeId);
       if (shardKey !== null && shardsWithKey(collection, shardKey).length === 0)
         throw bad(`sharding key ${shownKey(shardKey)} does not exist for collection ${collection.name}`);
       if (collection.resharding !== null)
@@ -124,6 +126,16 @@ function requireShard(collection: CollectionRecord, shardId: number): ShardRecor
 function requireNodes(catalogue: Catalogue, ...nodeIds: readonly NodeId[]): void {
   const unknown = nodeIds.find((nodeId) => !catalogue.nodes.has(nodeId));
   if (unknown !== undefined) throw bad(`Peer ${unknown} does not exist`);
+}
+
+/** A new shard on a node that cannot serve it would hold up the collection. */
+function requireTakers(catalogue: Catalogue, ...nodeIds: readonly NodeId[]): void {
+  requireNodes(catalogue, ...nodeIds);
+  for (const nodeId of nodeIds) {
+    const { roles, state } = catalogue.nodes.get(nodeId)!;
+    if (!roles.includes('shard')) throw bad(`Peer ${nodeId} holds no shards`);
+    if (state !== 'up') throw bad(`Peer ${nodeId} is ${state} and takes no new shards; name another one`);
+  }
 }
 
 function requireReplica(

@@ -153,6 +153,46 @@ describe('operations on shards', () => {
     );
   });
 
+  test('a peer that is asked to take a new shard holds shards and is there to take it', () => {
+    const nodes: readonly NodeRecord[] = [
+      node(1),
+      { ...node(2), roles: ['router'] },
+      node(3, 'draining'),
+      node(4, 'down'),
+    ];
+    const { catalogue, collection } = setup([shard(0, [[10, 1]])], {}, nodes);
+    const custom = {
+      ...collection,
+      config: {
+        ...collection.config,
+        params: { ...collection.config.params, sharding_method: 'custom' as const },
+      },
+    };
+    const up = (nodeId: NodeId): unknown =>
+      clusterCommands(catalogue, collection, {
+        kind: 'start_resharding',
+        direction: 'up',
+        nodeId,
+        shardKey: null,
+      });
+    const keyOn = (...placement: NodeId[]): unknown => {
+      const shape = { shardNumber: null, replicationFactor: null, placement };
+      return clusterCommands(catalogue, custom, { kind: 'create_shard_key', key: 'k', ...shape });
+    };
+    for (const ask of [up, keyOn]) {
+      expect(ask(1)).toHaveLength(1);
+      expect(() => ask(2)).toThrow('Peer 2 holds no shards');
+      expect(() => ask(3)).toThrow('Peer 3 is draining and takes no new shards');
+      expect(() => ask(4)).toThrow('Peer 4 is down and takes no new shards');
+      expect(() => ask(5)).toThrow('Peer 5 does not exist');
+    }
+    expect(() => keyOn(1, 2)).toThrow('Peer 2 holds no shards');
+    expect(() => keyOn()).toThrow('placement names no peer');
+    // A shard that goes may go from anywhere.
+    const down = { kind: 'start_resharding', direction: 'down', nodeId: 4, shardKey: null } as const;
+    expect(clusterCommands(catalogue, collection, down)).toEqual([{ ...down, uuid: 'u' }]);
+  });
+
   test('the steps of a resharding are taken while one is under way', () => {
     const resharding = {
       id: 'r',

@@ -136,13 +136,20 @@ function decodeCreateKey(message: CreateKeyMessage): ClusterOperation {
   return {
     kind: 'create_shard_key',
     key: keyOf(message.shard_key),
-    shardNumber: message.shards_number ?? null,
-    replicationFactor: message.replication_factor ?? null,
+    shardNumber: positive(message, 'shards_number'),
+    replicationFactor: positive(message, 'replication_factor'),
     placement:
       message.placement === undefined || message.placement.length === 0
         ? null
         : message.placement.map(Number),
   };
+}
+
+/** None would make a key that has no shard, or a shard that nobody holds. */
+function positive(message: CreateKeyMessage, field: 'shards_number' | 'replication_factor'): number | null {
+  const value = message[field];
+  if (value === 0) throw malformed(`${field} must be greater than 0`);
+  return value ?? null;
 }
 
 function between(message: BetweenMessage): { shardId: number; from: number; to: number } {

@@ -56,6 +56,21 @@ test('shard keys are created, listed, written to and dropped, and the cluster te
   ).toBe('INVALID_ARGUMENT: Bad request: Sharding key "tenant" does not exist for collection c');
 });
 
+test('a shard key without shards or without replicas is refused', async () => {
+  const { ask } = await serve({}, {}, true);
+  const named = { collection_name: 'c' };
+  await ask('Collections/Create', { ...named, vectors_config: unit.vectors_config, sharding_method: 1 });
+  const key = { shard_key: { keyword: 'tenant' } };
+  for (const field of ['shards_number', 'replication_factor']) {
+    const refusal = new RegExp(`INVALID_ARGUMENT: .*${field} must be greater than 0`);
+    const request = { ...key, [field]: 0 };
+    expect(failure(await ask('Collections/CreateShardKey', { ...named, request }))).toMatch(refusal);
+    const operation = { create_shard_key: request };
+    const setup = await ask('Collections/UpdateCollectionClusterSetup', { ...named, ...operation });
+    expect(failure(setup)).toMatch(refusal);
+  }
+});
+
 test('consistency, affinity and partial results reach the use case, and shards that are missing are told', async () => {
   const seen: unknown[] = [];
   const { ask, port } = await serve(
