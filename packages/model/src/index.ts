@@ -114,6 +114,7 @@ export {
 } from './slot-runs.ts';
 export {
   equalSlots,
+  isSameKey,
   mintNodeId,
   mayServe,
   ownerOf,

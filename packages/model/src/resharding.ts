@@ -6,7 +6,7 @@
 import type { CollectionRecord } from './collection.ts';
 import { slotCount } from './slot.ts';
 import { countSlots } from './slot-runs.ts';
-import type { ShardRecord } from './topology.ts';
+import { isSameKey } from './topology.ts';
 
 export interface SlotMove {
   readonly fromShard: number;
@@ -26,7 +26,7 @@ export function nextSlotMove(record: CollectionRecord): SlotMove | null {
   const { resharding } = record;
   const subject = record.shards.find(({ shardId }) => shardId === resharding?.shardId);
   if (resharding === null || subject === undefined) return null;
-  const others = record.shards.filter((one) => one !== subject && sameKey(one.shardKey, subject.shardKey));
+  const others = record.shards.filter((one) => one !== subject && isSameKey(one.shardKey, subject.shardKey));
   if (others.length === 0) return null;
   const isUp = resharding.direction === 'up';
   const share = Math.floor(slotCount / (others.length + 1));
@@ -43,11 +43,4 @@ export function nextSlotMove(record: CollectionRecord): SlotMove | null {
   if (run === undefined) return null;
   const count = Math.min(slotsPerMove, missing, run[1] - run[0]);
   return { fromShard: from.shardId, toShard: to.shardId, slots: [run[1] - count, run[1]] };
-}
-
-function sameKey(a: ShardRecord['shardKey'], b: ShardRecord['shardKey']): boolean {
-  return (
-    a === b ||
-    (a !== null && b !== null && typeof a !== 'string' && typeof b !== 'string' && BigInt(a) === BigInt(b))
-  );
 }

@@ -55,6 +55,12 @@ export interface ReplicaRecord {
 
 export type ShardKey = string | number | bigint;
 
+/** 1 and 1n are the same key, "1" is another. null: of shards without a key. */
+export function isSameKey(a: ShardKey | null, b: ShardKey | null): boolean {
+  if (a === null || b === null) return a === b;
+  return (typeof a === 'string') === (typeof b === 'string') && String(a) === String(b);
+}
+
 /** Which shard keys a request is for. */
 export type ShardKeySelector =
   | { readonly kind: 'keys'; readonly keys: readonly ShardKey[] }

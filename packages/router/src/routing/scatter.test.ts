@@ -311,6 +311,40 @@ describe('a read while slots move', () => {
     expect(cluster.asked).toHaveLength(2);
   });
 
+  test('is not answered by the shard of another key that has the number of one that went', async () => {
+    const { env, cluster, count } = setup([[1], [2]]);
+    const keyed = (second: string, version: number): void =>
+      cluster.change((shards) =>
+        shards.map((shard, i) => {
+          const replica = 100 * version + i;
+          const replicas = [{ replica, nodeId: i + 1 }];
+          const shardKey = i === 0 ? 'first' : second;
+          return { ...shard, shardKey, replicas, inSync: [replica], primary: replica, slots: [[0, 16_384]] };
+        }),
+      );
+    keyed('second', 1);
+    cluster.behaviour(2).failure = stale;
+    const answer = count();
+    await env.advance(5);
+    cluster.behaviour(2).failure = null;
+    keyed('other', 2);
+    expect(await run(env, answer)).toBe(1_000);
+  });
+
+  test('fails when all the shards it is for have gone', async () => {
+    const { env, cluster, count } = setup([[1]]);
+    const keyed = (shardKey: string): void =>
+      cluster.change(([shard]) => [{ ...shard!, shardKey, cfgVersion: shard!.cfgVersion + 1 }]);
+    keyed('first');
+    cluster.behaviour(1).failure = stale;
+    const answer = count();
+    const failed = expect(answer).rejects.toMatchObject({ code: 'not_found' });
+    await env.advance(5);
+    cluster.behaviour(1).failure = null;
+    keyed('other');
+    await run(env, failed);
+  });
+
   test('asks a shard that came meanwhile', async () => {
     const { env, cluster, count } = setup([[1], [2]]);
     cluster.behaviour(1).failure = stale;

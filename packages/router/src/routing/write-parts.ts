@@ -6,6 +6,7 @@
  */
 import {
   commonRuns,
+  isSameKey,
   shardOf,
   type CollectionRecord,
   type PointsOperation,
@@ -44,7 +45,7 @@ export function currentParts(
   if (isThere && part.standing !== 'elsewhere') return [{ ...part, shard: now }];
   if (part.standing === 'refused' || part.standing === 'unsure') return null;
   const owners = collection.shards
-    .filter(({ shardKey }) => shardKey === part.shard.shardKey)
+    .filter(({ shardKey }) => isSameKey(shardKey, part.shard.shardKey))
     .map((shard) => ({ shard, slots: commonRuns(shard.slots, part.slots) }))
     .filter(({ slots }) => slots.length > 0);
   const split = splitOperation(

@@ -8,6 +8,7 @@
 import {
   ClusterError,
   containsRuns,
+  isSameKey,
   nextSlotMove,
   ownsPoint,
   primaryOf,
@@ -351,7 +352,7 @@ function hasSlot(runs: SlotRuns, slot: number): boolean {
 }
 
 function isResharded({ resharding }: CollectionRecord, { shardKey }: ShardRecord): boolean {
-  return resharding !== null && String(resharding.shardKey) === String(shardKey);
+  return resharding !== null && isSameKey(resharding.shardKey, shardKey);
 }
 
 function isFiltered(operation: ResolvedOperation): boolean {
