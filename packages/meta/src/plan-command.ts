@@ -8,6 +8,7 @@
 import {
   ClusterError,
   equalSlots,
+  isSameKey,
   replicaOn,
   shardOf,
   type CollectionRecord,
@@ -16,7 +17,7 @@ import {
   type ShardRecord,
 } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
-import { isSameKey, nextShardId } from './apply/shard-key.ts';
+import { nextShardId } from './apply/shard-key.ts';
 import { placeReplicas } from './placement.ts';
 import { recordByUuid, wantedReplicas, type MetaState } from './state.ts';
 import type { PlacedShard, StateCommand } from './state-command.ts';

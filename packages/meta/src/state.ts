@@ -125,6 +125,7 @@ export function assertState(state: MetaState): void {
     assert(record.name === name, `collection ${record.name} is filed under ${name}`);
     for (const shard of record.shards) {
       assertShard(shard);
+      assert(shard.term <= state.revision, `term ${shard.term} at revision ${state.revision}`);
       for (const { replica } of shard.replicas) {
         assert(replica < state.nextReplica, `replica ${replica} >= next ${state.nextReplica}`);
         assert(!replicas.has(replica), `replica ${replica} is given twice`);

@@ -1,7 +1,8 @@
 /**
  * What the primaries of two shards say to each other while slots change hands. Always: a message names the move that it is
  * part of: the source's term, and which of its attempts in that term this is; an older one than the newest heard of is
- * dropped, so delay, loss and repetition need no other defence.
+ * dropped, so delay, loss and repetition need no other defence. (A shard under the number of one that went begins at a later
+ * term than that one ever had.)
  */
 
 export interface MoveName {

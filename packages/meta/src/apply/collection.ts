@@ -38,8 +38,22 @@ export function createCollection(
   return changed(state, { collections: withEntry(state.collections, name, record), nextReplica });
 }
 
+/**
+ * Shards for a collection that is there already. One of the same number may have been there before: who knows that one has
+ * an older configuration, and what it said in its terms is older.
+ */
+export function addedShards(
+  state: MetaState,
+  placed: readonly PlacedShard[],
+): { shards: ShardRecord[]; nextReplica: number } {
+  // A change of the state raises each of them by one at most.
+  const since = state.revision + 1;
+  const { shards, nextReplica } = newShards(placed, state.nextReplica);
+  return { shards: shards.map((shard) => ({ ...shard, term: since, cfgVersion: since })), nextReplica };
+}
+
 /** All replicas of a new shard are in sync: they are empty. The first is its primary. */
-export function newShards(
+function newShards(
   placed: readonly PlacedShard[],
   firstReplica: number,
 ): { shards: ShardRecord[]; nextReplica: number } {

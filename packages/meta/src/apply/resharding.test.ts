@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultControllerSettings } from '../controller-view.ts';
 import { planOrders } from '../controller.ts';
 import type { StateCommand } from '../state-command.ts';
-import { testNode } from '../testing/records.ts';
+import { config, testNode } from '../testing/records.ts';
 import { cluster, record, refusedAs, uuid } from '../testing/shard-cluster.ts';
 
 describe('resharding', () => {
@@ -75,6 +75,49 @@ describe('resharding', () => {
     expect(record(machine).shards.map(({ slots }) => slots)).toEqual([[[0, 16_384]]]);
     expect(record(machine).config.params.shard_number).toBe(1);
     expect(nextSlotMove(record(machine))).toBeNull();
+  });
+
+  test('a shard that comes under the number of one that went is newer than all that was said of that one', () => {
+    const one = cluster(start('up', 1));
+    const { machine, run } = one;
+    moveAll(one);
+    run(finish);
+    const shard1 = () => record(machine).shards[1]!;
+    for (let times = 0; times < 3; times += 1) {
+      const { term, primary } = shard1();
+      run({ kind: 'bump_term', uuid, shardId: 1, expectTerm: term, replica: primary! });
+    }
+    run(start('down', 1));
+    moveAll(one);
+    const { term, cfgVersion } = shard1();
+    run(finish);
+    run(start('up', 1));
+    expect(shard1().term).toBeGreaterThan(term);
+    expect(shard1().cfgVersion).toBeGreaterThan(cfgVersion);
+  });
+
+  test('so is a shard of a new key', () => {
+    const custom = { ...config, params: { ...config.params, sharding_method: 'custom' as const } };
+    const { machine, run } = cluster();
+    const key = (name: string): StateCommand => ({
+      kind: 'create_shard_key',
+      shardNumber: null,
+      replicationFactor: null,
+      placement: null,
+      uuid: 'keyed',
+      key: name,
+      shards: [{ shardId: 0, shardKey: name, slots: [[0, 16_384]], nodes: [1] }],
+    });
+    run({ kind: 'create_collection', name: 'keyed', uuid: 'keyed', config: custom, shards: [] });
+    const shardOfKey = () => machine.state.collections.get('keyed')!.shards[0]!;
+    run(key('first'));
+    const { shardId, term, cfgVersion, primary } = shardOfKey();
+    run({ kind: 'bump_term', uuid: 'keyed', shardId, expectTerm: term, replica: primary! });
+    run({ kind: 'drop_shard_key', uuid: 'keyed', key: 'first' });
+    run(key('second'));
+    expect(shardOfKey().shardId).toBe(shardId);
+    expect(shardOfKey().term).toBeGreaterThan(term + 1);
+    expect(shardOfKey().cfgVersion).toBeGreaterThan(cfgVersion + 1);
   });
 
   test('one that was given up takes back what it had moved, and ends at once where nothing had', () => {

@@ -5,6 +5,7 @@
  * its slots says so from before the first of them comes until its primary has found none.
  */
 import {
+  isSameKey,
   joinedRuns,
   nextSlotMove,
   shardOf,
@@ -15,8 +16,7 @@ import {
 } from '@quiver/model';
 import type { StateCommand } from '../state-command.ts';
 import { changed, recordByUuid, refused, unchanged, type MetaState, type Outcome } from '../state.ts';
-import { newShards } from './collection.ts';
-import { isSameKey } from './shard-key.ts';
+import { addedShards } from './collection.ts';
 import { onShard } from './replica.ts';
 import { stale, withRecord, withShard } from './shard.ts';
 
@@ -37,10 +37,8 @@ export function startResharding(state: MetaState, command: Command<'start_reshar
     return refused('precondition_failed', `shard ${shardId} cannot be made`);
   const { shards, nextReplica } =
     direction === 'up'
-      ? newShards([{ shardId, shardKey, slots: [], nodes }], state.nextReplica)
+      ? addedShards(state, [{ shardId, shardKey, slots: [], nodes }])
       : { shards: [], nextReplica: state.nextReplica };
-  // A shard of this id may have been there before: whoever knows that one has an older configuration.
-  const added = shards.map((shard) => ({ ...shard, cfgVersion: state.revision + 1 }));
   const host = direction === 'up' ? nodes[0] : there?.replicas[0]?.nodeId;
   const resharding = {
     id,
@@ -50,7 +48,7 @@ export function startResharding(state: MetaState, command: Command<'start_reshar
     nodeId: command.nodeId ?? host ?? 0,
     startedAtMs: atMs,
   };
-  const next = { ...record, resharding, shards: [...record.shards, ...added] };
+  const next = { ...record, resharding, shards: [...record.shards, ...shards] };
   return changed(state, { ...withRecord(state, withMixture(next, resharding)), nextReplica });
 }
 

@@ -1,8 +1,8 @@
 /** Shard keys of collections with custom sharding: each has shards of its own, which share all slots. */
-import type { ShardKey } from '@quiver/model';
+import { isSameKey } from '@quiver/model';
 import type { StateCommand } from '../state-command.ts';
 import { changed, recordByUuid, refused, unchanged, type MetaState, type Outcome } from '../state.ts';
-import { newShards } from './collection.ts';
+import { addedShards } from './collection.ts';
 import { withRecord } from './shard.ts';
 
 type Command<K extends StateCommand['kind']> = Extract<StateCommand, { kind: K }>;
@@ -18,7 +18,7 @@ export function createShardKey(state: MetaState, command: Command<'create_shard_
     return refused('bad_request', `Shard key ${String(key)} already exists`);
   const first = nextShardId(record.shards);
   const numbered = command.shards.map((shard, i) => ({ ...shard, shardId: first + i, shardKey: key }));
-  const { shards, nextReplica } = newShards(numbered, state.nextReplica);
+  const { shards, nextReplica } = addedShards(state, numbered);
   return changed(state, {
     ...withRecord(state, { ...record, shards: [...record.shards, ...shards] }),
     nextReplica,
@@ -43,12 +43,6 @@ export function dropShardKey(state: MetaState, { uuid, key }: Command<'drop_shar
       resharding: resharding !== null && isThere(resharding.shardId) ? resharding : null,
     }),
   );
-}
-
-/** 1 and 1n are the same key, "1" is another. */
-export function isSameKey(a: ShardKey | null, b: ShardKey | null): boolean {
-  if (a === null || b === null) return a === b;
-  return (typeof a === 'string') === (typeof b === 'string') && String(a) === String(b);
 }
 
 export function nextShardId(shards: readonly { readonly shardId: number }[]): number {
