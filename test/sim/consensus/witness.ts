@@ -208,7 +208,8 @@ export class Witness {
   applied(id: number, index: number, term: number): void {
     const seen = this.#members.get(id);
     if (seen === undefined || index <= seen.applied) return;
-    this.#note(id, index, term);
+    // It may be a part of what is committed: the rest follows.
+    this.#note(id, index, term, true);
     seen.appliedBefore = seen.applied;
     seen.applied = index;
   }
