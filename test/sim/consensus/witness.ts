@@ -264,7 +264,7 @@ export class Witness {
 
   received(id: number, message: Message): void {
     const seen = this.#members.get(id)!;
-    if (message.type === 'MsgTimeoutNow') seen.toldTerm = message.term;
+    if (message.type === 'MsgTimeoutNow') seen.toldTerm = Math.max(seen.toldTerm, message.term);
     if (message.type !== 'MsgPreVoteResp' || message.reject) return;
     seen.preVotes.set(message.from, Math.max(seen.preVotes.get(message.from) ?? 0, message.term));
   }
