@@ -30,6 +30,8 @@ export class Node {
   readonly hosts = new Map<number, Host>();
   readonly #world: World;
   readonly #inbox: (() => void)[] = [];
+  /** The newest record of each shard that came in this life. */
+  readonly #learned = new Map<number, ShardRecord>();
   #startCount = 0;
   #stoppedAtMs = 0;
 
@@ -58,6 +60,7 @@ export class Node {
     this.isUp = false;
     this.isPaused = false;
     this.#inbox.length = 0;
+    this.#learned.clear();
     for (const host of this.hosts.values()) host.isDead = true;
     this.hosts.clear();
     for (const disk of this.disks.values()) disk.crash(this.#world.random);
@@ -105,6 +108,9 @@ export class Node {
       host.isDead = true;
       this.hosts.delete(shard);
       this.disks.delete(shard);
+      // Another copy may have been placed here by the record that took this one out.
+      const record = this.#learned.get(shard);
+      if (record !== undefined) this.learn(record);
     }
   }
 
@@ -119,6 +125,8 @@ export class Node {
     // A copy that meta placed here anew; one that it placed here before and whose disk is gone is not made again.
     if (placed !== undefined && disk === undefined && !this.#everHeld.has(placed))
       this.#open(record.shard, this.#format(record.shard, placed));
+    if (record.cfgVersion >= (this.#learned.get(record.shard)?.cfgVersion ?? 0))
+      this.#learned.set(record.shard, record);
     const host = this.hosts.get(record.shard);
     if (host === undefined) return;
     const isNamed = placed === host.alloc;
