@@ -60,7 +60,6 @@ function search(replica: TestReplica, query: Float32Array, ef: number | null): S
     k,
     ef,
     targetRecall: null,
-    recallDeficit: 0,
     exact: ef === null,
     fullScanThresholdKib: 10_000,
     quantization: null,

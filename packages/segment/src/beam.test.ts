@@ -13,7 +13,7 @@ const curves: RecallCurve[] = [
     ],
   },
 ];
-const request: BeamRequest = { k: 10, ef: null, targetRecall: null, recallDeficit: 0, isFiltered: false };
+const request: BeamRequest = { k: 10, ef: null, targetRecall: null, isFiltered: false };
 const chosen = (change: Partial<BeamRequest>, known = curves): ReturnType<typeof chooseBeam> =>
   chooseBeam({ ...request, ...change }, 100, known);
 
@@ -31,12 +31,4 @@ test('everything, what no width reaches and a graph without curves are scanned',
   expect(chosen({ targetRecall: 1 })).toEqual({ ef: null, from: 'exact' });
   expect(chosen({ targetRecall: 0.999 })).toEqual({ ef: null, from: 'out_of_reach' });
   expect(chosen({ targetRecall: 0.9 }, [])).toEqual({ ef: null, from: 'not_calibrated' });
-});
-
-test('a deficit that was measured live widens the beam, a surplus narrows it', () => {
-  const wider = chosen({ targetRecall: 0.9, recallDeficit: 0.5 });
-  expect(wider.from).toBe('live_recall');
-  expect(wider.ef).toBeGreaterThan(20);
-  expect(chosen({ targetRecall: 0.9, recallDeficit: -0.5 }).ef).toBeLessThan(20);
-  expect(chosen({ targetRecall: 0.95, recallDeficit: 3 })).toEqual({ ef: null, from: 'out_of_reach' });
 });

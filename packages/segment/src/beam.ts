@@ -10,8 +10,6 @@ export interface BeamRequest {
   readonly ef: number | null;
   /** Share of the true neighbours that was asked for, 0..1; null = none. */
   readonly targetRecall: number | null;
-  /** Log odds of recall by which live measurements found the curves too high (see `docs/recall.md`). */
-  readonly recallDeficit: number;
   readonly isFiltered: boolean;
 }
 
@@ -22,8 +20,6 @@ export type BeamSource =
   | 'ef_construct'
   /** The graph's curves, for the recall asked for. */
   | 'calibration'
-  /** The graph's curves, moved by what was measured of real queries. */
-  | 'live_recall'
   /** Everything was asked for: scanned. */
   | 'exact'
   /** No measured width reaches the recall: scanned. */
@@ -41,7 +37,7 @@ export interface Beam {
 const filteredWidening = 1.5;
 
 export function chooseBeam(
-  { k, ef, targetRecall, recallDeficit, isFiltered }: BeamRequest,
+  { k, ef, targetRecall, isFiltered }: BeamRequest,
   efConstruct: number,
   curves: readonly RecallCurve[],
 ): Beam {
@@ -49,14 +45,8 @@ export function chooseBeam(
     return ef === null ? { ef: efConstruct, from: 'ef_construct' } : { ef, from: 'hnsw_ef' };
   if (targetRecall >= 1) return { ef: null, from: 'exact' };
   if (curves.length === 0) return { ef: null, from: 'not_calibrated' };
-  const width = beamFor(curves, k, movedBy(targetRecall, recallDeficit));
+  const width = beamFor(curves, k, targetRecall);
   if (width === null) return { ef: null, from: 'out_of_reach' };
   const wide = isFiltered ? Math.ceil(filteredWidening * width) : width;
-  return { ef: wide, from: recallDeficit === 0 ? 'calibration' : 'live_recall' };
-}
-
-/** @param logOdds - to be added to those of `recall`, which is in 0..1 */
-function movedBy(recall: number, logOdds: number): number {
-  const odds = (recall / (1 - recall)) * Math.exp(logOdds);
-  return odds / (1 + odds);
+  return { ef: wide, from: 'calibration' };
 }

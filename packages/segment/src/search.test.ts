@@ -26,7 +26,6 @@ function schemaOf(distance: Distance, datatype: Datatype, size = 20): SegmentSch
 const plain: Omit<SegmentSearch, 'vector' | 'name' | 'k'> = {
   ef: null,
   targetRecall: null,
-  recallDeficit: 0,
   exact: false,
   fullScanThresholdKib: 10,
   quantization: null,

@@ -39,8 +39,6 @@ export interface SegmentSearch {
   readonly ef: number | null;
   /** Share of the true neighbours to be found, 0..1, in place of a width; null = none was asked for. */
   readonly targetRecall: number | null;
-  /** What live measurements say that targets must be raised by, in log odds; 0 = nothing. */
-  readonly recallDeficit: number;
   readonly exact: boolean;
   /** KiB of vectors below which a filtered search scans. */
   readonly fullScanThresholdKib: number;

@@ -80,7 +80,6 @@ function search(
     floor,
     ef: null,
     targetRecall: null,
-    recallDeficit: 0,
     exact: false,
     fullScanThresholdKib: 10,
     quantization: null,

@@ -52,7 +52,6 @@ function visibleRows(segment: SegmentReader, group: number, byKernel: boolean): 
     k: 100_000,
     ef: null,
     targetRecall: null,
-    recallDeficit: 0,
     exact: true,
     fullScanThresholdKib: 0,
     quantization: null,

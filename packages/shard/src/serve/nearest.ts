@@ -122,7 +122,6 @@ export function* nearestSearch(
       k: excluded === null ? wanted : wanted + 1,
       ef: params.hnswEf,
       targetRecall: params.targetRecall ?? null,
-      recallDeficit: 0,
       exact: params.exact,
       fullScanThresholdKib:
         space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold,
