@@ -4,6 +4,9 @@
  * `filters` (filtered search beside it), `sparse` and `multivector` (BM25 and MaxSim beside it), `quantization` (recall of
  * every kind and rate beside it and faiss), `small` (2,000 small collections), `cluster` (cost of replication, router hop,
  * fan-out).
+ * `filters` (filtered search beside it), `sparse` (BM25 beside it), `quantization` (recall of every kind and rate beside it
+ * and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small collections), `cluster` (cost of
+ * replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -18,6 +21,7 @@ const parts: Readonly<Record<string, string>> = {
   quantization: 'quantization.ts',
   sparse: 'sparse-peers.ts',
   multivector: 'multivector-peers.ts',
+  recall: 'target-recall.ts',
   small: 'small-collections.ts',
   cluster: 'cluster-cost.ts',
 };
