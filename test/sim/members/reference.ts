@@ -59,6 +59,8 @@ export class Reference {
   }
 
   sent(volume: MemberVolume, message: Message): void {
+    // Its disk has gone under it, and the process goes next: the new one has another member's id.
+    if (message.from !== volume.log.memberId) return;
     this.#known(volume).sent(message.from, message);
   }
   received(volume: MemberVolume, message: Message): void {
