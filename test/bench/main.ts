@@ -2,11 +2,8 @@
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
  * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
  * `filters` (filtered search beside it), `sparse` and `multivector` (BM25 and MaxSim beside it), `quantization` (recall of
- * every kind and rate beside it and faiss), `small` (2,000 small collections), `cluster` (cost of replication, router hop,
- * fan-out).
- * `filters` (filtered search beside it), `sparse` (BM25 beside it), `quantization` (recall of every kind and rate beside it
- * and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small collections), `cluster` (cost of
- * replication, router hop, fan-out).
+ * every kind and rate beside it and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small
+ * collections), `cluster` (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
