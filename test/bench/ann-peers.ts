@@ -16,23 +16,14 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import {
   createHnsw,
-  hnswBytes,
   openHnsw,
   viewGraph,
   type NeighbourCodesWish,
   type VectorIndex,
 } from '../../packages/ann/src/index.ts';
-import {
-  createArena,
-  createSimdKernel,
-  createTopK,
-  foundIn,
-  scratchBytesPerThread,
-  strideOf,
-  type Rows,
-  type SimdKernel,
-} from '../../packages/kernel/src/index.ts';
-import { readDataSet, type DataSet } from './data-set.ts';
+import { createTopK, foundIn, type Rows, type SimdKernel } from '../../packages/kernel/src/index.ts';
+import { normalise, readDataSet } from './data-set.ts';
+import { stageRows, type StagedRows } from './graph-arena.ts';
 import { peerPython, peersFolder } from './peer-python.ts';
 
 const { values: flags } = parseArgs({
@@ -78,38 +69,14 @@ interface Contender {
 }
 
 const isCosine = flags.set !== 'fashion-mnist';
-const set = normalised(readDataSet(flags.set));
+const set = readDataSet(flags.set);
+// Cosine sets are compared over rows of length one, on both sides.
+if (isCosine) normalise(set);
 const rowCount = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
-
-/** Cosine sets are compared over rows of length one, on both sides. */
-function normalised(data: DataSet): DataSet {
-  if (!isCosine) return data;
-  for (const values of [data.base, data.queries])
-    for (let at = 0; at < values.length; at += data.dim) {
-      const row = values.subarray(at, at + data.dim);
-      const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-      if (length > 0) row.forEach((value, i) => (row[i] = value / length));
-    }
-  return data;
-}
-
-function stageRows(): { kernel: SimdKernel; rows: Rows } {
-  const stride = strideOf('f32', set.dim);
-  const { bytes } = hnswBytes({ ...shape, count: rowCount, dim: set.dim });
-  const arena = createArena(1, stride * rowCount + bytes, scratchBytesPerThread);
-  const target = new Float32Array(arena.memory.buffer, arena.scratchBytes, (stride / 4) * rowCount);
-  for (let row = 0; row < rowCount; row += 1)
-    target.set(set.base.subarray(row * set.dim, (row + 1) * set.dim), (row * stride) / 4);
-  const metric = isCosine ? 'cosine' : 'euclid';
-  const rows: Rows = { metric, element: 'f32', dim: set.dim, stride, address: arena.scratchBytes };
-  return { kernel: createSimdKernel(arena, 0), rows };
-}
 
 const queryOf = (i: number): Float32Array => set.queries.subarray(i * set.dim, (i + 1) * set.dim);
 
-function buildOurs(kernel: SimdKernel, rows: Rows): Contender {
-  const { bytes } = hnswBytes({ ...shape, count: rowCount, dim: set.dim });
-  const region = { arena: 1, offset: rows.address + rows.stride * rowCount, bytes };
+function buildOurs({ kernel, rows, region }: StagedRows): Contender {
   const started = process.cpuUsage();
   const builder = createHnsw(kernel, region, {
     ...shape,
@@ -197,13 +164,13 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
-const { kernel, rows } = stageRows();
-const contenders: Contender[] = [buildOurs(kernel, rows)];
+const staged = stageRows(set, isCosine ? 'cosine' : 'euclid', rowCount, shape);
+const contenders: Contender[] = [buildOurs(staged)];
 if (!flags['no-peer']) for (const engine of flags.peers.split(',')) contenders.push(await buildPeer(engine));
 for (const { name, buildCpuSeconds, facts } of contenders)
   report({ what: 'build', name, set: flags.set, rows: rowCount, m, efConstruct, buildCpuSeconds, ...facts });
 
-const truth = truthOf(kernel, rows);
+const truth = truthOf(staged.kernel, staged.rows);
 const half = set.queryCount >> 1;
 const recallOf = (found: number[][], from: number): number =>
   found.reduce((hits, list, i) => hits + list.filter((row) => truth[from + i]!.has(row)).length, 0) /

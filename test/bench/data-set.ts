@@ -68,3 +68,13 @@ export function recallOf(set: DataSet, query: number, found: readonly number[], 
   const truth = set.truth.subarray(query * 100, query * 100 + k);
   return found.slice(0, k).filter((row) => truth.includes(row)).length / k;
 }
+
+/** Rows and queries at length one, in place: as sets under cosine are compared. */
+export function normalise({ base, queries, dim }: DataSet): void {
+  for (const values of [base, queries])
+    for (let at = 0; at < values.length; at += dim) {
+      const row = values.subarray(at, at + dim);
+      const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+      if (length > 0) row.forEach((value, i) => (row[i] = value / length));
+    }
+}

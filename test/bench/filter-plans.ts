@@ -7,19 +7,11 @@
  *   node test/bench/filter-plans.ts [--rows N] [--queries 60] [--ef 64] [--shares 0.01,0.1,0.3,0.8]
  */
 import { parseArgs } from 'node:util';
-import { createHnsw, hnswBytes, openHnsw, type SearchRequest } from '../../packages/ann/src/index.ts';
-import {
-  createArena,
-  createSimdKernel,
-  createTopK,
-  foundIn,
-  scratchBytesPerThread,
-  strideOf,
-  type Found,
-  type Rows,
-} from '../../packages/kernel/src/index.ts';
+import { createHnsw, openHnsw, type SearchRequest } from '../../packages/ann/src/index.ts';
+import { createTopK, foundIn, type Found } from '../../packages/kernel/src/index.ts';
 import { planSearch } from '../../packages/segment/src/index.ts';
-import { readDataSet } from './data-set.ts';
+import { normalise, readDataSet } from './data-set.ts';
+import { stageRows } from './graph-arena.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -36,12 +28,7 @@ const set = readDataSet('wordnet-minilm');
 const { dim } = set;
 const count = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
 
-for (const values of [set.base, set.queries])
-  for (let at = 0; at < values.length; at += dim) {
-    const row = values.subarray(at, at + dim);
-    const length = Math.hypot(...row);
-    row.forEach((value, i) => (row[i] = value / length));
-  }
+normalise(set);
 const shape = {
   m: 16,
   element: 'f32',
@@ -51,15 +38,7 @@ const shape = {
   dim,
   count,
 } as const;
-const stride = strideOf('f32', dim);
-const { bytes } = hnswBytes(shape);
-const arena = createArena(1, stride * count + bytes, scratchBytesPerThread);
-const rows: Rows = { metric: 'cosine', element: 'f32', dim, stride, address: arena.scratchBytes };
-const target = new Float32Array(arena.memory.buffer, rows.address, (stride / 4) * count);
-for (let row = 0; row < count; row += 1)
-  target.set(set.base.subarray(row * dim, (row + 1) * dim), (row * stride) / 4);
-const kernel = createSimdKernel(arena, 0);
-const region = { arena: 1, offset: rows.address + stride * count, bytes };
+const { kernel, rows, region } = stageRows(set, 'cosine', count, shape);
 const builder = createHnsw(kernel, region, { ...shape, rows, efConstruct: 100, seed: 1, present: 0 });
 while (!builder.step(1024));
 const index = openHnsw(kernel, region, rows);
@@ -83,7 +62,7 @@ const aroundAnchor = Array.from({ length: set.queryCount }, (_, i) => ({
 const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
 const uniform = Float64Array.from({ length: count }, random);
 
-const words = new Uint32Array(arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
+const words = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
 function exact(query: Float32Array): Found {
   const top = createTopK(k);
   kernel.scan(

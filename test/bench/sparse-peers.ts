@@ -1,8 +1,6 @@
 /**
  * Sparse search beside the Qdrant server over REST in one run: the words of the WordNet glosses, weighted as BM25 weights
- * them (k1 1.2, b 0.75), with the modifier `idf`; queries are the words of glosses that are not stored. Answers are compared
- * with a brute-force scan here, rounds interleaved. Rates are by the clock and by CPU time of the server: where other work shares
- * the cores only the latter compare.
+ * them (k1 1.2, b 0.75), with the modifier `idf`; queries are the words of glosses that are not stored (peer-rounds.ts).
  *
  *   node test/bench/sparse-peers.ts [--rounds 5] [--seconds 2] [--connections 4] [--rows N]
  */
@@ -10,9 +8,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { sharedFolder, startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
-import { call, cpuSeconds, untilGreen } from './bench-server.ts';
-import { buildRequest, runLoad } from './http-load.ts';
+import { sharedFolder } from '../harness/server.ts';
+import { buildRequest } from './http-load.ts';
+import { collection, comparePeers } from './peer-rounds.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -70,7 +68,7 @@ function sparseOf(document: readonly string[], weigh: (count: number) => number)
   return { indices: entries.map(([index]) => index), values: entries.map(([, n]) => Math.fround(weigh(n))) };
 }
 
-/** Scores of the k best rows, best first, by looking at every posting. */
+/** Scores of the k best rows that have a word of the query, best first, by looking at every posting. */
 function truthOf(): number[][] {
   const postings = new Map<number, { rows: number[]; weights: number[] }>();
   for (const [row, { indices, values }] of stored.entries())
@@ -87,100 +85,36 @@ function truthOf(): number[][] {
       const rarity = Math.log((stored.length - rows.length + 0.5) / (rows.length + 0.5) + 1);
       for (const [j, row] of rows.entries()) sums[row]! += values[i]! * rarity * weights[j]!;
     }
-    return [...sums].sort((a, b) => b - a).slice(0, k);
+    return [...sums]
+      .sort((a, b) => b - a)
+      .slice(0, k)
+      .filter((score) => score > 0);
   });
 }
 
-interface Contender {
-  readonly name: string;
-  readonly server: RunningServer;
-  readonly perSecond: number[];
-  readonly perCpuSecond: number[];
+const uploads: Buffer[] = [];
+for (let from = 0; from < stored.length; from += batchRows) {
+  const points = stored
+    .slice(from, from + batchRows)
+    .map((vector, i) => ({ id: from + i, vector: { words: vector } }));
+  uploads.push(
+    buildRequest('PUT', `/collections/${collection}/points?wait=true`, JSON.stringify({ points })),
+  );
 }
-
-async function load({ server, name }: Contender): Promise<void> {
-  await call(server, 'PUT', '/collections/bench', { sparse_vectors: { words: { modifier: 'idf' } } });
-  const requests: Buffer[] = [];
-  for (let from = 0; from < stored.length; from += batchRows) {
-    const points = stored
-      .slice(from, from + batchRows)
-      .map((vector, i) => ({ id: from + i, vector: { words: vector } }));
-    requests.push(buildRequest('PUT', '/collections/bench/points?wait=true', JSON.stringify({ points })));
-  }
-  const result = await runLoad(server.restPort, requests, { connections: 2 });
-  if (result.failures > 0) throw new Error(`${name}: ${result.failures} uploads failed`);
-  await untilGreen(server, 'bench', 8);
-}
-
-const requests = queries.map((query) =>
-  buildRequest(
-    'POST',
-    '/collections/bench/points/query',
-    JSON.stringify({ query, using: 'words', limit: k }),
+await comparePeers({
+  bench: 'sparse',
+  config: { sparse_vectors: { words: { modifier: 'idf' } } },
+  uploads,
+  requests: queries.map((query) =>
+    buildRequest(
+      'POST',
+      `/collections/${collection}/points/query`,
+      JSON.stringify({ query, using: 'words', limit: k }),
+    ),
   ),
-);
-
-/** How many of the queries were answered with the scores of the brute-force scan. */
-async function countExact({ server }: Contender, truth: readonly number[][]): Promise<number> {
-  let exact = 0;
-  await runLoad(server.restPort, requests, {
-    connections: 2,
-    onReply: (index, body) => {
-      const { result } = JSON.parse(body.toString()) as { result: { points: { score: number }[] } };
-      const want = truth[index]!.filter((score) => score > 0);
-      const isExact =
-        result.points.length === want.length &&
-        result.points.every(({ score }, i) => Math.abs(score - want[i]!) < 1e-4 * want[i]!);
-      if (isExact) exact += 1;
-    },
-  });
-  return exact;
-}
-
-async function runRound({ server, perSecond, perCpuSecond }: Contender): Promise<void> {
-  const before = cpuSeconds(server);
-  const result = await runLoad(server.restPort, requests, {
-    connections: Number(flags.connections),
-    seconds: Number(flags.seconds),
-  });
-  perSecond.push(result.perSecond);
-  perCpuSecond.push(result.requests / (cpuSeconds(server) - before));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
-}
-const round = (value: number): number => Number(value.toPrecision(4));
-const report = (facts: object): void =>
-  void process.stdout.write(`${JSON.stringify({ bench: 'sparse', ...facts })}\n`);
-
-const contenders: Contender[] = [];
-contenders.push({ name: 'quiver', server: await startQuiver(), perSecond: [], perCpuSecond: [] });
-const qdrant = await startQdrant();
-if (qdrant !== null) contenders.push({ name: 'qdrant', server: qdrant, perSecond: [], perCpuSecond: [] });
-try {
-  await Promise.all(contenders.map(load));
-  const truth = truthOf();
-  // Twice: indexes and compiled code as after some use.
-  for (const contender of contenders) await countExact(contender, truth);
-  const exact = new Map<string, number>();
-  for (const contender of contenders) exact.set(contender.name, await countExact(contender, truth));
-  for (let i = 0; i < Number(flags.rounds); i += 1)
-    for (const contender of contenders) await runRound(contender);
-  for (const { name, perSecond, perCpuSecond } of contenders)
-    report({
-      name,
-      rows: stored.length,
-      exact_of: `${exact.get(name)}/${queries.length}`,
-      per_s: round(median(perSecond)),
-      per_cpu_s: round(median(perCpuSecond)),
-    });
-  const [ours, theirs] = contenders;
-  if (theirs !== undefined)
-    report({
-      ratio: round(median(ours!.perSecond.map((rate, i) => rate / theirs.perSecond[i]!))),
-      ratio_of_cpu: round(median(ours!.perCpuSecond.map((rate, i) => rate / theirs.perCpuSecond[i]!))),
-    });
-} finally {
-  for (const { server } of contenders) await server.stop();
-}
+  truth: truthOf,
+  facts: { rows: stored.length },
+  rounds: Number(flags.rounds),
+  seconds: Number(flags.seconds),
+  connections: Number(flags.connections),
+});

@@ -9,18 +9,10 @@
  *     [--m 16] [--ef-construct 100] [--targets 0.95,0.99]
  */
 import { parseArgs } from 'node:util';
-import { beamFor, createHnsw, hnswBytes, openHnsw, viewGraph } from '../../packages/ann/src/index.ts';
-import {
-  createArena,
-  createSimdKernel,
-  createTopK,
-  foundIn,
-  scratchBytesPerThread,
-  strideOf,
-  type Rows,
-  type SimdKernel,
-} from '../../packages/kernel/src/index.ts';
-import { readDataSet, type DataSet } from './data-set.ts';
+import { beamFor, createHnsw, openHnsw, viewGraph } from '../../packages/ann/src/index.ts';
+import { createTopK, foundIn, type Rows, type SimdKernel } from '../../packages/kernel/src/index.ts';
+import { normalise, readDataSet, type DataSet } from './data-set.ts';
+import { stageRows } from './graph-arena.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -42,7 +34,7 @@ for (const name of flags.sets.split(',')) measure(name);
 function measure(name: string): void {
   const isCosine = name !== 'fashion-mnist';
   const set = readDataSet(name);
-  if (isCosine) for (const values of [set.base, set.queries]) normalise(values, set.dim);
+  if (isCosine) normalise(set);
   const count = Math.min(set.rows, Number(flags.rows ?? set.rows));
   const shape = {
     m: Number(flags.m),
@@ -53,26 +45,18 @@ function measure(name: string): void {
     dim: set.dim,
     count,
   } as const;
-  const stride = strideOf('f32', set.dim);
-  const { bytes } = hnswBytes(shape);
-  const arena = createArena(1, stride * count + bytes, scratchBytesPerThread);
-  const metric = isCosine ? 'cosine' : 'euclid';
-  const rows: Rows = { metric, element: 'f32', dim: set.dim, stride, address: arena.scratchBytes };
-  const target = new Float32Array(arena.memory.buffer, rows.address, (stride / 4) * count);
-  for (let row = 0; row < count; row += 1)
-    target.set(set.base.subarray(row * set.dim, (row + 1) * set.dim), (row * stride) / 4);
-  const kernel = createSimdKernel(arena, 0);
-  const region = { arena: 1, offset: rows.address + stride * count, bytes };
+  const { kernel, rows, region } = stageRows(set, isCosine ? 'cosine' : 'euclid', count, shape);
+  const { buffer } = kernel.arena.memory;
 
   const begun = cpuSeconds();
   let complete: number | null = null;
   const [efConstruct, seed] = [Number(flags['ef-construct']), Number(flags.seed)];
   const builder = createHnsw(kernel, region, { ...shape, rows, efConstruct, seed, present: 0 });
-  const header = new Uint32Array(arena.memory.buffer, region.offset, 64);
+  const header = new Uint32Array(buffer, region.offset, 64);
   while (!builder.step(8)) if (complete === null && header[stateWord] === 1) complete = cpuSeconds();
   const calibration = complete === null ? 0 : cpuSeconds() - complete;
   const build = cpuSeconds() - begun - calibration;
-  const { curves, neighbourCodes } = viewGraph(arena.memory.buffer, region);
+  const { curves, neighbourCodes } = viewGraph(buffer, region);
   const base = { bench: 'recall', set: name, rows: count, dim: set.dim };
   report({
     ...base,
@@ -123,14 +107,6 @@ function truthOf(set: DataSet, kernel: SimdKernel, rows: Rows, count: number): R
       kernel.scan(rows, set.queries.subarray(i * set.dim, (i + 1) * set.dim), range, top);
   }
   return tops.map((top) => new Set(foundIn(top, rows.metric).rows));
-}
-
-function normalise(values: Float32Array, dim: number): void {
-  for (let at = 0; at < values.length; at += dim) {
-    const row = values.subarray(at, at + dim);
-    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-    if (length > 0) row.forEach((value, i) => (row[i] = value / length));
-  }
 }
 
 function cpuSeconds(): number {

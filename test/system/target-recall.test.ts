@@ -53,16 +53,15 @@ async function found(url: string, params: object): Promise<number[][]> {
 }
 
 async function indexed(url: string): Promise<void> {
-  for (let round = 0; round < 600; round += 1) {
+  const look = async (): Promise<boolean> => {
     const info = await ask<{ status: string; indexed_vectors_count: number }>(
       url,
       'GET',
       '/collections/words',
     );
-    if (info.status === 'green' && info.indexed_vectors_count > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error('not indexed after two minutes');
+    return info.status === 'green' && info.indexed_vectors_count > 0;
+  };
+  await expect.poll(look, { timeout: 120_000 }).toBe(true);
 }
 
 /** Means over the queries. */

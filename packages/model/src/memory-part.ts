@@ -1,7 +1,8 @@
 /** What memory is taken for, as reports show it: parts of a segment, a replica or a collection. */
 
 /**
- * vectors: rows of dense vectors, multivectors; index: graphs with their codes and links, which lie together;
+ * vectors: rows of dense vectors, multivectors; index: graphs with their codes and links, which lie together, and
+ * inverted indexes of sparse vectors;
  * payload_index: payload columns; ids: ids with versions, birth and death, and their table.
  */
 export const memoryComponents = [

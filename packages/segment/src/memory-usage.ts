@@ -4,9 +4,23 @@
  */
 import type { MemoryPart } from '@quiver/model';
 import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
+import type { SegmentDescriptor } from './descriptor.ts';
 import type { SegmentReader } from './segment.ts';
 
-export function memoryUsage(reader: SegmentReader): MemoryPart[] {
+/** A sealed segment's rows never change, and a payload index makes a new descriptor. */
+const counted = new WeakMap<SegmentDescriptor, readonly MemoryPart[]>();
+
+export function memoryUsage(reader: SegmentReader): readonly MemoryPart[] {
+  const { descriptor } = reader;
+  let parts = counted.get(descriptor);
+  if (parts === undefined) {
+    parts = count(reader);
+    if (descriptor.kind === 'sealed') counted.set(descriptor, parts);
+  }
+  return parts;
+}
+
+function count(reader: SegmentReader): MemoryPart[] {
   const { views } = reader;
   const { schema, graphs, blob, columns, sparse, core } = reader.descriptor;
   const { layout } = views;

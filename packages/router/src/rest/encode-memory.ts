@@ -14,16 +14,16 @@ interface Usage {
 export function collectionMemoryJson(parts: readonly MemoryPart[]): unknown {
   const of = (component: MemoryComponent): readonly MemoryPart[] =>
     parts.filter((part) => part.component === component);
-  const vectors = (storage: MemoryComponent, isIndexed: boolean): unknown =>
+  const vectors = (storage: MemoryComponent): unknown =>
     of(storage).map((part) => ({
       name: part.name,
       storage: usage([part]),
-      index: usage(isIndexed ? of('index').filter(({ name }) => name === part.name) : []),
+      index: usage(of('index').filter(({ name }) => name === part.name)),
     }));
   return {
     total: usage(parts),
-    vectors: vectors('vectors', true),
-    sparse_vectors: vectors('sparse_vectors', false),
+    vectors: vectors('vectors'),
+    sparse_vectors: vectors('sparse_vectors'),
     payload: usage(of('payload')),
     payload_index: of('payload_index').map((part) => ({ name: part.name, usage: usage([part]) })),
     other: { id_tracker: usage(of('ids')) },
