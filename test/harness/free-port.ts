@@ -1,16 +1,30 @@
-/** A TCP port that was free a moment ago, on the loopback address. */
+/**
+ * TCP ports on the loopback address for servers of tests. Always: below those that systems give to outgoing connections (from
+ * 32,768 on Linux, 49,152 elsewhere), so that none takes one before its server listens, or while its server is away to
+ * come back; none twice in a process.
+ */
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 
+const [lowest, count] = [10_000, 22_000];
+const given = new Set<number>();
+
+/** Free a moment ago. */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+  for (let attempts = 0; attempts < 1_000; attempts += 1) {
+    const port = lowest + Math.floor(Math.random() * count);
+    if (given.has(port)) continue;
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'));
-        else resolve(address.port);
-      });
-    });
-  });
+    server.listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    given.add(port);
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error(`no free port among ${count} from ${lowest} on`);
 }
