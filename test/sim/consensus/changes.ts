@@ -30,7 +30,7 @@ export function proposeChange(world: ConsensusWorld, isCalm: boolean): void {
   }
   if (!isCalm && random.chance(0.15)) {
     world.count('leadership transferred');
-    leader.process.deliver(() => leader.host?.transferLeader(random.pick([...membership.voters])));
+    leader.process.deliver(() => leader.transferLead(random.pick([...membership.voters])));
     return;
   }
   const changes = isCalm ? planRepair(world, membership) : planChange(world, leader, membership);

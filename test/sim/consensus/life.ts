@@ -3,7 +3,6 @@
  * proposals, linearizable reads and changes of membership. A seed chooses everything. In the end all is healed, and the
  * members must agree on a leader, a membership and a state.
  */
-import { noNode } from '@quiver/raft';
 import type { RunOptions, RunResult } from '../cluster.ts';
 import { Violation } from '../checks.ts';
 import { EventLoop, Random } from '../event-loop.ts';
@@ -21,6 +20,7 @@ const eventsMax = 400_000;
 const electionMs = 20 * tickMs;
 /** A leader without a quorum may not believe in itself for longer. */
 const leadsAloneMs = 2 * electionMs + 150;
+const transfersWithinMs = 2_000;
 
 export async function runConsensus({ seed, without = [] }: RunOptions): Promise<RunResult> {
   const life = new ConsensusLife(seed, without);
@@ -180,14 +180,15 @@ class ConsensusLife {
 
   #assertLeadersAreHeard(): void {
     for (const member of this.#members) {
-      const { host, id, process, isLeader, runsSinceMs, leadsSinceMs, confSinceMs, heardAtMs } = member;
+      const { host, id, process, isLeader, runsSinceMs, leadsSinceMs, confSinceMs, heardAtMs, transfersMs } =
+        member;
       // While its disk keeps it waiting, the host shows the role of its last turn.
       if (host === null || !isLeader || process.isPaused) continue;
-      const { softState, leadTransferee } = host.status();
-      if (softState.role !== 'StateLeader') continue;
+      if (host.status().softState.role !== 'StateLeader') continue;
       const { nowMs } = process;
-      // A transfer of the lead has an election timeout of its own, and the quorum is looked at when it ends.
-      const aloneMs = leadsAloneMs + (leadTransferee === noNode ? 0 : electionMs);
+      // A transfer of the lead is given an election timeout of its own, and the quorum is looked at when that is over.
+      const transfers = transfersMs.filter((atMs) => nowMs - atMs < transfersWithinMs).length;
+      const aloneMs = leadsAloneMs + transfers * electionMs;
       if (nowMs - Math.max(runsSinceMs, leadsSinceMs, confSinceMs) < aloneMs) continue;
       const isHeard = (other: number): boolean =>
         other === id || nowMs - (heardAtMs.get(other) ?? -Infinity) < aloneMs;

@@ -63,6 +63,8 @@ export class Member implements FaultyMember {
   /** The membership that it acts on, and since when. */
   #confState: RaftHost['confState'] | null = null;
   confSinceMs = 0;
+  /** Local times at which it was asked to hand over the lead, oldest first. */
+  readonly transfersMs: number[] = [];
   readonly heardAtMs = new Map<number, number>();
   readonly #world: ConsensusWorld;
   #state = { index: 0, hash: 0 };
@@ -208,6 +210,12 @@ export class Member implements FaultyMember {
     if (term > own || type === 'MsgTimeoutNow') this.#wordInInbox = 'other';
     else if (term === own && (type === 'MsgApp' || type === 'MsgHeartbeat') && this.#wordInInbox === 'none')
       this.#wordInInbox = 'leader';
+  }
+
+  transferLead(to: number): void {
+    if (this.host === null) return;
+    this.transfersMs.push(this.process.nowMs);
+    this.host.transferLeader(to);
   }
 
   resume(): void {
