@@ -222,7 +222,7 @@ export class Member implements FaultyMember {
     if (!this.process.isPaused) return;
     this.runsSinceMs = this.process.nowMs;
     // While its disk keeps it waiting, a campaign of before the pause may not have been sent yet.
-    const isFollower = this.host?.status().softState.role === 'StateFollower' && !this.volume.isBusy;
+    const isFollower = this.host?.status().softState.role === 'StateFollower' && !this.volume.holdsTurn;
     this.#quietUntilMs = isFollower && this.#wordInInbox === 'leader' ? this.process.nowMs + 5 * tickMs : 0;
     this.#wordInInbox = 'none';
     this.process.resume();

@@ -29,6 +29,8 @@ export class MemberVolume {
   readonly #process: SimProcess;
   readonly #disk = createFaultyDisk();
   #isSyncing = false;
+  /** The newest commit is under way, or was refused and will be tried again. */
+  #isUnsaved = false;
   #groupInLog = 0;
   /** Keys that were written, for a bit to be flipped. */
   readonly #keys = new Map<string, Uint8Array>();
@@ -41,6 +43,10 @@ export class MemberVolume {
   /** Something is on its way to it, or waits for room. */
   get isBusy(): boolean {
     return this.#isSyncing || this.isFull;
+  }
+  /** The member's turn waits for it: also when there is room again, until the next try. */
+  get holdsTurn(): boolean {
+    return this.isBusy || this.#isUnsaved;
   }
 
   /**
@@ -75,7 +81,9 @@ export class MemberVolume {
       ...store,
       commit: async (changes, options) => {
         for (const { key } of changes) this.#keys.set(Buffer.from(key).toString('latin1'), key);
+        this.#isUnsaved = true;
         const group = await store.commit(changes, options);
+        this.#isUnsaved = false;
         onDurable(this.log.apply(changes));
         return group;
       },
@@ -115,6 +123,7 @@ export class MemberVolume {
     // Written and not synced yet: the system may have written it back, or not.
     if (this.#isSyncing && this.#world.random.chance(0.5)) this.#disk.dropBatch(this.#disk.batchCount - 1);
     this.#isSyncing = false;
+    this.#isUnsaved = false;
   }
 
   /** REQUIRES: the process is down. @returns whether there was anything to damage */
