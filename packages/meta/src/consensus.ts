@@ -58,6 +58,8 @@ export function startConsensus(options: ConsensusOptions): Consensus {
       if (machine.state.revision > feed.catalogue().revision) feed.publish(machine.state);
     },
     onTurn() {
+      // Once for all that was committed together: each copy of the catalogue is made anew and told to every thread.
+      if (machine.state.revision > feed.catalogue().revision) feed.publish(machine.state);
       if (host.isSettledLeader) settled.resolve(undefined);
     },
     onRole() {
@@ -73,10 +75,8 @@ export function startConsensus(options: ConsensusOptions): Consensus {
   function apply(entry: Entry): void {
     const { clientId, seq, command } = decodeEnvelope(entry.data);
     if (command.kind === 'hash_check') hashes.check(command.index, command.hash);
-    const before = machine.state;
     const reply = machine.apply({ clientId, seq, command });
     hashes.note(entry.index, () => machine.hash());
-    if (machine.state !== before) feed.publish(machine.state);
     pending.get(keyOf(clientId, seq))?.resolve(reply);
   }
 

@@ -27,6 +27,8 @@ export interface ReplicaConfig<Change> {
 export interface Replica<Change, Key> {
   /** @throws Error on a broken invariant: the process must end */
   step(input: Input<Change, Key>): Effect<Change, Key>[];
+  /** As in the status, which is made anew each time. */
+  readonly role: ReplicaStatus['role'];
   readonly status: ReplicaStatus;
 }
 
@@ -64,6 +66,9 @@ export function createReplica<Change, Key>(
   const machine = new ReplicaMachine<Change, Key>(config, persisted);
   return {
     step: (input) => machine.step(input),
+    get role() {
+      return machine.role;
+    },
     get status() {
       return machine.status;
     },
@@ -287,6 +292,10 @@ class ReplicaMachine<Change, Key> {
     if (nowMs - this.#lastRefreshMs < limits.proposeEveryMs) return;
     this.#lastRefreshMs = nowMs;
     this.#core.emit({ kind: 'refresh_view' });
+  }
+
+  get role(): ReplicaStatus['role'] {
+    return this.#core.role;
   }
 
   get status(): ReplicaStatus {

@@ -29,6 +29,7 @@ import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
 import { ShardProposals } from './shard-proposals.ts';
 import { viewOf } from './shard-view.ts';
 import { SlotMover, vectorNamesOf } from './slot-mover.ts';
+import type { Turns } from './turns.ts';
 
 const format = 2;
 /** After a failure, before the replica is opened anew. */
@@ -37,6 +38,8 @@ const reopenAfterMs = 2_000;
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
   readonly admission: Admission;
+  /** Of replicas' commands to meta. */
+  readonly proposals: Turns;
   readonly servingLeaseMs: number;
   /** Unindexed vectors of a replica from which on its writes are slowed; 0: no limit. */
   readonly unindexedBytesMax: number;
@@ -84,7 +87,8 @@ export class HostedReplica {
       send: (other, to, message) => context.send(other, number, to, message),
     });
     const { meta, env, log } = context;
-    this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, log });
+    const { proposals: turns } = context;
+    this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, turns, log });
     this.#primacy = new Primacy({
       number,
       env,
@@ -176,6 +180,8 @@ export class HostedReplica {
 
   setRecord(record: CollectionRecord, shard: ShardRecord): void {
     if (this.record === record) return;
+    // At rest it had no tick for long, and was alone: until here it is in sync.
+    this.#lease.tick();
     const isMixed = shard.holdsMore === true || this.#shard.holdsMore === true;
     this.record = record;
     this.#search.setRecord(record);
@@ -187,9 +193,9 @@ export class HostedReplica {
 
   /** @param count - of the ticks there were */
   tick(count: number): void {
+    const isDue = (count + this.number) % restTicks === 0;
+    if (!isDue && isAtRest(this.record, this.#shard, this.#calls.pendingCount) && this.isPrimary) return;
     this.#lease.tick();
-    const isResting = this.isPrimary && isAtRest(this.record, this.#shard, this.#calls.pendingCount);
-    if (isResting && (count + this.number) % restTicks !== 0) return;
     this.#host?.step({ kind: 'tick' });
     this.#noteChange();
   }

@@ -31,7 +31,7 @@ export class Primacy {
   }
 
   get isPrimary(): boolean {
-    return this.#options.host()?.status.role === 'primary';
+    return this.#options.host()?.isPrimary ?? false;
   }
 
   /** No other replica is in sync, nor has been proposed. */

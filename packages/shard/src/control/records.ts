@@ -15,7 +15,7 @@
  * | `g` | manifest, JSON |
  * | `f` | segments fetched so far, JSON (segment-fetch.ts) |
  */
-import { afterPrefix, key, type Change } from '@quiver/storage';
+import { afterPrefix, key, readKey, type Change } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
 const kinds = {
@@ -68,8 +68,11 @@ export const keys = {
     after.set(key);
     return { from: after, to };
   },
-  histories: (replica: number) => range(ofKind(replica, kinds.history).done()),
-  operations: (replica: number) => range(ofKind(replica, kinds.operation).done()),
+  /** What is no point's, but for the manifest and fetched segments: terms, ident, state, operation keys. */
+  order: (replica: number) => ({
+    from: ofKind(replica, kinds.history).done(),
+    to: afterPrefix(ofKind(replica, kinds.operation).done()),
+  }),
   /** All points, and all vectors of a name, in id order. */
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
@@ -100,6 +103,27 @@ export function pointOfKey(keyBytes: Uint8Array): PointId | null {
   const kind = keyBytes[4];
   if (kind !== kinds.point && kind !== kinds.vector) return null;
   return decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+}
+
+/** Which of the records of `keys.order` this is, and what its key ends with. */
+export function orderRecordOf(
+  keyBytes: Uint8Array,
+):
+  | { readonly kind: 'history'; readonly term: number }
+  | { readonly kind: 'operation'; readonly operationKey: string }
+  | { readonly kind: 'state' | 'ident' } {
+  const reader = readKey(keyBytes);
+  reader.u32();
+  switch (reader.u8()) {
+    case kinds.history:
+      return { kind: 'history', term: reader.u32() };
+    case kinds.operation:
+      return { kind: 'operation', operationKey: Buffer.from(reader.rest()).toString() };
+    case kinds.state:
+      return { kind: 'state' };
+    default:
+      return { kind: 'ident' };
+  }
 }
 
 export interface PointRecordHead {

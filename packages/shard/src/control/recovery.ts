@@ -61,9 +61,13 @@ export async function openReplica(options: {
       nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
     },
   });
-  const replayed = isDamaged
-    ? await replayAll(replica, store, 0, options.onProgress, true)
-    : await replay(replica, store, manifest.replaySeq, options.onProgress);
+  const { replaySeq } = manifest;
+  let replayed: number;
+  if (isDamaged) replayed = await replayAll(replica, store, 0, options.onProgress, true);
+  // Nothing is saved: all records are needed.
+  else if (replaySeq === 0 && options.visibleSeq > 0)
+    replayed = await replayAll(replica, store, 0, options.onProgress);
+  else replayed = await replay(replica, store, replaySeq, options.onProgress);
   return { replica, manifest: loaded.manifest, replayed };
 }
 

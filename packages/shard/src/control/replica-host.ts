@@ -138,6 +138,9 @@ export class ReplicaHost {
     );
   }
 
+  get isPrimary(): boolean {
+    return this.#machine.role === 'primary';
+  }
   get status(): ReplicaStatus {
     return this.#machine.status;
   }
@@ -156,7 +159,7 @@ export class ReplicaHost {
 
   /** Terms of the order, while this replica leads and memory shows all of it; else null. */
   get ledHistory(): readonly HistoryEntry[] | null {
-    return this.status.role === 'primary' && this.isClean && this.isSearchable ? this.#history : null;
+    return this.isPrimary && this.isClean && this.isSearchable ? this.#history : null;
   }
 
   /** @param bytes - of the frame it came in */
@@ -339,7 +342,7 @@ export class ReplicaHost {
       }
     }
     const { write } = effect;
-    if (write?.kind === 'operation' && this.#machine.status.role === 'primary')
+    if (write?.kind === 'operation' && this.isPrimary)
       search.replica?.notePending(write.operation.changes, write.operation.seq);
     this.#persists.push(effect);
     if (before.mode === effect.state.mode) return;

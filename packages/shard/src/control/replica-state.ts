@@ -10,9 +10,9 @@ import {
   type ReplicaState,
 } from '@quiver/replication';
 import { decodePointId, encodePointId, pointIdBytes, type PointId } from '@quiver/model';
-import { readKey, type Store } from '@quiver/storage';
+import type { Store } from '@quiver/storage';
 import type { IndexSum } from './digests.ts';
-import { decodeJson, encodeJson, keys } from './records.ts';
+import { decodeJson, encodeJson, keys, orderRecordOf } from './records.ts';
 
 /** The state record: the machine's state, and the sum of the by-seq index as of this batch. */
 export interface StateRecord {
@@ -119,28 +119,20 @@ export interface LoadedReplica {
 
 /** REQUIRES: nothing of the replica is being written. @throws StorageError 'corruption' */
 export async function loadReplicaState(store: Store, replica: number): Promise<LoadedReplica> {
-  const stateBytes = store.getSync(keys.state(replica));
-  if (stateBytes === undefined)
-    return { persisted: blankReplica, sum: { count: 0, tombstones: 0, low: 0, high: 0 } };
-  const { state, sum } = decodeState(stateBytes);
+  let found: StateRecord | null = null;
   const history: HistoryEntry[] = [];
-  for await (const [keyBytes, value] of store.scan(keys.histories(replica))) {
-    const start = Buffer.from(value.buffer, value.byteOffset, value.length);
-    history.push({ term: readKeyTail(keyBytes).u32(), startSeq: Number(start.readBigUInt64BE(0)) });
-  }
   const operations: OperationEntry[] = [];
-  for await (const page of store.scanPages(keys.operations(replica)))
+  for await (const page of store.scanPages(keys.order(replica)))
     for (const [keyBytes, value] of page) {
-      const operationKey = Buffer.from(readKeyTail(keyBytes).rest()).toString();
-      operations.push(decodeOperationEntry(operationKey, value));
+      const record = orderRecordOf(keyBytes);
+      if (record.kind === 'state') found = decodeState(value);
+      else if (record.kind === 'operation') operations.push(decodeOperationEntry(record.operationKey, value));
+      else if (record.kind === 'history') {
+        const start = Buffer.from(value.buffer, value.byteOffset, value.length);
+        history.push({ term: record.term, startSeq: Number(start.readBigUInt64BE(0)) });
+      }
     }
-  return { persisted: { state, history, operations }, sum };
-}
-
-/** Behind replica number and kind. */
-function readKeyTail(keyBytes: Uint8Array): ReturnType<typeof readKey> {
-  const reader = readKey(keyBytes);
-  reader.u32();
-  reader.u8();
-  return reader;
+  return found === null
+    ? { persisted: blankReplica, sum: { count: 0, tombstones: 0, low: 0, high: 0 } }
+    : { persisted: { state: found.state, history, operations }, sum: found.sum };
 }

@@ -39,6 +39,8 @@ const controlThread = 0;
 const plannedMoveMs = 2_000;
 /** Deadlines, resending and eviction of replicas hang on it. */
 const tickEveryMs = 50;
+/** Commands to meta under way of all replicas: as many as go well into one batch of its log. */
+const proposalsMax = 32;
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
 
@@ -105,6 +107,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     broadcast,
     takeBlobId: () => nextBlobId++,
     indexChecks: new Turns(),
+    proposals: new Turns(proposalsMax),
     inbound,
     outbound,
     fetchesSegments: options.fetchesSegments,

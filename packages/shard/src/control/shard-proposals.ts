@@ -1,18 +1,22 @@
 /**
  * What a replica asks of the metadata store: proposals, and its shard's record read anew. Always: a bounded number at a
- * time; what is dropped or fails is asked again by the replication machine.
+ * time, of the replica and of the node; of one kind that waits its turn the newest goes; what is dropped or fails is
+ * asked again by the replication machine.
  */
 import { mayServe, type ShardRecord } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 import type { Log } from '@quiver/telemetry';
 import type { ShardMeta } from '../shard-cluster.ts';
 import type { MetaEffect } from './host-effect.ts';
+import type { Turns } from './turns.ts';
 
 export interface ShardProposalsOptions {
   readonly number: number;
   readonly uuid: string;
   readonly shardId: number;
   readonly meta: ShardMeta;
+  /** Of all replicas of the node: after a restart each of them asks for a new term. */
+  readonly turns: Turns;
   readonly log: Log;
 }
 
@@ -24,6 +28,8 @@ const asksMax = 8;
 export class ShardProposals {
   readonly #options: ShardProposalsOptions;
   #asks = 0;
+  /** Commands that wait their turn. */
+  readonly #queued = new Map<MetaCommand['kind'], MetaCommand>();
   #isStopped = false;
 
   constructor(options: ShardProposalsOptions) {
@@ -76,11 +82,27 @@ export class ShardProposals {
   }
 
   #command(command: MetaCommand): void {
-    this.#limited(() => this.#options.meta.propose(command));
+    const { kind } = command;
+    const waits = this.#queued.has(kind);
+    this.#queued.set(kind, command);
+    if (waits) return;
+    const isBegun = this.#limited(async () => {
+      const { meta, turns } = this.#options;
+      const endTurn = await turns.take();
+      try {
+        const newest = this.#queued.get(kind)!;
+        this.#queued.delete(kind);
+        if (!this.#isStopped) await meta.propose(newest);
+      } finally {
+        endTurn();
+      }
+    });
+    if (!isBegun) this.#queued.delete(kind);
   }
 
-  #limited(start: () => Promise<unknown>): void {
-    if (this.#asks >= asksMax || this.#isStopped) return;
+  /** @returns false: too many are under way */
+  #limited(start: () => Promise<unknown>): boolean {
+    if (this.#asks >= asksMax || this.#isStopped) return false;
     this.#asks += 1;
     const { log, number } = this.#options;
     start()
@@ -88,5 +110,6 @@ export class ShardProposals {
       .finally(() => {
         this.#asks -= 1;
       });
+    return true;
   }
 }
