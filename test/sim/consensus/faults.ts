@@ -145,8 +145,9 @@ export class ConsensusFaults {
   #mayLose(member: FaultyMember): boolean {
     const { witness, members } = this.#world;
     if (witness === null || witness.hasUncommittedChange()) return false;
-    // A change of membership may be on its way to a disk.
-    if (members.some(({ process, volume }) => process.isUp && volume.isBusy)) return false;
+    // A change of membership may be on its way to a disk, or have come there with a crash.
+    if (members.some(({ process, volume }) => (process.isUp && volume.isBusy) || volume.mayHoldMore))
+      return false;
     const isIntact = (id: number): boolean =>
       witness.has(id) && members.some((one) => one.id === id && one !== member && !one.isDoubtful);
     // A member that comes back acts on the membership of its snapshot first.

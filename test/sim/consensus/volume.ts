@@ -31,6 +31,7 @@ export class MemberVolume {
   #isSyncing = false;
   /** The newest commit is under way, or was refused and will be tried again. */
   #isUnsaved = false;
+  #mayHoldMore = false;
   #groupInLog = 0;
   /** Keys that were written, for a bit to be flipped. */
   readonly #keys = new Map<string, Uint8Array>();
@@ -47,6 +48,11 @@ export class MemberVolume {
   /** The member's turn waits for it: also when there is room again, until the next try. */
   get holdsTurn(): boolean {
     return this.isBusy || this.#isUnsaved;
+  }
+
+  /** It crashed during a write, and was not read since: what `log` lacks may be there. */
+  get mayHoldMore(): boolean {
+    return this.#mayHoldMore;
   }
 
   /**
@@ -93,6 +99,7 @@ export class MemberVolume {
   /** After a start: what is there. */
   async reread(store: Store): Promise<DurableLog> {
     this.log = await DurableLog.read(store);
+    this.#mayHoldMore = false;
     return this.log;
   }
 
@@ -122,6 +129,7 @@ export class MemberVolume {
     this.#disk.crash({ keepInFlight: this.#world.random.chance(0.5) });
     // Written and not synced yet: the system may have written it back, or not.
     if (this.#isSyncing && this.#world.random.chance(0.5)) this.#disk.dropBatch(this.#disk.batchCount - 1);
+    this.#mayHoldMore ||= this.#isSyncing;
     this.#isSyncing = false;
     this.#isUnsaved = false;
   }
