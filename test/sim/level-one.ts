@@ -104,7 +104,10 @@ export class LevelOne {
 
   #isAlone(): boolean {
     const { alloc, record, machine } = this.#host;
-    return [...(record?.isr ?? []), ...machine.status.effectiveIsr].every((member) => member === alloc);
+    // One that has not heard of its record yet does not know who else is there.
+    return (
+      record !== null && [...record.isr, ...machine.status.effectiveIsr].every((member) => member === alloc)
+    );
   }
 
   #isIn({ isr, suspects }: ShardRecord): boolean {
