@@ -72,6 +72,16 @@ describe('the metadata store', () => {
     expect(second.catalogue().collections.get('after')?.shards[0]?.primary).toBe(51);
   });
 
+  test('what is committed together is told once', async () => {
+    const meta = await open(await createMemoryStore());
+    const told: number[] = [];
+    meta.onChange((next) => void told.push(next.collections.size));
+    await Promise.all(Array.from({ length: 40 }, (_, i) => meta.propose(create(`c${i}`))));
+    expect(told.at(-1)).toBe(40);
+    // The first may go alone; the others wait for the disk together.
+    expect(told.length).toBeLessThan(10);
+  });
+
   test('proposals at once are all applied, in order, each with its own answer', async () => {
     const meta = await open(await createMemoryStore());
     const answers = await Promise.allSettled(['a', 'b', 'a', 'c'].map((name) => meta.propose(create(name))));
