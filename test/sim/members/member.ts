@@ -131,7 +131,25 @@ export class MetaMember implements Endpoint, FaultyMember {
     });
   }
 
+  /** What it knows as committed, to the witness. */
+  look(): void {
+    const { node, volume, process } = this;
+    const { reference, onBreach } = this.#world;
+    if (node === null || !process.isUp) return;
+    const { commit, term, role } = node.localStatus();
+    // A follower may know more than its disk has yet; it learned that from a message we saw, or led when it was decided.
+    const isAhead = node.catalogue().revision > reference.state.revision;
+    if (role !== 'leader' && !isAhead) return;
+    try {
+      reference.committed(volume, commit, term);
+    } catch (error) {
+      onBreach(error);
+    }
+  }
+
   crash(): void {
+    // Others may have heard what it decided just now.
+    this.look();
     this.process.stop();
     this.node = null;
     this.volume.crash();

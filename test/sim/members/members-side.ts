@@ -283,12 +283,7 @@ export class MembersSide implements MetaSide {
   }
 
   look(): void {
-    for (const { node, volume, process } of this.#members) {
-      if (node === null || !process.isUp) continue;
-      const { commit, term, role } = node.localStatus();
-      // A follower may know more than its disk has yet; it learned that from a message we saw.
-      if (role === 'leader') this.#reference.committed(volume, commit, term);
-    }
+    for (const member of this.#members) member.look();
   }
 
   end(): void {
