@@ -63,6 +63,7 @@ export async function startShardProcess(
     fetchesSegments: config.cluster.heal.ship_segments,
     scrubBytesPerSecond: config.quiver.scrub_mb_per_sec * 2 ** 20,
     unindexedBytesMax: config.quiver.unindexed_limit_mb * 2 ** 20,
+    recallTimeShare: config.quiver.live_recall_cpu_percent / 100,
     store: volumes.store,
     blobs: volumes.blobs,
     links,

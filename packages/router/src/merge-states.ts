@@ -1,6 +1,6 @@
 /** The state of a collection out of its shards' states. Pure. */
 import { sumMemory } from '@quiver/model';
-import type { CollectionState, ShardState } from '@quiver/rpc';
+import type { CollectionState, LiveRecallState, ShardState } from '@quiver/rpc';
 
 const worstFirst = ['red', 'yellow', 'grey', 'green'] as const;
 
@@ -22,7 +22,17 @@ export function mergeStates(states: readonly ShardState[]): CollectionState {
     queued: states.flatMap((state) => state.queued),
     idleSegments: states.flatMap((state) => state.idleSegments),
     memory: sumMemory(states.flatMap((state) => state.memory)),
+    liveRecall: sumRecall(states.flatMap((state) => state.liveRecall)),
   };
+}
+
+function sumRecall(parts: readonly LiveRecallState[]): LiveRecallState[] {
+  return [...Map.groupBy(parts, ({ vector }) => vector)].map(([vector, same]) => ({
+    vector,
+    queries: same.reduce((sum, { queries }) => sum + queries, 0),
+    found: same.reduce((sum, { found }) => sum + found, 0),
+    wanted: same.reduce((sum, { wanted }) => sum + wanted, 0),
+  }));
 }
 
 function sumByKey(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {

@@ -161,6 +161,15 @@ export interface GraphState {
   }[];
 }
 
+/** Recall of the latest queries of a vector name that were measured against an exact search. */
+export interface LiveRecallState {
+  readonly vector: string;
+  readonly queries: number;
+  /** Of the `wanted` true answers of all of them, those found. */
+  readonly found: number;
+  readonly wanted: number;
+}
+
 export interface CollectionState {
   readonly status: 'green' | 'yellow' | 'grey' | 'red';
   /** null when all is well */
@@ -187,6 +196,7 @@ export interface CollectionState {
   }[];
   /** Shared memory of the segments, room for rows to come included. */
   readonly memory: readonly MemoryPart[];
+  readonly liveRecall: readonly LiveRecallState[];
 }
 
 /** The state of one replica of a shard. */

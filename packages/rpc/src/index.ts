@@ -1,6 +1,7 @@
 export type {
   CallOptions,
   CollectionState,
+  LiveRecallState,
   MetaReply,
   MetaService,
   MetaStatus,

@@ -89,6 +89,8 @@ export interface ShardServeOptions {
   readonly directory: ArenaDirectory;
   readonly port: ShardPort<ToServe, ToControl>;
   readonly shared: SharedState;
+  /** Most of the thread's idle time that measures the recall of real queries, 0 to 1; 0: none. */
+  readonly recallTimeShare: number;
   readonly env: Env;
   readonly log: Log;
 }

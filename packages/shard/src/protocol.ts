@@ -75,6 +75,14 @@ export type ToControl =
       readonly replica: number;
       readonly collectionUuid: string;
     }
+  | {
+      readonly kind: 'recall_measured';
+      readonly replica: number;
+      readonly collectionUuid: string;
+      readonly vector: string;
+      readonly found: number;
+      readonly wanted: number;
+    }
   | { readonly kind: 'arenas_dropped'; readonly arenas: readonly number[] };
 
 /** What the confirmation of a read needs to know of it. */

@@ -19,6 +19,7 @@ function sample(): MetricsSample {
         runningOptimizations: 1,
         updateQueueLength: 0,
         deadReplicas: 1,
+        liveRecall: [{ vector: 's', recall: 0.75, queries: 12 }],
       },
     ],
     requests: stats.snapshot(),
@@ -48,7 +49,7 @@ test('what is damaged on the disk is counted, so that an alert can tell', async 
   const text = await metricsText(sample());
   expect(text).toContain('quiver_scrub_damaged_total{kind="record"} 3\n');
   expect(text).toContain('quiver_scrub_mended_total{kind="record"} 1\n');
-  expect(await metricsText({ ...sample(), storage: null })).not.toContain('quiver_');
+  expect(await metricsText({ ...sample(), storage: null })).not.toContain('quiver_scrub');
 });
 
 test('memory is told by component, beside the budget', async () => {
@@ -56,6 +57,12 @@ test('memory is told by component, beside the budget', async () => {
   expect(text).toContain('quiver_memory_bytes{component="vectors"} 50\n');
   expect(text).toContain('quiver_memory_budget_bytes 100\n');
   expect(text).toContain('quiver_memory_reusable_bytes 7\n');
+});
+
+test('the recall of real queries is told by collection and vector name', async () => {
+  const text = await metricsText(sample());
+  expect(text).toContain('quiver_live_recall{collection="a \\"quoted\\"",vector="s"} 0.75\n');
+  expect(text).toContain('quiver_live_recall_queries{collection="a \\"quoted\\"",vector="s"} 12\n');
 });
 
 test('histogram buckets are cumulative and end with the count', async () => {

@@ -57,6 +57,12 @@ export interface CollectionSample {
   readonly updateQueueLength: number;
   /** Placed copies that are not to be had: their node is away. */
   readonly deadReplicas: number;
+  /** Of real queries that were measured, by vector name. */
+  readonly liveRecall: readonly {
+    readonly vector: string;
+    readonly recall: number;
+    readonly queries: number;
+  }[];
 }
 
 interface Value {
@@ -124,6 +130,17 @@ function collectionFamilies(collections: readonly CollectionSample[]): Family[] 
       value,
     })),
   );
+  const recall = (name: string, help: string, key: 'recall' | 'queries'): Family => ({
+    name,
+    type: 'gauge',
+    help,
+    values: collections.flatMap((one) =>
+      one.liveRecall.map((part) => ({
+        labels: { collection: one.name, vector: part.vector },
+        value: part[key],
+      })),
+    ),
+  });
   const total = vectors.reduce((sum, one) => sum + one.value, 0);
   return [
     gauge('collections_total', 'number of collections', collections.length),
@@ -137,6 +154,12 @@ function collectionFamilies(collections: readonly CollectionSample[]): Family[] 
     ),
     perCollection('collection_update_queue_length', 'updates that wait', (one) => one.updateQueueLength),
     perCollection('collection_dead_replicas', 'replicas that are not active', (one) => one.deadReplicas),
+    recall(
+      'quiver_live_recall',
+      'share of the true answers that the latest measured queries found',
+      'recall',
+    ),
+    recall('quiver_live_recall_queries', 'queries that the live recall is of', 'queries'),
   ];
 }
 

@@ -103,6 +103,11 @@ export const configSchema = {
       'MiB a second at which everything stored is read and its checksums compared, once an hour; 0: never.',
       { min: 0 },
     ),
+    live_recall_cpu_percent: decimal(
+      1,
+      'Percent of the time of serve threads with nothing else to do that may measure the recall of real queries; 0: none.',
+      { min: 0, max: 50 },
+    ),
     drain_notice_ms: integer(
       0,
       'Time between not being ready and accepting no more, for balancers to notice, when told to stop.',

@@ -59,6 +59,7 @@ export interface ServeShardData {
   readonly arenas: readonly Arena[];
   readonly sharedState: SharedArrayBuffer;
   readonly port: MessagePort;
+  readonly recallTimeShare: number;
   /** Messages of replication that came to this thread, for the control thread. */
   readonly replicationPort: MessagePort;
 }

@@ -37,6 +37,11 @@ export function createReports(options: {
           runningOptimizations: state.running.length,
           updateQueueLength: state.updateQueueLength,
           deadReplicas,
+          liveRecall: state.liveRecall.map(({ vector, queries, found, wanted }) => ({
+            vector,
+            recall: found / wanted,
+            queries,
+          })),
         });
       } catch {
         // Dropped while we looked: it has no figures any more.

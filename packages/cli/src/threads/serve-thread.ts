@@ -53,6 +53,7 @@ function openShard(shard: ServeShardData): ShardNode {
     directory: new ArenaDirectory(shard.thread, shard.arenas),
     port: adoptPort(shard.port),
     shared: openSharedState(shard.sharedState),
+    recallTimeShare: shard.recallTimeShare,
     env,
     log,
   });

@@ -27,6 +27,7 @@ export interface ShardOptions {
   readonly unindexedBytesMax: number;
   readonly store: Store;
   readonly blobs: BlobStore;
+  readonly recallTimeShare: number;
   readonly links: ReplicaLinks;
   readonly meta: ShardMeta;
   readonly env: Env;
@@ -85,6 +86,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
           arenas: control.arenas(),
           sharedState: shared.buffer,
           port: far.raw,
+          recallTimeShare: options.recallTimeShare,
           replicationPort: toControl.raw,
         },
         transfer: [far.raw, toControl.raw],

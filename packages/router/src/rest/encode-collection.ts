@@ -14,7 +14,13 @@ export function collectionInfoJson(info: CollectionInfo): unknown {
     config,
     payload_schema: payloadSchemaJson(record, state),
     update_queue: { length: state.updateQueueLength },
+    ...(state.liveRecall.length === 0 ? {} : { live_recall: state.liveRecall.map(recallJson) }),
   };
+}
+
+/** Quiver's own: see docs/recall.md. */
+function recallJson({ vector, queries, found, wanted }: CollectionState['liveRecall'][number]): unknown {
+  return { vector, recall: found / wanted, queries };
 }
 
 function payloadSchemaJson(record: CollectionRecord, state: CollectionState): unknown {

@@ -91,6 +91,7 @@ export async function createFakeNode(
           queued: [],
           idleSegments: [],
           memory: [],
+          liveRecall: [],
         })),
       ),
   };

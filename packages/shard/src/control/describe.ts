@@ -1,18 +1,27 @@
 /** A replica's state in the words of collection info. */
 import type { ShardState } from '@quiver/rpc';
-import { parseJsonPath, parsePayload, sumMemory, valuesAt, type PayloadFieldSchema } from '@quiver/model';
+import {
+  ClusterError,
+  parseJsonPath,
+  parsePayload,
+  sumMemory,
+  valuesAt,
+  type PayloadFieldSchema,
+} from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { graphFacts, memoryUsage, openColumns, type SegmentReader } from '@quiver/segment';
-import type { Optimizer } from './optimizer.ts';
 import type { Replica } from './replica.ts';
+import type { SearchState } from './search-state.ts';
 
+/** @throws ClusterError stale_route: there is nothing to look at yet */
 export function describeReplica(
-  replica: Replica,
-  optimizer: Optimizer,
+  number: number,
+  { replica, optimizer, recall }: Pick<SearchState, 'replica' | 'optimizer' | 'recall'>,
   directory: ArenaDirectory,
-  pendingCount: number,
-  digest: string | null,
+  { pendingCount, digest }: { readonly pendingCount: number; readonly digest: string | null },
 ): ShardState {
+  if (replica === null || optimizer === null)
+    throw new ClusterError('stale_route', `replica ${number} is being copied`);
   const segments = replica.allSegments();
   const isDue = optimizer.isDue();
   const { running, completed } = optimizer.tasks();
@@ -39,6 +48,7 @@ export function describeReplica(
       graphs: graphFacts(reader),
     })),
     memory: sumMemory(segments.flatMap(memoryUsage)),
+    liveRecall: recall.summary(),
   };
 }
 

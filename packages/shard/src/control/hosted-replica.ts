@@ -249,12 +249,11 @@ export class HostedReplica {
     return this.#primacy.confirmRead(read);
   }
 
+  /** @throws ClusterError stale_route: there is nothing to look at yet */
   describe(): ShardState {
-    const { replica, optimizer } = this.#search;
-    if (replica === null || optimizer === null)
-      throw new ClusterError('stale_route', `replica ${this.number} is being copied`);
+    const { pendingCount } = this.#calls;
     const digest = this.#host?.digest ?? null;
-    return describeReplica(replica, optimizer, this.#context.directory, this.#calls.pendingCount, digest);
+    return describeReplica(this.number, this.#search, this.#context.directory, { pendingCount, digest });
   }
 
   report(): ReplicaReport {

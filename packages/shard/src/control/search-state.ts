@@ -18,6 +18,7 @@ import { openReplica } from './recovery.ts';
 import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
+import { RecallWindow } from './recall-window.ts';
 import type { Turns } from './turns.ts';
 
 /** What all replicas of the node share. */
@@ -43,6 +44,8 @@ interface Open {
 }
 
 export class SearchState {
+  /** Of queries that serve threads have measured. */
+  readonly recall = new RecallWindow();
   readonly #context: SearchContext;
   readonly #number: number;
   readonly #shardId: number;

@@ -223,6 +223,11 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     return found;
   }
 
+  function noteRecall(message: Extract<ToControl, { kind: 'recall_measured' }>): void {
+    const replica = hosted.get(message.replica);
+    if (replica?.record.uuid === message.collectionUuid) replica.search.recall.add(message.vector, message);
+  }
+
   async function answer(port: ServePort, message: Extract<ToControl, { call: number }>): Promise<void> {
     const { call } = message;
     try {
@@ -268,6 +273,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
           port.post({ kind: 'segments', epoch: shared.epoch(), set: setOf(search.replica) });
       port.onMessage((message) => {
         if (message.kind === 'arenas_dropped') broadcast.arenasDropped(port, message.arenas);
+        else if (message.kind === 'recall_measured') noteRecall(message);
         else void answer(port, message);
       });
     },

@@ -1,4 +1,5 @@
 /** The read path of a shard node on one serve thread: every request over one view of its replica, in slices. */
+import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   comparePointIds,
@@ -41,6 +42,7 @@ import {
 } from '@quiver/segment';
 import type { ControlCalls } from './control-calls.ts';
 import { explainQuery } from './explain.ts';
+import { LiveRecall, type MeasuredQuery } from './live-recall.ts';
 import { findRow, searchNearest } from './nearest.ts';
 import { recordMaker } from './records.ts';
 import { replicaNumber, type OpenSegment, type ReplicaView, type ReplicaViews } from './replica-views.ts';
@@ -63,11 +65,19 @@ export function createShardReads(options: {
   readonly views: ReplicaViews;
   readonly directory: ArenaDirectory;
   readonly scheduler: Scheduler;
-  readonly random: () => number;
-  /** Milliseconds, with fractions. */
-  readonly now: () => number;
+  readonly env: Env;
+  readonly recallTimeShare: number;
+  readonly onRecall: (measured: MeasuredQuery) => void;
 }): ShardReadsEnd {
-  const { views, directory, scheduler } = options;
+  const { views, directory, scheduler, env } = options;
+  const recall = new LiveRecall({
+    env,
+    timeShare: options.recallTimeShare,
+    views,
+    scheduler,
+    search: answer,
+    onMeasured: options.onRecall,
+  });
 
   function compile(collection: CollectionRecord, filter: Filter | null): FilterNode | null {
     return filter === null || isEmpty(filter) ? null : compileFilter(filter, collection.payloadSchema);
@@ -86,7 +96,7 @@ export function createShardReads(options: {
       const ordered = yield* rankByValue(view, collection, query.orderBy, filter, wanted, request);
       return ordered.slice(request.offset);
     }
-    if (query?.kind === 'sample') return yield* sample(view, request, filter, options.random);
+    if (query?.kind === 'sample') return yield* sample(view, request, filter, () => env.random());
     const page = yield* scrollById(
       view,
       { ...request, offset: null, limit: request.offset + request.limit, orderBy: null },
@@ -138,6 +148,7 @@ export function createShardReads(options: {
         for (const request of asked) {
           const points = await scheduler.run(answer(view, collection, request), deadlineMs);
           answers.push(keyed(collection, shardId, points));
+          recall.note(collection, shardId, request);
         }
         return answers;
       });
@@ -155,7 +166,7 @@ export function createShardReads(options: {
         const explained: ShardExplanation[] = [];
         for (const request of requests) {
           const filter = masked(view, compile(collection, request.filter));
-          const steps = explainQuery(view, collection, request, filter, { directory, now: options.now });
+          const steps = explainQuery(view, collection, request, filter, { directory, now: () => env.now() });
           const segments = await scheduler.run(steps, reading.deadlineMs);
           explained.push({ shardId, node: String(options.nodeId), segments });
         }

@@ -2,7 +2,7 @@
 import type { ShardServe, ShardServeOptions } from '../node.ts';
 import type { ToServe } from '../protocol.ts';
 import { createControlCalls } from './control-calls.ts';
-import { createReplicaViews } from './replica-views.ts';
+import { createReplicaViews, replicaNumber } from './replica-views.ts';
 import { createScheduler } from './scheduler.ts';
 import { createShardReads } from './shard-reads.ts';
 import { createShardWrites } from './shard-writes.ts';
@@ -26,8 +26,12 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
     views,
     directory,
     scheduler: createScheduler(env),
-    random: () => env.random(),
-    now: () => env.now(),
+    env,
+    recallTimeShare: options.recallTimeShare,
+    onRecall({ collection, shardId, ...measured }) {
+      const replica = replicaNumber(collection, shardId, nodeId);
+      port.post({ kind: 'recall_measured', replica, collectionUuid: collection.uuid, ...measured });
+    },
   });
   const writes = createShardWrites({ nodeId, calls, resolve: reads.resolve });
   function take(message: ToServe): void {

@@ -125,6 +125,7 @@ export class NodeCluster {
       directory: new ArenaDirectory(1, control.arenas()),
       port: serveFar,
       shared,
+      recallTimeShare: 0.5,
       env,
       log: this.#log,
     });
