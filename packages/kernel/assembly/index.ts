@@ -11,3 +11,4 @@ export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neigh
 export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';
 export { sparseBest, sparseCandidates } from './sparse';
 export { maxSim } from './max-sim';
+export { encodeMaxSim, estimateMaxSim } from './max-sim-codes';

@@ -19,7 +19,7 @@ export let WORK: usize = 0;
 export let VECTOR: usize = 0;
 /** i8[131072]: the same query in the integers or bits that its codes are compared with. */
 export let INTEGERS: usize = 0;
-/** f32[2048][256]: look-up tables of product codes; or the rows of a multivector query. */
+/** f32[2048][256]: look-up tables of product codes; or the rows of a multivector query, or their codes. */
 export let TABLES: usize = 0;
 
 export function placeScratch(

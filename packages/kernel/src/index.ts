@@ -5,6 +5,14 @@ export { ArenaBudgetError, ArenaPool } from './arena-pool.ts';
 export type { ArenaPoolOptions, ArenaStats } from './arena-pool.ts';
 export { maxSimKernel } from './max-sim.ts';
 export type { MaxSimKernel } from './max-sim.ts';
+export {
+  encodeMaxSim,
+  encodeMaxSimQuery,
+  estimatesMax,
+  maxSimCodeBytes,
+  maxSimEstimator,
+} from './max-sim-codes.ts';
+export type { CodedMetric, MaxSimEstimator, MaxSimQueryCodes } from './max-sim-codes.ts';
 export { chunkRows, scoreRowsMax } from './kernel.ts';
 export type { Kernel, ScanRange } from './kernel.ts';
 export {

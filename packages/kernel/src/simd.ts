@@ -46,6 +46,9 @@ export interface KernelExports {
   estimateTop(k: number, from: number, to: number, present: number, count: number): number;
   /** src/max-sim.ts is the only caller. */
   maxSim(queryRows: number, rows: number, count: number, stride: number): number;
+  /** src/max-sim-codes.ts is the only caller of these. */
+  encodeMaxSim(metric: number, rows: number, count: number, stride: number, codes: number): void;
+  estimateMaxSim(queryRows: number, points: number, stride: number, ...bound: number[]): void;
   /** src/sparse.ts is the only caller of these. */
   sparseBest(terms: number, to: number, filter: number, k: number): number;
   sparseCandidates(...numbers: number[]): number;
