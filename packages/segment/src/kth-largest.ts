@@ -1,7 +1,7 @@
 /** Selection without sorting, for bounds: the k-th largest of some numbers. Always: the numbers stay as they are. */
 
 /** REQUIRES: 1 <= k <= count; none of them is NaN. */
-export function kthLargest(numbers: Float32Array, count: number, k: number): number {
+export function kthLargest(numbers: Float32Array | Float64Array, count: number, k: number): number {
   // A heap with the least of the k largest on top.
   const heap = numbers.slice(0, k).sort();
   for (let i = k; i < count; i += 1) {

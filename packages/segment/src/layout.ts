@@ -6,7 +6,7 @@
  *
  * | part | bytes |
  * |---|---|
- * | header | 64: u32 rows, dead rows, blob bytes used, blob bytes of dead rows |
+ * | header | 64: u32 rows, dead rows, blob bytes used, blob bytes of dead rows, blob bytes used by codes |
  * | death | u32 for each row, relative group, 0 = alive |
  * | born | u32 for each row, relative group |
  * | id | 4 u32 for each row, most significant first; a number has the low two |
@@ -16,14 +16,14 @@
  * | older | u32 for each row: row + 1 of the same id that came before, 0 = none |
  * | id table | u32 for each slot (a power of two, at least twice the rows): newest row + 1, 0 = free |
  * | each dense vector | presence bitset u32 words; rows at their stride |
- * | each multi or sparse vector | presence bitset; 2 u32 for each row: offset in the blob, count |
+ * | each multi or sparse vector | presence bitset; 2 u32 for each row: offset in the blob, count; multi with codes: u32 for each row, from its codes to the blob's end |
  * | each graph | as docs/formats/hnsw.md says |
  */
 import { strideOf } from '@quiver/kernel';
-import type { SegmentSchema } from './schema.ts';
+import { codedMetric, type SegmentSchema } from './schema.ts';
 
 export const headerBytes = 64;
-export const headerWords = { rows: 0, dead: 1, blobUsed: 2, blobDead: 3 } as const;
+export const headerWords = { rows: 0, dead: 1, blobUsed: 2, blobDead: 3, codesUsed: 4 } as const;
 
 export interface VectorLayout {
   readonly present: number;
@@ -31,6 +31,8 @@ export interface VectorLayout {
   readonly rows: number;
   /** Bytes from row to row. */
   readonly stride: number;
+  /** Where the codes of multivectors are; null when there are none. */
+  readonly codes: number | null;
 }
 export interface CoreLayout {
   readonly death: number;
@@ -70,7 +72,9 @@ export function coreLayout(schema: SegmentSchema, capacityRows: number): CoreLay
   const vectors = schema.vectors.map((vector) => {
     const stride = vector.kind === 'dense' ? strideOf(vector.element, vector.dim) : 8;
     const present = part(4 * Math.ceil(capacityRows / 32));
-    return { present, rows: part(stride * capacityRows), stride };
+    const rows = part(stride * capacityRows);
+    const isCoded = vector.kind === 'multi' && codedMetric(vector) !== null;
+    return { present, rows, stride, codes: isCoded ? part(4 * capacityRows) : null };
   });
   return { ...fixed, tableSlots, vectors, bytes: at };
 }

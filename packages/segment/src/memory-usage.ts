@@ -3,9 +3,10 @@
  * room for rows to come included.
  */
 import type { MemoryPart } from '@quiver/model';
-import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
+import { blobAlignment, takenBytes } from './blob.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
 import type { SegmentReader } from './segment.ts';
+import { isPresent } from './segment-views.ts';
 
 /** A sealed segment's rows never change, and a payload index makes a new descriptor. */
 const counted = new WeakMap<SegmentDescriptor, readonly MemoryPart[]>();
@@ -31,10 +32,9 @@ function count(reader: SegmentReader): MemoryPart[] {
     const end = layout.vectors[index + 1]?.present ?? layout.bytes;
     const own = end - layout.vectors[index]!.present;
     if (view.kind === 'dense') return { component: 'vectors', name, bytes: own };
-    const dim = view.kind === 'multi' ? view.schema.dim : 0;
     let pieces = 0;
     for (let row = 0; row < rows; row += 1)
-      pieces += roundUp(pieceBytes(view.kind, dim, view.refs[2 * row + 1]!), align);
+      if (isPresent(view, row)) pieces += takenBytes(view.schema, align, view.refs[2 * row + 1]!);
     return { component: view.kind === 'sparse' ? 'sparse_vectors' : 'vectors', name, bytes: own + pieces };
   });
   const fixed = layout.vectors[0]?.present ?? layout.bytes;

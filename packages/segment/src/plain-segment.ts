@@ -5,7 +5,16 @@
  */
 import { writeRow, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
 import { assert, type PointId, type VectorsByName } from '@quiver/model';
-import { blobAlignment, blobBytesOf, pieceBytes, roundUp, writeMulti, writeSparse } from './blob.ts';
+import {
+  blobAlignment,
+  blobBytesOf,
+  countOf,
+  pieceBytes,
+  roundUp,
+  writeCodes,
+  writeMulti,
+  writeSparse,
+} from './blob.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
 import { createIdWords, idWords } from './id-words.ts';
 import { coreLayout, headerWords } from './layout.ts';
@@ -75,7 +84,7 @@ export function createPlainSegment(
   };
   const reader = openSegment(descriptor, directory);
   clearCore(reader.views);
-  return openPlainSegment(reader);
+  return openPlainSegment(reader, directory);
 }
 
 /** What must be zero before the first row; all else is written with its row. */
@@ -86,13 +95,15 @@ export function clearCore(views: SegmentViews): void {
 }
 
 /** The writer over a segment that is there. REQUIRES: the only writer. */
-export function openPlainSegment(reader: SegmentReader): PlainSegment {
+export function openPlainSegment(reader: SegmentReader, directory: ArenaDirectory): PlainSegment {
   const { descriptor, views } = reader;
   const { schema, capacityRows, capacityBlobBytes, baseGroup } = descriptor;
   const key = createIdWords();
+  // Codes end at a multiple of 64.
+  const room = Math.floor(capacityBlobBytes / 64) * 64;
   const hasRoom = (blobBytes: number): boolean =>
     views.header[headerWords.rows]! < capacityRows &&
-    views.header[headerWords.blobUsed]! + blobBytes <= capacityBlobBytes;
+    views.header[headerWords.blobUsed]! + views.header[headerWords.codesUsed]! + blobBytes <= room;
   return {
     descriptor,
     reader,
@@ -108,7 +119,7 @@ export function openPlainSegment(reader: SegmentReader): PlainSegment {
       idWords(source.id, key);
       views.idKind[row] = key[0]!;
       views.id.set(key.subarray(1), 4 * row);
-      writeBlob(descriptor, views, row, source);
+      writeBlob(descriptor, directory, views, row, source);
       for (const view of views.vectors) {
         const vector = source.vectors.get(view.schema.name);
         if (vector === undefined) continue;
@@ -126,7 +137,13 @@ export function openPlainSegment(reader: SegmentReader): PlainSegment {
   };
 }
 
-function writeBlob(segment: SegmentDescriptor, views: SegmentViews, row: number, source: NewRow): void {
+function writeBlob(
+  segment: SegmentDescriptor,
+  directory: ArenaDirectory,
+  views: SegmentViews,
+  row: number,
+  source: NewRow,
+): void {
   const align = blobAlignment(segment.schema);
   let at = views.header[headerWords.blobUsed]!;
   views.payload[2 * row] = at;
@@ -136,17 +153,14 @@ function writeBlob(segment: SegmentDescriptor, views: SegmentViews, row: number,
   for (const view of views.vectors) {
     const vector = source.vectors.get(view.schema.name);
     if (view.kind === 'dense' || vector === undefined || vector.kind === 'dense') continue;
-    let count: number;
-    if (vector.kind === 'sparse') {
-      count = vector.indices.length;
-      writeSparse(views.blob, at, vector);
-    } else {
-      count = vector.values.length / vector.dim;
-      writeMulti(views.blob, at, vector);
-    }
+    const count = countOf(vector);
     view.refs[2 * row] = at;
     view.refs[2 * row + 1] = count;
-    at += roundUp(pieceBytes(vector.kind, vector.kind === 'multi' ? vector.dim : 0, count), align);
+    if (vector.kind === 'sparse') writeSparse(views.blob, at, vector);
+    else writeMulti(views.blob, at, vector);
+    if (view.kind === 'multi')
+      writeCodes(segment, views, view, row, directory.kernel(segment.blob!.arena));
+    at += roundUp(pieceBytes(view.schema, count), align);
   }
   Atomics.store(views.header, headerWords.blobUsed, at);
 }

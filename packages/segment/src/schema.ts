@@ -2,7 +2,7 @@
  * The vectors that the points of a segment may have, by name, as the engine stores them. Derived from a collection's
  * configuration; plain data, part of every segment descriptor.
  */
-import { strideOf, type Element, type Metric } from '@quiver/kernel';
+import { maxSimCodeBytes, strideOf, type CodedMetric, type Element, type Metric } from '@quiver/kernel';
 import {
   denseVectors,
   type CollectionParams,
@@ -20,7 +20,7 @@ export interface DenseSchema {
   /** What a row consists of. */
   readonly element: Element;
 }
-/** Rows of one size for each point, scored by MaxSim. Stored as f32 rows in the blob region. */
+/** Rows of one size for each point, scored by MaxSim. Stored as f32 rows in the blob region, with codes of a byte an element. */
 export interface MultiSchema {
   readonly kind: 'multi';
   readonly name: string;
@@ -73,6 +73,21 @@ function compareText(a: string, b: string): number {
 
 export function vectorSchema(schema: SegmentSchema, name: string): VectorSchema | undefined {
   return schema.vectors.find((vector) => vector.name === name);
+}
+
+/** What the codes of a multivector estimate; null when it has none. Floats are stored at length one where the cosine is asked for. */
+export function codedMetric({ metric, datatype }: MultiSchema): CodedMetric | null {
+  if (metric === 'manhattan') return null;
+  return metric === 'cosine' && !isByte(datatype) ? 'dot' : metric;
+}
+
+export function isByte(datatype: Datatype): boolean {
+  return datatype === 'uint8' || datatype === 'int8';
+}
+
+/** Bytes of the codes of a multivector of `count` rows. */
+export function codeBytes(schema: MultiSchema, count: number): number {
+  return codedMetric(schema) === null ? 0 : maxSimCodeBytes(schema.dim, count);
 }
 
 /** Bytes of one row of every dense vector: what decides how many rows a plain segment takes. */

@@ -6,7 +6,7 @@
 import { createHnsw } from '@quiver/ann';
 import { readRow, scratchBytesPerThread, subregion, writeRow, type ArenaDirectory } from '@quiver/kernel';
 import { assert } from '@quiver/model';
-import { blobAlignment, pieceBytes, roundUp } from './blob.ts';
+import { blobAlignment, pieceBytes, roundUp, writeCodes } from './blob.ts';
 import { clearCore } from './plain-segment.ts';
 import { compareRows } from './id-order.ts';
 import { createIdWords } from './id-words.ts';
@@ -59,7 +59,7 @@ export function* buildSealed(
     onProgress({ stage: 'sort', done: cursors.length, total: inputs.length });
     yield;
   }
-  yield* copyRows(reader, cursors, onProgress);
+  yield* copyRows(reader, directory, cursors, onProgress);
   for (const graph of target.graphs) yield* buildGraph(reader, directory, graph, seed, onProgress);
   return { rows: reader.rowCount(), offsetMaps: cursors.map(({ offsets }) => offsets) };
 }
@@ -101,6 +101,7 @@ function createCursor(input: SegmentReader, target: SegmentDescriptor): Cursor {
 
 function* copyRows(
   target: SegmentReader,
+  directory: ArenaDirectory,
   cursors: readonly Cursor[],
   onProgress: (progress: SealProgress) => void,
 ): Steps<void> {
@@ -113,7 +114,7 @@ function* copyRows(
     const cursor = lowest(cursors);
     if (cursor === null) break;
     assert(row < total, `more than the planned ${total} rows are alive`);
-    work += copyRow(descriptor, views, row, cursor);
+    work += copyRow(descriptor, directory, views, row, cursor);
     key[0] = views.idKind[row]!;
     key.set(views.id.subarray(4 * row, 4 * row + 4), 1);
     enterRow(views, row, key);
@@ -144,6 +145,7 @@ function lowest(cursors: readonly Cursor[]): Cursor | null {
 /** Copies everything of a row but its place in the id table; returns the bytes copied. */
 function copyRow(
   target: SegmentDescriptor,
+  directory: ArenaDirectory,
   to: SegmentViews,
   row: number,
   { input, row: source, vectors }: Cursor,
@@ -176,10 +178,9 @@ function copyRow(
       const count = other.refs[2 * source + 1]!;
       view.refs[2 * row] = at;
       view.refs[2 * row + 1] = count;
-      copyPiece(
-        other.refs[2 * source]!,
-        pieceBytes(view.kind, view.kind === 'multi' ? view.schema.dim : 0, count),
-      );
+      copyPiece(other.refs[2 * source]!, pieceBytes(view.schema, count));
+      // Made anew, not copied: so there is one way to their place.
+      if (view.kind === 'multi') writeCodes(target, to, view, row, directory.kernel(target.blob!.arena));
     }
   }
   to.header[headerWords.blobUsed] = at;

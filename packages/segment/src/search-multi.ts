@@ -1,20 +1,15 @@
 /**
  * Exact search of multivectors by MaxSim: for each row of the query the nearest row of the point, summed. As in Qdrant,
- * Euclidean sums the negated squared distances and reports the root of the sum.
+ * Euclidean sums the negated squared distances and reports the root of the sum. Always: where points have codes, a first pass over
+ * them says which points cannot be among the best (multi-candidates.ts); every score that is returned is of the stored rows.
  */
-import {
-  maxSimKernel,
-  readRow,
-  strideOf,
-  type ArenaDirectory,
-  type MaxSimKernel,
-  type Metric,
-  type Rows,
-  type SimdKernel,
-} from '@quiver/kernel';
+import { encodeMaxSimQuery, type ArenaDirectory, type Metric } from '@quiver/kernel';
 import { ClusterError } from '@quiver/model';
 import { createBoundedTop, type BoundedTop } from './bounded-top.ts';
+import { estimateRows, type Candidates } from './multi-candidates.ts';
+import { multiScorer, type MultiScorer } from './multi-scorer.ts';
 import { prepareQuery } from './prepare-vector.ts';
+import { codedMetric } from './schema.ts';
 import type { Hits } from './search.ts';
 import { candidateRows } from './search-sparse.ts';
 import type { SegmentReader } from './segment.ts';
@@ -23,19 +18,37 @@ import type { Steps } from './steps.ts';
 
 /** About half a millisecond of multiplying. */
 const elementsPerStep = 2_000_000;
+/** Rows between two yields where nothing is multiplied. */
+const rowsPerStep = 16_384;
+/** Fewer points than this share of those asked for are not worth a first pass. */
+const candidatesShare = 2;
 
 export interface MultiSearch {
   /** One or more rows of the vector's dim. */
   readonly values: Float32Array;
   readonly k: number;
   readonly filter: Uint32Array | null;
+  /** Rows of lower scores may be left out, where larger scores are nearer. */
+  readonly floor: number;
+}
+
+/** What the last search on this thread did; for explaining. */
+export interface MultiSearchFacts {
+  /** Points whose codes were looked at, and whose rows. */
+  readonly estimated: number;
+  readonly exact: number;
+}
+let lastFacts: MultiSearchFacts = { estimated: 0, exact: 0 };
+
+export function multiSearchFacts(): MultiSearchFacts {
+  return lastFacts;
 }
 
 export function* searchMulti(
   reader: SegmentReader,
   directory: ArenaDirectory,
   view: MultiView,
-  { values, k, filter }: MultiSearch,
+  { values, k, filter, floor }: MultiSearch,
   group: number,
 ): Steps<Hits> {
   const { schema } = view;
@@ -46,118 +59,57 @@ export function* searchMulti(
       `Vector dimension error: expected dim: ${dim}, got ${values.length}`,
     );
   const { blob } = reader.descriptor;
-  const top = createBoundedTop(k);
+  const isLargerBetter = metric === 'dot' || metric === 'cosine';
+  const top = createBoundedTop(k, isLargerBetter ? floor : -Infinity);
   if (blob === null) return top.found((score) => score);
   const query = prepareQuery(schema, values);
   const kernel = directory.kernel(blob.arena);
-  const stride = strideOf('f32', dim);
-  const isByteCosine = metric === 'cosine' && (schema.datatype === 'uint8' || schema.datatype === 'int8');
-  const products = isProduct(metric) && !isByteCosine ? maxSimKernel(kernel) : null;
-  if (products?.fits(query.length / dim, dim) === true) {
-    yield* scoreByProducts(products, reader, view, { query, filter, group, base: blob.offset }, top);
-    return top.found((score) => score);
-  }
-  let points: Point[] = [];
-  let work = 0;
-  const scorePoints = (): void => {
-    const sums = maxSims(kernel, points, query, isByteCosine);
-    for (const [i, { row }] of points.entries()) top.push(row, sums[i]!);
-    points = [];
-    work = 0;
-  };
-  for (const row of candidateRows(reader, view, filter, group)) {
-    const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
-    points.push({ row, count, rows: { metric, element: 'f32', dim, stride, address: blob.offset + offset } });
-    work += 1000 + query.length * count;
-    if (work <= elementsPerStep) continue;
-    scorePoints();
-    yield;
-  }
-  scorePoints();
+  const scorer = multiScorer(kernel, view, blob.offset, query);
+  const rows = yield* listRows(candidateRows(reader, view, filter, group));
+  const coded = codedMetric(schema);
+  const codes =
+    coded === null || rows.length <= candidatesShare * k ? null : encodeMaxSimQuery(coded, dim, query);
+  const candidates =
+    codes === null ? null : yield* estimateRows(kernel, reader.descriptor, view, { codes, rows, k });
+  const exact = yield* scoreRows(scorer, view, query.length, candidates ?? everyRow(rows), top);
+  lastFacts = { estimated: candidates === null ? 0 : rows.length, exact };
   return top.found((score) => reportedSum(metric, score));
 }
 
-interface ProductScan {
-  readonly query: Float32Array;
-  readonly filter: Uint32Array | null;
-  readonly group: number;
-  /** Address of the blob. */
-  readonly base: number;
+function* listRows(rows: Iterable<number>): Steps<Uint32Array> {
+  const list: number[] = [];
+  for (const row of rows) {
+    list.push(row);
+    if (list.length % rowsPerStep === 0) yield;
+  }
+  return Uint32Array.from(list);
 }
 
-function* scoreByProducts(
-  products: MaxSimKernel,
-  reader: SegmentReader,
+function everyRow(rows: Uint32Array): Candidates {
+  return { rows, most: new Float64Array(rows.length).fill(Infinity) };
+}
+
+/** Scores candidates in their order until none that is left can enter; returns how many were scored. */
+function* scoreRows(
+  scorer: MultiScorer,
   view: MultiView,
-  { query, filter, group, base }: ProductScan,
+  queryLength: number,
+  { rows, most }: Candidates,
   top: BoundedTop,
-): Steps<void> {
-  const { dim } = view.schema;
-  products.setQuery(query, dim);
-  let work = 0;
-  for (const row of candidateRows(reader, view, filter, group)) {
-    const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
-    top.push(row, products.score(base + offset, count));
-    work += 500 + query.length * count;
-    if (work <= elementsPerStep) continue;
-    work = 0;
+): Steps<number> {
+  let from = 0;
+  while (from < rows.length && !(most[from]! < top.worst)) {
+    let [to, work] = [from, 0];
+    const { worst } = top;
+    for (; to < rows.length && work < elementsPerStep && !(most[to]! < worst); to += 1)
+      work += 1000 + queryLength * view.refs[2 * rows[to]! + 1]!;
+    const batch = rows.subarray(from, to);
+    const scores = scorer.score(batch);
+    for (const [i, row] of batch.entries()) top.push(row, Math.fround(scores[i]!));
+    from = to;
     yield;
-    // Another search of the thread may have used the scratch space.
-    products.setQuery(query, dim);
   }
-}
-
-function isProduct(metric: Metric): boolean {
-  return metric === 'dot' || metric === 'cosine';
-}
-
-interface Point {
-  readonly row: number;
-  /** Its multivector: `count` rows. */
-  readonly count: number;
-  readonly rows: Rows;
-}
-
-/** Larger is nearer. Byte rows are not stored normalised, so for them the dot products are divided by the lengths here. */
-function maxSims(
-  kernel: SimdKernel,
-  points: readonly Point[],
-  query: Float32Array,
-  isByteCosine: boolean,
-): Float64Array {
-  const sums = new Float64Array(points.length);
-  const [first] = points;
-  if (first === undefined) return sums;
-  const { dim, metric } = first.rows;
-  // Each row of the query is prepared once for all of the points.
-  for (let at = 0; at < query.length; at += dim) {
-    const one = query.subarray(at, at + dim);
-    kernel.setQuery(first.rows, one);
-    const queryLength = isByteCosine ? lengthOf(one) : 1;
-    for (let i = 0; i < points.length; i += 1) {
-      const { rows, count } = points[i]!;
-      const scores = kernel.scorePrepared(rows, 0, count);
-      let best = -Infinity;
-      for (let row = 0; row < count; row += 1) {
-        const lengths = isByteCosine ? queryLength * lengthOf(readRow(kernel.arena.memory, rows, row)) : 1;
-        const near = lengths === 0 ? 0 : nearness(metric, scores[row]!) / lengths;
-        if (near > best || Number.isNaN(near)) best = near;
-      }
-      sums[i]! += best;
-    }
-  }
-  return sums;
-}
-
-function lengthOf(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return Math.sqrt(sum);
-}
-
-function nearness(metric: Metric, score: number): number {
-  if (metric === 'euclid') return -score * score;
-  return metric === 'manhattan' ? -score : score;
+  return from;
 }
 
 function reportedSum(metric: Metric, sum: number): number {

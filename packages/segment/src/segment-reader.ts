@@ -1,7 +1,7 @@
 /** The read contract (segment.ts) over mapped regions; the same for plain and sealed segments, in any thread. */
 import { readRow, type ArenaDirectory } from '@quiver/kernel';
 import type { PointId, Vector, VectorsByName } from '@quiver/model';
-import { pieceBytes, readMulti, readSparse, blobAlignment, roundUp } from './blob.ts';
+import { blobAlignment, readMulti, readSparse, roundUp, takenBytes } from './blob.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
 import { createIdOrder } from './id-order.ts';
 import { createIdWords, idAt, idWords } from './id-words.ts';
@@ -39,7 +39,8 @@ export function openSegment(descriptor: SegmentDescriptor, directory: ArenaDirec
     views,
     rowCount: () => Atomics.load(header, headerWords.rows),
     deadCount: () => Atomics.load(header, headerWords.dead),
-    blobUsedBytes: () => Atomics.load(header, headerWords.blobUsed),
+    blobUsedBytes: () =>
+      Atomics.load(header, headerWords.blobUsed) + Atomics.load(header, headerWords.codesUsed),
     isVisible: (row, group) => isVisibleAt(row, relativeGroup(baseGroup, group)),
     find(id, group) {
       const relative = relativeGroup(baseGroup, group);
@@ -100,8 +101,7 @@ export function blobBytesOfRow(segment: SegmentDescriptor, views: SegmentViews, 
   let bytes = roundUp(views.payload[2 * row + 1]!, align);
   for (const view of views.vectors) {
     if (view.kind === 'dense' || !isPresent(view, row)) continue;
-    const dim = view.kind === 'multi' ? view.schema.dim : 0;
-    bytes += roundUp(pieceBytes(view.kind, dim, view.refs[2 * row + 1]!), align);
+    bytes += takenBytes(view.schema, align, view.refs[2 * row + 1]!);
   }
   return bytes;
 }

@@ -27,6 +27,8 @@ export interface MultiView extends VectorViewBase {
   readonly schema: MultiSchema;
   /** (offset, count) for each row */
   readonly refs: Uint32Array<SharedArrayBuffer>;
+  /** Bytes from the start of each row's codes to the end of the blob; null when there are no codes. */
+  readonly codes: Uint32Array<SharedArrayBuffer> | null;
 }
 export interface SparseView extends VectorViewBase {
   readonly kind: 'sparse';
@@ -62,13 +64,20 @@ export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory
   const words = (offset: number, count: number): Uint32Array<SharedArrayBuffer> =>
     new Uint32Array(buffer, core.offset + offset, count);
   const vectors = schema.vectors.map((vector, index): VectorView => {
-    const { present, rows, stride } = layout.vectors[index]!;
+    const { present, rows, stride, codes } = layout.vectors[index]!;
     const base = {
       presentAddress: core.offset + present,
       present: words(present, Math.ceil(capacityRows / 32)),
     };
     const refs = vector.kind === 'dense' ? base.present : words(rows, 2 * capacityRows);
-    if (vector.kind === 'multi') return { ...base, kind: 'multi', schema: vector, refs };
+    if (vector.kind === 'multi')
+      return {
+        ...base,
+        kind: 'multi',
+        schema: vector,
+        refs,
+        codes: codes === null ? null : words(codes, capacityRows),
+      };
     if (vector.kind === 'sparse') return { ...base, kind: 'sparse', schema: vector, refs };
     const { metric, element, dim } = vector;
     const address = core.offset + rows;

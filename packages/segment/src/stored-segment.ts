@@ -6,6 +6,7 @@
 import { storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
+import { codesEnd } from './blob.ts';
 import type { ColumnDescriptor, SegmentDescriptor, SegmentKind, SparseDescriptor } from './descriptor.ts';
 import { coreLayout, headerWords } from './layout.ts';
 import type { SegmentSchema } from './schema.ts';
@@ -14,7 +15,7 @@ import type { SegmentReader } from './segment.ts';
 import { blobBytesOfRow, openSegment } from './segment-reader.ts';
 
 /** Rises when layout.ts or a part's meaning changes. */
-export const segmentLayoutVersion = 3;
+export const segmentLayoutVersion = 4;
 
 /** Plain JSON for the manifest. */
 export interface StoredSegment {
@@ -25,6 +26,8 @@ export interface StoredSegment {
   readonly rows: number;
   readonly capacityRows: number;
   readonly blobUsedBytes: number;
+  /** Of the blob, at its end. */
+  readonly codeBytes: number;
   readonly schema: SegmentSchema;
   readonly graphs: readonly {
     readonly vector: string;
@@ -58,6 +61,7 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     rows: views.header[headerWords.rows]!,
     capacityRows,
     blobUsedBytes: views.header[headerWords.blobUsed]!,
+    codeBytes: views.header[headerWords.codesUsed]!,
     schema,
     graphs: graphs.map(({ vector, m, efConstruct, neighbourCodes, quantization, offset, bytes }) => ({
       vector,
@@ -93,6 +97,10 @@ export function segmentParts(
   }
   if (blob !== null && stored.blobUsedBytes > 0)
     parts.push({ name: 'blob', bytes: directory.bytes(blob).subarray(0, stored.blobUsedBytes) });
+  if (blob !== null && stored.codeBytes > 0) {
+    const end = codesEnd(descriptor) - blob.offset;
+    parts.push({ name: 'codes', bytes: directory.bytes(blob).subarray(end - stored.codeBytes, end) });
+  }
   for (const column of columns ?? [])
     parts.push({
       name: `column/${column.key}`,
@@ -131,7 +139,8 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
   };
   try {
     const core = allocate(bytes);
-    const blob = stored.blobUsedBytes > 0 ? allocate(stored.blobUsedBytes) : null;
+    const capacityBlobBytes = stored.blobUsedBytes + stored.codeBytes;
+    const blob = capacityBlobBytes > 0 ? allocate(capacityBlobBytes) : null;
     const columns = stored.columns?.map((column): ColumnDescriptor => ({
       ...column,
       region: allocate(column.bytes),
@@ -146,7 +155,7 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       kind,
       baseGroup,
       capacityRows,
-      capacityBlobBytes: stored.blobUsedBytes,
+      capacityBlobBytes,
       schema,
       core,
       blob,
@@ -177,6 +186,7 @@ export function finishLoad(
   for (const { offset, bytes, persistedBytes } of descriptor.graphs)
     directory.bytes(subregion(descriptor.core, offset, bytes)).fill(0, persistedBytes);
   header[headerWords.blobUsed] = stored.blobUsedBytes;
+  header[headerWords.codesUsed] = stored.codeBytes;
   applyDeaths(reader, stored, deaths);
   Atomics.store(header, headerWords.rows, stored.rows);
   return reader;
