@@ -14,7 +14,8 @@ import { scratchBytesPerThread } from './scratch.ts';
 import { createSimdKernel } from './simd.ts';
 
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261126);
-const replay = (own: number): string => `QUIVER_SEED=${own} npx vitest run packages/kernel/src/max-sim-codes.test.ts`;
+const replay = (own: number): string =>
+  `QUIVER_SEED=${own} npx vitest run packages/kernel/src/max-sim-codes.test.ts`;
 
 type Shape = (rng: Rng) => number;
 const shapes: Readonly<Record<string, Shape>> = {

@@ -26,6 +26,7 @@ export { planSearch } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchFactsOf, searchSegment } from './search.ts';
 export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
+export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
 export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';

@@ -23,24 +23,27 @@ export interface FirstPass {
   /** All that may be hits. */
   readonly rows: Uint32Array;
   readonly k: number;
+  /** Points of lower sums are of no use. */
+  readonly least: number;
 }
 
-/** REQUIRES: the view has codes; more than k rows */
+/** REQUIRES: the view has codes */
 export function* estimateRows(
   kernel: SimdKernel,
   segment: SegmentDescriptor,
   view: MultiView,
-  { codes, rows, k }: FirstPass,
+  { codes, rows, k, least: floor }: FirstPass,
 ): Steps<Candidates> {
   const estimator = maxSimEstimator(kernel);
   const { points } = estimator;
   const end = codesEnd(segment);
   const most = new Float64Array(rows.length);
   const least = new Float64Array(rows.length);
-  for (let from = 0; from < rows.length;) {
+  // Last row first: codes of later rows are at lower addresses, and what is read upwards is on its way before it is asked for.
+  for (let left = rows.length; left > 0;) {
     let [count, work] = [0, 0];
-    for (; from + count < rows.length && count < estimatesMax && work < elementsPerStep; count += 1) {
-      const row = rows[from + count]!;
+    for (; count < left && count < estimatesMax && work < elementsPerStep; count += 1) {
+      const row = rows[left - 1 - count]!;
       const pointRows = view.refs[2 * row + 1]!;
       points[2 * count] = end - view.codes![row]!;
       points[2 * count + 1] = pointRows;
@@ -51,14 +54,15 @@ export function* estimateRows(
     const found = estimator.estimate(count);
     for (let i = 0; i < count; i += 1) {
       const [estimate, bound] = [found[2 * i]!, found[2 * i + 1]!];
-      most[from + i] = estimate + bound;
+      most[left - 1 - i] = estimate + bound;
       const low = estimate - bound;
-      least[from + i] = Number.isFinite(low) ? low : -Infinity;
+      least[left - 1 - i] = Number.isFinite(low) ? low : -Infinity;
     }
-    from += count;
+    left -= count;
     yield;
   }
-  return bestFirst(rows, most, kthLargest(least, rows.length, k));
+  const reached = k <= rows.length ? kthLargest(least, rows.length, k) : -Infinity;
+  return bestFirst(rows, most, Math.max(floor, reached));
 }
 
 function bestFirst(rows: Uint32Array, most: Float64Array, floor: number): Candidates {

@@ -158,8 +158,7 @@ function writeBlob(
     view.refs[2 * row + 1] = count;
     if (vector.kind === 'sparse') writeSparse(views.blob, at, vector);
     else writeMulti(views.blob, at, vector);
-    if (view.kind === 'multi')
-      writeCodes(segment, views, view, row, directory.kernel(segment.blob!.arena));
+    if (view.kind === 'multi') writeCodes(segment, views, view, row, directory.kernel(segment.blob!.arena));
     at += roundUp(pieceBytes(view.schema, count), align);
   }
   Atomics.store(views.header, headerWords.blobUsed, at);

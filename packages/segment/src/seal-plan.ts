@@ -62,7 +62,8 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
   for (const { views } of inputs) {
     const { header } = views;
     rows += header[headerWords.rows]! - header[headerWords.dead]!;
-    blobBytes += header[headerWords.blobUsed]! + header[headerWords.codesUsed]! - header[headerWords.blobDead]!;
+    blobBytes +=
+      header[headerWords.blobUsed]! + header[headerWords.codesUsed]! - header[headerWords.blobDead]!;
   }
   const wanted = new Map<string, GraphParams>();
   for (const vector of options.schema.vectors) {

@@ -20,7 +20,7 @@ import type { Steps } from './steps.ts';
 const elementsPerStep = 2_000_000;
 /** Rows between two yields where nothing is multiplied. */
 const rowsPerStep = 16_384;
-/** Fewer points than this share of those asked for are not worth a first pass. */
+/** A first pass is for more points than this many times those asked for. */
 const candidatesShare = 2;
 
 export interface MultiSearch {
@@ -28,8 +28,8 @@ export interface MultiSearch {
   readonly values: Float32Array;
   readonly k: number;
   readonly filter: Uint32Array | null;
-  /** Rows of lower scores may be left out, where larger scores are nearer. */
-  readonly floor: number;
+  /** Rows of worse scores may be left out; null = none. */
+  readonly floor: number | null;
 }
 
 /** What the last search on this thread did; for explaining. */
@@ -59,18 +59,19 @@ export function* searchMulti(
       `Vector dimension error: expected dim: ${dim}, got ${values.length}`,
     );
   const { blob } = reader.descriptor;
-  const isLargerBetter = metric === 'dot' || metric === 'cosine';
-  const top = createBoundedTop(k, isLargerBetter ? floor : -Infinity);
+  const least = leastSum(metric, floor);
+  const top = createBoundedTop(k, least);
   if (blob === null) return top.found((score) => score);
   const query = prepareQuery(schema, values);
   const kernel = directory.kernel(blob.arena);
   const scorer = multiScorer(kernel, view, blob.offset, query);
   const rows = yield* listRows(candidateRows(reader, view, filter, group));
   const coded = codedMetric(schema);
-  const codes =
-    coded === null || rows.length <= candidatesShare * k ? null : encodeMaxSimQuery(coded, dim, query);
+  // Few points are told apart by nothing but their scores, unless there is one to reach.
+  const isWorthwhile = rows.length > candidatesShare * k || (rows.length > 0 && least > -Infinity);
+  const codes = coded !== null && isWorthwhile ? encodeMaxSimQuery(coded, dim, query) : null;
   const candidates =
-    codes === null ? null : yield* estimateRows(kernel, reader.descriptor, view, { codes, rows, k });
+    codes === null ? null : yield* estimateRows(kernel, reader.descriptor, view, { codes, rows, k, least });
   const exact = yield* scoreRows(scorer, view, query.length, candidates ?? everyRow(rows), top);
   lastFacts = { estimated: candidates === null ? 0 : rows.length, exact };
   return top.found((score) => reportedSum(metric, score));
@@ -111,6 +112,16 @@ function* scoreRows(
   }
   return from;
 }
+
+/** The sum below which a point is reported with a worse score than that one. */
+function leastSum(metric: Metric, score: number | null): number {
+  if (score === null) return -Infinity;
+  if (metric === 'euclid') return -(score * score) * reportedRounding;
+  return metric === 'manhattan' ? -score * reportedRounding : score;
+}
+
+/** A sum may be rounded to the same score from this much further away. */
+const reportedRounding = 1.000001;
 
 function reportedSum(metric: Metric, sum: number): number {
   if (metric === 'euclid') return Math.sqrt(Math.abs(sum));

@@ -36,17 +36,18 @@ export interface SparseSearch {
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter; ignored without one. */
   readonly passing: number;
-  /** Rows of lower scores may be left out. */
-  readonly floor: number;
+  /** Rows of lower scores may be left out; null = none. */
+  readonly floor: number | null;
 }
 
 export function* searchSparse(
   reader: SegmentReader,
   directory: ArenaDirectory,
   view: BlobView,
-  { vector, k, filter, passing, floor }: SparseSearch,
+  { vector, k, filter, passing, floor: asked }: SparseSearch,
   group: number,
 ): Steps<Hits> {
+  const floor = asked ?? -Infinity;
   const top = createBoundedTop(k, floor);
   const entries = wordsOf(reader.views.blob);
   const query = { indices: vector.indices, values: Float64Array.from(vector.values) };

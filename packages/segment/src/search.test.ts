@@ -31,7 +31,7 @@ const plain: Omit<SegmentSearch, 'vector' | 'name' | 'k'> = {
   quantization: null,
   filter: null,
   passing: 0,
-  floor: -Infinity,
+  floor: null,
   filteredWalkBelow: null,
 };
 

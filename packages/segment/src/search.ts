@@ -48,8 +48,8 @@ export interface SegmentSearch {
   readonly filter: Uint32Array | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
-  /** Of sparse vectors: rows of lower scores may be left out, as other segments have enough better ones. -Infinity: none. */
-  readonly floor: number;
+  /** Of sparse vectors and multivectors: rows of worse scores may be left out, as other segments have enough better ones. */
+  readonly floor: number | null;
   /** ACORN's max_selectivity when the client set it. */
   readonly filteredWalkBelow: number | null;
 }

@@ -57,7 +57,7 @@ function visibleRows(segment: SegmentReader, group: number, byKernel: boolean): 
     quantization: null,
     filter: null,
     passing: 0,
-    floor: -Infinity,
+    floor: null,
     filteredWalkBelow: null,
   };
   return runSteps(searchSegment(segment, directory, request, group)).rows;

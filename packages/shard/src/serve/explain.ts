@@ -8,10 +8,12 @@ import {
   Bitset,
   estimateFilter,
   evaluateFilter,
+  multiSearchFacts,
   planOf,
   searchFactsOf,
   searchSegment,
   type FilterNode,
+  type SegmentReader,
   type Steps,
 } from '@quiver/segment';
 import { isUnindexed, nearestSearch } from './nearest.ts';
@@ -83,12 +85,17 @@ function* explainSegment(
     return { ...base, plan, time: { filterUs, searchUs: 0 } };
   }
   const searchedMs = now();
-  const search = (yield* nearestSearch(view, directory, collection, request)).search(passing, -Infinity);
+  const search = (yield* nearestSearch(view, directory, collection, request)).search(passing, null);
   const found = yield* searchSegment(reader, directory, search, view.group);
   const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
   // What pruning spared is not counted.
   if (search.vector.kind === 'sparse') return { ...base, plan: 'inverted_index', hits: found.count, time };
   const plan = planOf(reader, search);
+  if (isMulti(reader, request.using)) {
+    const { estimated, exact } = multiSearchFacts();
+    const distances = { codes: estimated, links: 0, exact };
+    return { ...base, plan: estimated > 0 ? 'scan_codes' : 'scan', distances, hits: found.count, time };
+  }
   if (plan.kind === 'scan') {
     const exact = passing?.count() ?? reader.rowCount() - reader.deadCount();
     const { kind, efFrom } = plan;
@@ -107,6 +114,10 @@ function* explainSegment(
     hits: found.count,
     time,
   };
+}
+
+function isMulti({ descriptor }: SegmentReader, name: string): boolean {
+  return descriptor.schema.vectors.some((vector) => vector.name === name && vector.kind === 'multi');
 }
 
 const planNames = { plain: 'graph', filtered: 'filtered_graph', codes: 'scan_codes' } as const;

@@ -40,7 +40,7 @@ export function* searchNearest(
   request: QueryRequest,
   filter: FilterNode | null,
 ): Steps<ScoredPoint[]> {
-  const { excluded, isLargerBetter, isSparse, search } = yield* nearestSearch(
+  const { excluded, isLargerBetter, usesFloor, search } = yield* nearestSearch(
     view,
     directory,
     collection,
@@ -52,7 +52,7 @@ export function* searchNearest(
     (isLargerBetter ? b.score - a.score : a.score - b.score) || comparePointIds(a.id, b.id);
 
   let hits: Hit[] = [];
-  let floor = request.scoreThreshold ?? -Infinity;
+  let floor = request.scoreThreshold;
   if (wanted > 0) {
     for (const segment of view.segments) {
       const { reader } = segment;
@@ -71,8 +71,8 @@ export function* searchNearest(
         const id = reader.id(row);
         if (id !== excluded) hits.push({ reader, row, id, score });
       }
-      // Only sparse searches use the floor; of equal scores any may still be the one with the lower id.
-      if (hits.length > 4 * wanted || (isSparse && hits.length >= wanted)) {
+      // Of equal scores any may still be the one with the lower id.
+      if (hits.length > 4 * wanted || (usesFloor && hits.length >= wanted)) {
         hits = hits.sort(isBest).slice(0, wanted);
         floor = hits.at(-1)!.score;
       }
@@ -89,9 +89,10 @@ interface NearestSearch {
   /** The point that is the query: no answer to itself. */
   readonly excluded: PointId | null;
   readonly isLargerBetter: boolean;
-  readonly isSparse: boolean;
-  /** What a segment is asked, given the rows that pass (null = all) and the score that an answer must reach. */
-  readonly search: (passing: Bitset | null, floor: number) => SegmentSearch;
+  /** A segment is searched faster when it is told which score an answer must reach. */
+  readonly usesFloor: boolean;
+  /** What a segment is asked, given the rows that pass (null = all) and the score that an answer must reach (null = none). */
+  readonly search: (passing: Bitset | null, floor: number | null) => SegmentSearch;
 }
 
 export function* nearestSearch(
@@ -114,7 +115,7 @@ export function* nearestSearch(
   const { params } = request;
   return {
     excluded,
-    isSparse: vector.kind === 'sparse',
+    usesFloor: vector.kind === 'sparse' || space?.multivector_config !== undefined,
     isLargerBetter: space === undefined || space.distance === 'Cosine' || space.distance === 'Dot',
     search: (passing, floor) => ({
       vector,
