@@ -11,6 +11,7 @@ import { searchSegment, type Hits, type SegmentSearch } from './search.ts';
 import { multiSearchFacts } from './search-multi.ts';
 import type { SegmentReader } from './segment.ts';
 import { runSteps } from './steps.ts';
+import { allocateStored, finishLoad, savedDeaths, segmentParts, storedSegment } from './stored-segment.ts';
 import { createTestReplica, randomUnit, testId, type TestReplica } from './testing/replica.ts';
 
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261126);
@@ -183,8 +184,22 @@ test.each(cases)(
     write(150);
     replica.publish();
     compare(3);
+    reload(replica);
+    compare(2);
   },
 );
+
+/** Puts segments that were stored and loaded again in place of all. */
+function reload(replica: TestReplica): void {
+  const { directory, pool } = replica;
+  replica.segments = replica.segments.map((reader) => {
+    const stored = storedSegment(reader);
+    const target = allocateStored(pool, stored, 1);
+    const from = segmentParts(reader.descriptor, stored, directory);
+    for (const [i, { bytes }] of segmentParts(target, stored, directory).entries()) bytes.set(from[i]!.bytes);
+    return finishLoad(target, stored, directory, savedDeaths(reader, replica.applied));
+  });
+}
 
 test.each(['Cosine', 'Dot', 'Euclid'] as const)(
   'a first pass leaves few points by %s to be scored',

@@ -3,7 +3,7 @@
  * before the manifest names them; every change up to `replaySeq` is in the named segments.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import type { CollectionRecord } from '@quiver/model';
+import { ClusterError, type CollectionRecord } from '@quiver/model';
 import {
   allocateStored,
   finishLoad,
@@ -11,6 +11,7 @@ import {
   savedDeaths,
   segmentParts,
   storedSegment,
+  type SegmentDescriptor,
   type SegmentReader,
   type StoredSegment,
 } from '@quiver/segment';
@@ -74,6 +75,10 @@ export function encodeDeaths(reader: SegmentReader, group: number): string {
   return Buffer.from(savedDeaths(reader, group)).toString('base64');
 }
 
+function isCorruption(error: unknown): boolean {
+  return (error instanceof StorageError || error instanceof ClusterError) && error.code === 'corruption';
+}
+
 export interface LoadedSegments {
   readonly readers: SegmentReader[];
   /** Without segments that are damaged. */
@@ -99,8 +104,9 @@ export async function loadManifestSegments(
   let done = 0;
   for (const saved of manifest.segments) {
     const { stored, parts, deaths } = saved;
-    const descriptor = allocateStored(pool, stored, options.threads);
+    let descriptor: SegmentDescriptor | null = null;
     try {
+      descriptor = allocateStored(pool, stored, options.threads);
       for (const { name, bytes } of segmentParts(descriptor, stored, directory)) {
         await blobs.read(parts[name]!, bytes);
         options.onProgress('segments', ++done, total);
@@ -108,9 +114,9 @@ export async function loadManifestSegments(
       readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
       whole.push(saved);
     } catch (error) {
-      for (const region of regionsOf(descriptor)) pool.release(region);
-      if (!(error instanceof StorageError) || error.code !== 'corruption') throw error;
-      log.error('a saved segment is damaged: it is built anew from the records', {
+      if (descriptor !== null) for (const region of regionsOf(descriptor)) pool.release(region);
+      if (!isCorruption(error)) throw error;
+      log.error('a saved segment is damaged or of another version: it is built anew from the records', {
         collection: options.record.name,
         segment: stored.id,
         error,
