@@ -54,7 +54,7 @@ export function* searchNearest(
   let hits: Hit[] = [];
   let floor = request.scoreThreshold;
   if (wanted > 0) {
-    for (const segment of view.segments) {
+    for (const segment of usesFloor ? largestFirst(view.segments) : view.segments) {
       const { reader } = segment;
       if (params.indexedOnly && isUnindexed(segment, collection, request.using)) continue;
       let passing: Bitset | null = null;
@@ -83,6 +83,13 @@ export function* searchNearest(
     .sort(isBest)
     .slice(request.offset, wanted)
     .map(({ reader, row, score }) => ({ ...recordOf(reader, row), score, orderValue: null }));
+}
+
+/** So that the best floor there is comes first. */
+function largestFirst(segments: readonly OpenSegment[]): readonly OpenSegment[] {
+  return segments.length < 2
+    ? segments
+    : segments.toSorted((a, b) => b.reader.rowCount() - a.reader.rowCount());
 }
 
 interface NearestSearch {
