@@ -13,6 +13,7 @@ import type { Message } from '@quiver/raft';
 import type { LoggedEntry } from '../consensus/durable-log.ts';
 import type { MembershipModel } from '../consensus/membership-model.ts';
 import type { MemberVolume } from '../consensus/volume.ts';
+import { Violation } from '../checks.ts';
 import { Witness } from '../consensus/witness.ts';
 
 export type OnCommand = (before: MetaState, after: MetaState, command: StateEnvelope['command']) => void;
@@ -22,6 +23,8 @@ export class Reference {
   readonly #count: (what: string) => void;
   readonly #onCommand: OnCommand;
   #witness: Witness | null = null;
+  /** Commands that changed something, by proposer and number. */
+  readonly #effective = new Set<string>();
 
   constructor(count: (what: string) => void, onCommand: OnCommand) {
     this.#count = count;
@@ -92,9 +95,17 @@ export class Reference {
       const { kind } = envelope.command;
       this.#count(reply.ok ? `meta: ${kind}` : `refused by meta: ${kind}`);
       if (this.state === before) return;
+      this.#assertFirst(envelope);
       assertState(this.state);
       this.#onCommand(before, this.state, envelope.command);
     };
+  }
+
+  /** Repeated as often as its proposer likes, a command takes effect once. */
+  #assertFirst({ clientId, seq, command }: StateEnvelope): void {
+    const key = `${clientId} ${seq}`;
+    if (clientId !== '' && this.#effective.has(key)) throw new Violation(`${command.kind} took effect twice`);
+    this.#effective.add(key);
   }
 
   /** Costs too much for every revision. */
