@@ -126,7 +126,7 @@ export class Faults {
     const follower = hosts.find(({ alloc }) => alloc !== primary);
     const points = [...(follower?.disk.content.points.keys() ?? [])];
     if (follower === undefined || points.length === 0) return;
-    checks.checksContent = false;
+    checks.flipped = follower.alloc;
     if (!follower.corrupt(random.pick(points))) return;
     this.#world.count('bit flipped');
     const leader = hosts.find(({ alloc }) => alloc === primary);
