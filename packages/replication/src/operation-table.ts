@@ -55,9 +55,15 @@ export class OperationTable {
     return forgotten;
   }
 
-  /** Entries from `startSeq` on become torn and part of `term`. @returns them */
-  tearFrom(startSeq: number, term: number): OperationEntry[] {
-    const torn = this.above(startSeq - 1).map((entry) => ({ ...entry, term, isTorn: true }));
+  /**
+   * Entries from `startSeq` on become torn and part of `term`, which begins with content up to `lastSeq`: one that speaks of
+   * records which had not come yet is of those that had, as of an earlier try of its operation. @returns them
+   */
+  tearFrom(startSeq: number, lastSeq: number, term: number): OperationEntry[] {
+    const torn = this.above(startSeq - 1).map((entry) => {
+      const seq = Math.max(startSeq, Math.min(entry.seq, lastSeq));
+      return { ...entry, seq, term, isTorn: true };
+    });
     for (const entry of torn) this.#put(entry);
     return torn;
   }

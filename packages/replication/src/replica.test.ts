@@ -208,7 +208,11 @@ test('a copy that is promoted in the middle of a catch-up owns everything above 
       { term: 1, startSeq: 1 },
       { term: 3, startSeq: 13 },
     ],
-    operations: [{ ...entry, operationKey: 'half' }],
+    // Known by its key only: the records that it speaks of were to come, those of an earlier try are here.
+    operations: [
+      { ...entry, operationKey: 'half' },
+      { ...entry, operationKey: 'again', seq: 25 },
+    ],
   };
   const replica = replicaOf('a', { persisted });
   const effects = replica.step({ kind: 'view', view: viewOf({ term: 4 }), nowMs: 0 });
@@ -217,7 +221,11 @@ test('a copy that is promoted in the middle of a catch-up owns everything above 
       { term: 1, startSeq: 1 },
       { term: 4, startSeq: 13 },
     ],
-    entries: [{ operationKey: 'half', isTorn: true }],
+    // Within what there is, so that copies keep them.
+    entries: [
+      { operationKey: 'half', seq: 14, term: 4, isTorn: true },
+      { operationKey: 'again', seq: 20, term: 4, isTorn: true },
+    ],
   });
   durable(replica, effects);
   expect(replica.step(propose(1, ['x'], 'half'))).toMatchObject([{ reason: 'torn', isIndeterminate: true }]);

@@ -235,7 +235,7 @@ class ReplicaMachine<Change, Key> {
     // Above the clean seq lie records of two orders: all of it becomes the new term's own, so that whoever joins
     // copies it from here.
     const startSeq = isMixture && core.rules.restampsMixture ? cleanSeq + 1 : lastSeq + 1;
-    const entries = isMixture ? core.operations.tearFrom(startSeq, term) : [];
+    const entries = isMixture ? core.operations.tearFrom(startSeq, lastSeq, term) : [];
     const history = historyWith(
       historyUpTo(core.history, startSeq - 1),
       { term, startSeq },
