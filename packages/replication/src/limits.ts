@@ -29,6 +29,10 @@ export interface Limits {
   readonly suspectMs: number;
   /** An in-sync follower that speaks, but does not make durable what it was sent. */
   readonly stuckMs: number;
+  /** Longer than this between two ticks: this process stood still. */
+  readonly stalledMs: number;
+  /** After it stood still it reads for so long what came meanwhile, before it evicts anybody for silence. */
+  readonly wakeMs: number;
   /** Between repetitions of a proposal to meta. */
   readonly proposeEveryMs: number;
   /** Between attempts to join, and how long a catch-up may stand still before a new attempt. */
@@ -62,6 +66,8 @@ export const defaultLimits: Limits = {
   brokenMs: 600,
   suspectMs: 150,
   stuckMs: 5_000,
+  stalledMs: 300,
+  wakeMs: 600,
   proposeEveryMs: 500,
   joinEveryMs: 500,
   catchUpStallMs: 15_000,

@@ -36,10 +36,14 @@ export class Primary<Change, Key> {
   readonly #tombstones: TombstoneHorizon<Change, Key>;
   readonly #digests: DigestCheck<Change, Key>;
   #handOver: HandOver<Change, Key> | null = null;
+  #tickedMs: number;
+  /** When it last went on after it had stood still. */
+  #wokeMs = -Infinity;
 
   constructor(core: ReplicaCore<Change, Key>, view: ShardView) {
     this.#core = core;
     this.#view = view;
+    this.#tickedMs = core.nowMs;
     this.#log = new OperationLog(core.state.lastSeq);
     this.#inSync = new InSyncSet(core, view);
     this.#sessions = new FollowerSessions(core, this.#log);
@@ -263,12 +267,26 @@ export class Primary<Change, Key> {
     this.#appliedWaiters.tick();
     this.#reads.tick();
     this.#sessions.tick(this.#inSync.known);
-    this.#inSync.tick((member) => this.#sessions.standingOf(member), this.#sessions.followers());
+    if (!this.#isWaking())
+      this.#inSync.tick((member) => this.#sessions.standingOf(member), this.#sessions.followers());
     this.#tombstones.tick(this.#lowestPosition());
     this.#digests.tick();
     if (this.#digests.isDue) this.checkDigests();
     if (this.#handOver?.isOver() === true) this.#handOver = null;
     this.advance();
+  }
+
+  /**
+   * This process stood still a moment ago: others seem silent whose messages are only not read yet. Counted once in a
+   * while: a process that stands still again and again still evicts who is silent.
+   */
+  #isWaking(): boolean {
+    const { nowMs, limits } = this.#core;
+    const { stalledMs, wakeMs, silentMs } = limits;
+    const stoodMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    if (stoodMs >= stalledMs && nowMs - this.#wokeMs >= 2 * silentMs) this.#wokeMs = nowMs;
+    return nowMs - this.#wokeMs < wakeMs;
   }
 
   #lowestPosition(): number {

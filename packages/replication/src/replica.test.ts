@@ -144,10 +144,12 @@ test('a copy whose connection broke is proposed for removal sooner, unless it sp
     const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
     const { from, session } = stream(replica, 'b');
     replica.step({ kind: 'disconnected', from: 'b', nowMs: 100 });
+    replica.step(tick(250));
     // The next attempt to connect fails too: the time runs from the first.
     replica.step({ kind: 'disconnected', from: 'b', nowMs: 500 });
     const ack = { kind: 'ack', ...session, receivedSeq: 0, durableSeq: 0, appliedSeq: 0 } as const;
     if (speaksAgain) replica.step({ ...from, nowMs: 550, message: ack });
+    replica.step(tick(500));
     return replica.step(tick(750)).filter(({ kind }) => kind === 'alter_isr');
   };
   expect(evictionOf(false)).toMatchObject([{ isr: ['a'] }]);
@@ -296,4 +298,33 @@ test('a copy that meta no longer places is done', () => {
   const view = viewOf({ cfgVersion: 2, primary: 'b', isr: ['b'], replicas: ['b'], term: 2 });
   expect(kindsOf(replica.step({ kind: 'view', view, nowMs: 0 }))).toEqual(['removed', 'role']);
   expect(replica.step(propose(1, ['x']))).toMatchObject([{ kind: 'refuse' }]);
+});
+
+/** When the primary takes its silent follower out, with a tick every so often. */
+function evictedAtMs(replica: TestReplica, fromMs: number, everyMs: number): number | null {
+  for (let nowMs = fromMs; nowMs <= fromMs + 10_000; nowMs += everyMs)
+    if (replica.step(tick(nowMs)).some(({ kind }) => kind === 'alter_isr')) return nowMs;
+  return null;
+}
+
+test('a primary that stood still reads what came meanwhile before it takes anybody for silent', () => {
+  const replica = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  const { from, session } = stream(replica, 'b');
+  for (let nowMs = 0; nowMs <= 200; nowMs += 50) replica.step(tick(nowMs));
+  // Its clock runs first, as timers do; then it reads.
+  expect(replica.step(tick(10_000)).map(({ kind }) => kind)).not.toContain('alter_isr');
+  const ack = { kind: 'ack', ...session, receivedSeq: 0, durableSeq: 0, appliedSeq: 0 } as const;
+  replica.step({ ...from, message: ack, nowMs: 10_010 });
+  for (let nowMs = 10_050; nowMs < 11_500; nowMs += 50)
+    expect(replica.step(tick(nowMs)).map(({ kind }) => kind)).not.toContain('alter_isr');
+});
+
+test('a follower that stays silent is evicted all the same, also by a primary that stands still again and again', () => {
+  const once = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  stream(once, 'b');
+  for (let nowMs = 0; nowMs <= 200; nowMs += 50) once.step(tick(nowMs));
+  expect(evictedAtMs(once, 10_000, 50)).toBe(10_600);
+  const often = primaryOf(viewOf({ isr: ['a', 'b'] }));
+  stream(often, 'b');
+  expect(evictedAtMs(often, 400, 400)).toBe(1_600);
 });
