@@ -54,6 +54,21 @@ test.each([
   expect(await cluster.contents(1, 'c')).toEqual(await cluster.contents(2, 'c'));
 });
 
+test('a node that ends does not wait for a record of another one', async () => {
+  await clusterOf([1, 2]);
+  cluster.node(1).disk.flipBit(keys.point(1, 3), 200);
+  let isAsked = false;
+  cluster.dropFrames = (frame) => {
+    const isQuestion = Buffer.from(frame).includes('records_wanted');
+    isAsked ||= isQuestion;
+    return isQuestion;
+  };
+  await cluster.until('asked', () => isAsked, firstLookMs);
+  // The clock stands.
+  await cluster.kill(1);
+  expect(cluster.logged.join('')).not.toContain('was not replaced');
+});
+
 test('a lone replica says that a record is damaged, and keeps what it has', async () => {
   await clusterOf([1]);
   cluster.node(1).disk.flipBit(keys.point(1, 3), 200);

@@ -96,6 +96,20 @@ test('a fetch that a kill broke goes on with the parts it has', async () => {
   expect(sentBytes).toBeLessThan(wholeBytes + recordBytes);
 });
 
+test('a replica that is dropped while it fetches goes at once, whatever it was still to take in', async () => {
+  await indexedOnOne(8 << 10);
+  await addReplicaOn(2);
+  await cluster.until('a part is there', () => cluster.fetched(2, 12) > 0, 120_000);
+  const { uuid } = cluster.collection('c');
+  cluster.meta.changeShard(uuid, 0, (shard) => ({
+    ...shard,
+    replicas: shard.replicas.filter(({ nodeId }) => nodeId !== 2),
+  }));
+  // The clock stands: nothing passes that waits for its turn.
+  await cluster.env.settle();
+  expect(cluster.fetched(2, 12)).toBe(0);
+});
+
 test('segments that are damaged at the source are not sent: the replica builds its own', async () => {
   await indexedOnOne();
   const blobs = Object.values(cluster.manifest(1, 1)!.segments[0]!.parts);

@@ -45,3 +45,21 @@ test('no limit lets everything pass at once; at the end nobody is held back', ()
   narrow.stop();
   expect(passed).toBe(3);
 });
+
+test('who stops waiting takes nothing, and holds up nobody behind it', async () => {
+  const env = createVirtualEnv({ seed: 1 });
+  const bandwidth = new Bandwidth(env, 1_000);
+  const passed: string[] = [];
+  const stop = new AbortController();
+  await bandwidth.take(250);
+  void bandwidth.take(1_000_000, stop.signal).then(() => passed.push('stopped'));
+  void bandwidth.take(1).then(() => passed.push('next'));
+  await env.advance(0);
+  expect(passed).toEqual([]);
+  stop.abort();
+  await env.advance(10);
+  expect(passed).toEqual(['stopped', 'next']);
+  await bandwidth.take(1_000_000, stop.signal);
+  await env.advance(10);
+  expect(bandwidth.tryTake(1)).toBe(true);
+});

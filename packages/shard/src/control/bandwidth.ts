@@ -34,18 +34,34 @@ export class Bandwidth {
     return true;
   }
 
-  /** Calls `go` when the bytes may pass: at once, or later. */
-  whenFree(bytes: number, go: () => void): void {
+  /** Calls `go` when the bytes may pass: at once, or later. @returns leaves the queue; nothing is taken then */
+  whenFree(bytes: number, go: () => void): () => void {
     if (this.tryTake(bytes)) {
       go();
-      return;
+      return () => undefined;
     }
-    this.#waiting.push({ bytes, go });
+    const own = { bytes, go };
+    this.#waiting.push(own);
     this.#schedule();
+    return () => {
+      const at = this.#waiting.indexOf(own);
+      if (at >= 0) this.#waiting.splice(at, 1);
+    };
   }
 
-  take(bytes: number): Promise<void> {
-    return new Promise((resolve) => this.whenFree(bytes, resolve));
+  /** @param stop - ends the wait; nothing is taken then */
+  take(bytes: number, stop?: AbortSignal): Promise<void> {
+    if (stop?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      let leave = (): void => undefined;
+      const end = (): void => {
+        stop?.removeEventListener('abort', end);
+        leave();
+        resolve();
+      };
+      stop?.addEventListener('abort', end);
+      leave = this.whenFree(bytes, end);
+    });
   }
 
   /** Nobody is held back any more. */

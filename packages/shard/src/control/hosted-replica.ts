@@ -281,11 +281,17 @@ export class HostedReplica {
     return this.#calls.handOver(() => host.step({ kind: 'hand_over', to: best.allocId, deadlineMs }));
   }
 
-  /** Nothing is written any more; resolves when nothing of it is on its way. */
-  async close(): Promise<void> {
+  /** It is about to be closed: what waits for others is not waited for any more. */
+  stopWaiting(): void {
     this.#isClosed = true;
+    this.#mender.close();
     this.#slots.close();
     this.#meta.stop();
+  }
+
+  /** Nothing is written any more; resolves when nothing of it is on its way. */
+  async close(): Promise<void> {
+    this.stopWaiting();
     this.#calls.failAll(new ClusterError('unavailable', 'the server is stopping'));
     this.#primacy.wake();
     await this.#segments.stop();
@@ -295,9 +301,7 @@ export class HostedReplica {
 
   /** The catalogue places nothing here any more: readers are refused at once, records go in the background. */
   async drop(reason: ClusterError): Promise<void> {
-    this.#isClosed = true;
-    this.#slots.close();
-    this.#meta.stop();
+    this.stopWaiting();
     const unneeded = this.blobIds;
     this.#search.discard();
     this.#calls.failAll(reason);

@@ -28,9 +28,16 @@ const answerWithinMs = 5_000;
 export class RecordMender {
   readonly #options: RecordMenderOptions;
   readonly #waiting = new Map<PointId, (record: StoredRecord<OrderedChange> | null) => void>();
+  #isClosed = false;
 
   constructor(options: RecordMenderOptions) {
     this.#options = options;
+  }
+
+  /** Nobody waits for an answer any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const end of [...this.#waiting.values()]) end(null);
   }
 
   receive(from: number, message: RecordMessage): void {
@@ -50,11 +57,13 @@ export class RecordMender {
     const { number, others, log, write } = this.#options;
     const sources = others();
     for (const source of sources) {
+      if (this.#isClosed) return false;
       const record = await this.#fetch(source, id);
       if (record === null || !(await write(record))) continue;
       log.warn('a damaged record was replaced by that of another replica', { replica: number, id, source });
       return true;
     }
+    if (this.#isClosed) return false;
     log.error(
       sources.length === 0
         ? 'a record is damaged and no other replica is in sync: it cannot be replaced'

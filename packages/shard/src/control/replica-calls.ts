@@ -36,6 +36,10 @@ export class ReplicaCalls {
   get pendingCount(): number {
     return this.#waiting.size;
   }
+  /** Fences that are not drained. */
+  get fenceCount(): number {
+    return this.#fences.size;
+  }
 
   /** @param start - gives the call to the machine */
   begin(start: (call: number) => void): Promise<Reply> {
@@ -74,6 +78,7 @@ export class ReplicaCalls {
     });
   }
 
+  /** Resolves when the fence is drained; never, when it is lowered before. */
   fence(start: (fence: number) => void): Promise<{ fence: number; seq: number }> {
     return new Promise((resolve) => {
       this.#count += 1;
@@ -81,6 +86,10 @@ export class ReplicaCalls {
       this.#fences.set(fence, (seq) => resolve({ fence, seq }));
       start(fence);
     });
+  }
+
+  lowered(fence: number): void {
+    this.#fences.delete(fence);
   }
 
   answer(effect: AnswerEffect): void {

@@ -48,7 +48,7 @@ export class SegmentFetch {
   readonly #id: string;
   readonly #waiting = new Map<string, (answer: Answer | null) => void>();
   #phase: 'idle' | 'fetching' | 'over' = 'idle';
-  #isStopped = false;
+  readonly #stop = new AbortController();
   #record: FetchRecord | null;
   #fetched: { readonly listed: ListedSegments; readonly segments: readonly SavedSegment[] } | null = null;
   #working: Promise<void> = Promise.resolve();
@@ -101,9 +101,13 @@ export class SegmentFetch {
     if (answer.fetch === this.#id) this.#waiting.get(nameOf(answer))?.(answer);
   }
 
+  get #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** @returns when nothing is written any more */
   stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stop.abort();
     for (const answer of [...this.#waiting.values()]) answer(null);
     return this.#working;
   }
@@ -216,7 +220,8 @@ export class SegmentFetch {
   }
 
   async #askPart(source: number, blob: number, chunk: number, totalBytes: number): Promise<Answer | null> {
-    await this.#options.inbound.take(Math.min(blobChunkBytes, totalBytes - chunk * blobChunkBytes));
+    const bytes = Math.min(blobChunkBytes, totalBytes - chunk * blobChunkBytes);
+    await this.#options.inbound.take(bytes, this.#stop.signal);
     return this.#ask(source, { kind: 'part_wanted', fetch: this.#id, blob, chunk });
   }
 

@@ -309,6 +309,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       retired.stop();
       cancelTick();
       balance.stop();
+      // It may wait for a record of another node.
+      for (const replica of hosted.values()) replica.stopWaiting();
       await scrub.stop();
       inbound.stop();
       outbound.stop();

@@ -172,11 +172,18 @@ export class SlotMover {
 
   /** Nothing more is done for the move that leaves; whoever waits for its fence may go on. */
   #end(): void {
-    const { search, host } = this.#options;
     const outgoing = this.#outgoing;
     this.#outgoing = null;
-    search.replica?.applied.setHandingSlots(false);
-    if (outgoing !== null && outgoing.fence !== 0) host()?.step({ kind: 'unfence', fence: outgoing.fence });
+    this.#options.search.replica?.applied.setHandingSlots(false);
+    if (outgoing !== null) this.#lower(outgoing);
+  }
+
+  #lower(outgoing: Outgoing): void {
+    const { fence } = outgoing;
+    if (fence === 0) return;
+    outgoing.fence = 0;
+    this.#options.calls.lowered(fence);
+    this.#options.host()?.step({ kind: 'unfence', fence });
   }
 
   #stepSource(outgoing: Outgoing, input: WithoutNow<SlotSourceInput<OrderedChange>>): void {
@@ -208,8 +215,7 @@ export class SlotMover {
           .then(() => this.#stepSource(outgoing, { kind: 'fenced' }));
         break;
       case 'unfence':
-        host()?.step({ kind: 'unfence', fence: outgoing.fence });
-        outgoing.fence = 0;
+        this.#lower(outgoing);
         break;
       case 'decide':
         // Before the command can come into effect: from then on the other shard may take writes to these slots.
