@@ -18,7 +18,8 @@ import {
 } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 import { nextShardId } from './apply/shard-key.ts';
-import { placeReplicas } from './placement.ts';
+import { checkMetadata } from './metadata-limits.ts';
+import { canHost, placeReplicas } from './placement.ts';
 import { recordByUuid, wantedReplicas, type MetaState } from './state.ts';
 import type { PlacedShard, StateCommand } from './state-command.ts';
 
@@ -32,7 +33,7 @@ export interface PlanContext {
 
 type Command<K extends MetaCommand['kind']> = Extract<MetaCommand, { kind: K }>;
 
-/** @throws ClusterError unavailable when no node can take a replica */
+/** @throws ClusterError unavailable when no node can take a replica; bad_request when the one that is named can not */
 export function planCommand(state: MetaState, command: MetaCommand, context: PlanContext): StateCommand {
   switch (command.kind) {
     case 'create_collection': {
@@ -48,9 +49,16 @@ export function planCommand(state: MetaState, command: MetaCommand, context: Pla
     case 'drop_replica':
       return { ...command, successor: successorOf(state, command, context) };
     case 'start_transfer':
+      requireHost(state, command.toNode);
+      return { ...command, atMs: context.nowMs };
     case 'drain_node':
+      if (command.drain) requireDrainable(state, command.nodeId);
+      return { ...command, atMs: context.nowMs };
     case 'force_promote':
       return { ...command, atMs: context.nowMs };
+    case 'set_cluster_metadata':
+      checkMetadata(state.clusterMetadata, command.key, command.value);
+      return command;
     default:
       return command;
   }
@@ -74,8 +82,7 @@ function planShardKey(state: MetaState, command: Command<'create_shard_key'>): P
   const record = recordByUuid(state, command.uuid);
   if (record === undefined) return [];
   const { shard_number: ownCount, replication_factor: ownFactor } = record.config.params;
-  const unknown = command.placement?.find((id) => !state.nodes.has(id));
-  if (unknown !== undefined) throw new ClusterError('bad_request', `Peer ${unknown} does not exist`);
+  for (const nodeId of command.placement ?? []) requireHost(state, nodeId);
   const nodes = placeReplicas(state, {
     shards: command.shardNumber ?? ownCount,
     factor: command.replicationFactor ?? ownFactor,
@@ -113,8 +120,29 @@ function newShardNodes(
   const [nodes = []] = placeReplicas(state, { shards: 1, factor, collection: record });
   // The node that was asked for goes first, in place of the worst of the others.
   if (nodeId === null) return nodes;
-  if (!state.nodes.has(nodeId)) throw new ClusterError('bad_request', `Peer ${nodeId} does not exist`);
+  requireHost(state, nodeId);
   return [nodeId, ...nodes.filter((id) => id !== nodeId)].slice(0, Math.max(1, factor));
+}
+
+/** A router's catalogue may be a little old: what it let pass is looked at again here. */
+function requireHost(state: MetaState, nodeId: NodeId): void {
+  const node = state.nodes.get(nodeId);
+  if (node === undefined) throw new ClusterError('bad_request', `Peer ${nodeId} does not exist`);
+  if (!node.roles.includes('shard')) throw new ClusterError('bad_request', `Peer ${nodeId} holds no shards`);
+  if (!canHost(node))
+    throw new ClusterError(
+      'bad_request',
+      `Peer ${nodeId} is ${node.state} and takes no new shards; name another one`,
+    );
+}
+
+function requireDrainable(state: MetaState, nodeId: NodeId): void {
+  const node = state.nodes.get(nodeId);
+  if (node === undefined || node.roles.includes('shard')) return;
+  throw new ClusterError(
+    'bad_request',
+    `Peer ${nodeId} holds no shards, so there is nothing to drain; DELETE /cluster/peer/${nodeId} takes it out`,
+  );
 }
 
 /** The one with the highest id; on the node that was asked for, if any. */

@@ -59,7 +59,7 @@ export function removeNode(state: MetaState, { nodeId, force }: Command<'remove_
     if (held !== null)
       return refused(
         'bad_request',
-        `Cannot remove peer ${nodeId} as there are shards on it: it has the last in-sync copy of ${held}`,
+        `Cannot remove peer ${nodeId} as there are shards on it: it has the last in-sync copy of ${held}; drain it first`,
       );
   }
   const collections = new Map(state.collections);
