@@ -85,7 +85,9 @@ function hasTriedEnough(attempt: FailedAttempt): boolean {
   if (attempt.failures <= readRetriesMax) return false;
   if (attempt.takesPartial) return true;
   // Half of the caller's time: it is then told what is missing rather than that it is too late.
-  return triedMs >= Math.min(readWaitMs, (attempt.deadlineMs - attempt.startedAtMs) / 2);
+  const halfMs = (attempt.deadlineMs - attempt.startedAtMs) / 2;
+  // A replica that asks whether it is in sync still is there, and only slow: it answers as soon as it knows.
+  return triedMs >= (attempt.code === 'lease_expired' ? halfMs : Math.min(readWaitMs, halfMs));
 }
 
 /** Doubling, half of it by chance, so that callers that failed together do not come back together. */

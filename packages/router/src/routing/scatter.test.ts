@@ -184,6 +184,15 @@ describe('a read over replicated shards', () => {
     await expect(run(env, count({ withinMs: 1_000 }))).rejects.toMatchObject({ code: 'unavailable' });
   });
 
+  test('the only replica, which has no lease yet, is there: it is waited for as long as half of the time', async () => {
+    const { env, cluster, count } = setup([[1]]);
+    cluster.behaviour(1).failure = unleased;
+    const answer = count({ withinMs: 60_000 });
+    await env.advance(20_000);
+    cluster.behaviour(1).failure = null;
+    expect(await run(env, answer)).toBe(1_000);
+  });
+
   test('a stale route is asked anew with the record of the next revision, without the whole wait', async () => {
     const { env, cluster, count } = setup([[1]]);
     cluster.behaviour(1).failure = stale;
