@@ -10,6 +10,7 @@ import {
   type CollectionRecord,
   type NodeId,
   type ReshardingRecord,
+  type ShardKey,
   type ShardRecord,
 } from '@quiver/model';
 import type { ClusterCommand } from '@quiver/rpc';
@@ -18,6 +19,8 @@ import { checkShardCount } from '../shard-count.ts';
 import { isCustom, shardsWithKey, shownKey } from '../shard-keys.ts';
 import type { ClusterOperation } from './cluster-api.ts';
 import { transferInfos } from './replica-states.ts';
+
+const shardKeyLengthMax = 1_024;
 
 /** Commands in order; none where nothing is left to do. @throws ClusterError bad_request, not_found */
 export function clusterCommands(
@@ -32,6 +35,7 @@ export function clusterCommands(
       const { shardId, from, to, method } = operation;
       requireShard(collection, shardId);
       requireNodes(catalogue, to, from);
+      requireTakers(catalogue, to);
       const keepSource = operation.kind === 'replicate_shard';
       return [{ kind: 'start_transfer', uuid, shardId, fromNode: from, toNode: to, keepSource, method }];
     }
@@ -43,6 +47,7 @@ export function clusterCommands(
     case 'restart_transfer': {
       const { shardId, from, to, method } = operation;
       const { sync: keepSource } = requireTransfer(collection, operation);
+      requireTakers(catalogue, to);
       const between = { uuid, shardId, fromNode: from, toNode: to };
       return [
         { kind: 'abort_transfer', ...between },
@@ -62,6 +67,7 @@ export function clusterCommands(
     case 'create_shard_key': {
       const { key, shardNumber, replicationFactor, placement } = operation;
       requireCustom(collection);
+      checkLength(key);
       if (shardsWithKey(collection, key).length > 0)
         throw bad(`Sharding key ${shownKey(key)} already exists for collection ${collection.name}`);
       if (placement?.length === 0) throw bad('placement names no peer; leave it out to have peers chosen');
@@ -166,6 +172,12 @@ function requireTransfer(
 
 function requireCustom(collection: CollectionRecord): void {
   if (!isCustom(collection)) throw bad('Shard Key cannot be created with Auto sharding method');
+}
+
+/** Every node has all of them in memory, and they go with every read and write. */
+function checkLength(key: ShardKey): void {
+  if (typeof key === 'string' && key.length > shardKeyLengthMax)
+    throw bad(`a shard key has ${shardKeyLengthMax} characters at most, this one ${key.length}`);
 }
 
 function requireResharding({ name, resharding }: CollectionRecord): ReshardingRecord {

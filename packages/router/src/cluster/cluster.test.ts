@@ -175,11 +175,20 @@ describe('operations on shards', () => {
         nodeId,
         shardKey: null,
       });
+    const anywhere = { shardNumber: null, replicationFactor: null, placement: null };
     const keyOn = (...placement: NodeId[]): unknown => {
       const shape = { shardNumber: null, replicationFactor: null, placement };
       return clusterCommands(catalogue, custom, { kind: 'create_shard_key', key: 'k', ...shape });
     };
-    for (const ask of [up, keyOn]) {
+    const moved = (nodeId: NodeId): unknown =>
+      clusterCommands(catalogue, collection, {
+        kind: 'move_shard',
+        shardId: 0,
+        from: 1,
+        to: nodeId,
+        method: 'stream_records',
+      });
+    for (const ask of [up, keyOn, moved]) {
       expect(ask(1)).toHaveLength(1);
       expect(() => ask(2)).toThrow('Peer 2 holds no shards');
       expect(() => ask(3)).toThrow('Peer 3 is draining and takes no new shards');
@@ -188,6 +197,9 @@ describe('operations on shards', () => {
     }
     expect(() => keyOn(1, 2)).toThrow('Peer 2 holds no shards');
     expect(() => keyOn()).toThrow('placement names no peer');
+    const key = 'k'.repeat(1_025);
+    const long = { kind: 'create_shard_key', key, ...anywhere } as const;
+    expect(() => clusterCommands(catalogue, custom, long)).toThrow('1024 characters at most, this one 1025');
     // A shard that goes may go from anywhere.
     const down = { kind: 'start_resharding', direction: 'down', nodeId: 4, shardKey: null } as const;
     expect(clusterCommands(catalogue, collection, down)).toEqual([{ ...down, uuid: 'u' }]);

@@ -18,6 +18,7 @@ import {
   type PlacedReplica,
   type ReplicaState,
 } from '../cluster/cluster-api.ts';
+import { peerIdOf } from '../cluster/peer-id.ts';
 import { contextOf } from './call.ts';
 import type { GrpcOptions } from './options.ts';
 import { checkedName } from './validate.ts';
@@ -114,7 +115,7 @@ function decodeSetup(message: SetupMessage): ClusterOperation {
   if (restart !== undefined)
     return { kind: 'restart_transfer', ...between(restart), method: methodOf(restart) };
   if (drop !== undefined)
-    return { kind: 'drop_replica', shardId: drop.shard_id ?? 0, nodeId: Number(drop.peer_id ?? 0) };
+    return { kind: 'drop_replica', shardId: drop.shard_id ?? 0, nodeId: peerIdOf(drop.peer_id ?? 0) };
   if (message.create_shard_key !== undefined) return decodeCreateKey(message.create_shard_key);
   if (message.delete_shard_key !== undefined)
     return { kind: 'drop_shard_key', key: keyOf(message.delete_shard_key.shard_key) };
@@ -141,7 +142,7 @@ function decodeCreateKey(message: CreateKeyMessage): ClusterOperation {
     placement:
       message.placement === undefined || message.placement.length === 0
         ? null
-        : message.placement.map(Number),
+        : message.placement.map(peerIdOf),
   };
 }
 
@@ -155,8 +156,8 @@ function positive(message: CreateKeyMessage, field: 'shards_number' | 'replicati
 function between(message: BetweenMessage): { shardId: number; from: number; to: number } {
   return {
     shardId: message.shard_id ?? 0,
-    from: Number(message.from_peer_id ?? 0),
-    to: Number(message.to_peer_id ?? 0),
+    from: peerIdOf(message.from_peer_id ?? 0),
+    to: peerIdOf(message.to_peer_id ?? 0),
   };
 }
 

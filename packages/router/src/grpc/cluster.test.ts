@@ -71,6 +71,17 @@ test('a shard key without shards or without replicas is refused', async () => {
   }
 });
 
+test('a peer that there is none of is named as it was given', async () => {
+  const { ask } = await serve({}, {}, true);
+  await ask('Collections/Create', { collection_name: 'c', vectors_config: unit.vectors_config });
+  const between = { shard_id: 0, from_peer_id: 9_007_199_254_740_993n, to_peer_id: 1 };
+  const setup = await ask('Collections/UpdateCollectionClusterSetup', {
+    collection_name: 'c',
+    move_shard: between,
+  });
+  expect(failure(setup)).toBe('INVALID_ARGUMENT: Bad request: Peer 9007199254740993 does not exist');
+});
+
 test('consistency, affinity and partial results reach the use case, and shards that are missing are told', async () => {
   const seen: unknown[] = [];
   const { ask, port } = await serve(

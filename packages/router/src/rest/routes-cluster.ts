@@ -6,10 +6,12 @@ import {
   collectionClusterJson,
   shardKeysJson,
 } from '../cluster/encode-cluster.ts';
+import { peerIdOf } from '../cluster/peer-id.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { decodeClusterOperation, decodeCreateShardKey, decodeDropShardKey } from './decode/cluster.ts';
 import { decodeCount, decodeFlag, decodeTimeoutMs } from './decode/query-string.ts';
 
+const u64Max = 0xffff_ffff_ffff_ffffn;
 const base = '/collections/{collection_name}';
 /** From this level on telemetry lists shards. */
 const shardsLevel = 3;
@@ -28,11 +30,15 @@ function json(value: unknown): Answer {
 }
 
 /** Runs with the number of a peer out of the path; what is none is no path at all. */
-function withPeer(call: Call, run: (nodeId: number) => Promise<boolean>): Answer | Promise<Answer> {
+function withPeer(call: Call, run: (given: bigint) => Promise<boolean>): Answer | Promise<Answer> {
   const text = call.parameter('peer_id');
-  if (!/^\d{1,20}$/.test(text))
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) > u64Max)
     return { kind: 'text', status: 404, text: `can not parse ${JSON.stringify(text)} to a u64` };
-  return run(Number(text)).then(json);
+  return run(BigInt(text)).then(json);
+}
+
+async function drain(call: Call, given: bigint, isWanted: boolean): Promise<boolean> {
+  return call.api.drainNode(peerIdOf(given), isWanted, context(call));
 }
 
 export const clusterRoutes: readonly Route[] = [
@@ -70,19 +76,22 @@ export const clusterRoutes: readonly Route[] = [
     template: '/cluster/peer/{peer_id}',
     hasBody: false,
     run: (call) =>
-      withPeer(call, (nodeId) => call.api.removeNode(nodeId, decodeFlag(call.query, 'force'), context(call))),
+      // One that no number names exactly is removed as any that is not there: by doing nothing.
+      withPeer(call, (given) =>
+        call.api.removeNode(Number(given), decodeFlag(call.query, 'force'), context(call)),
+      ),
   },
   {
     method: 'POST',
     template: '/cluster/peer/{peer_id}/drain',
     hasBody: false,
-    run: (call) => withPeer(call, (nodeId) => call.api.drainNode(nodeId, true, context(call))),
+    run: (call) => withPeer(call, (given) => drain(call, given, true)),
   },
   {
     method: 'DELETE',
     template: '/cluster/peer/{peer_id}/drain',
     hasBody: false,
-    run: (call) => withPeer(call, (nodeId) => call.api.drainNode(nodeId, false, context(call))),
+    run: (call) => withPeer(call, (given) => drain(call, given, false)),
   },
   {
     method: 'GET',

@@ -1,7 +1,8 @@
 /** Operations on the cluster out of JSON. */
-import { ClusterError, type ShardKey, type TransferRecord } from '@quiver/model';
+import { ClusterError, type NodeId, type ShardKey, type TransferRecord } from '@quiver/model';
 import type { ClusterOperation, NewShardKey } from '../../cluster/cluster-api.ts';
 import { replicaStates } from '../../cluster/cluster-api.ts';
+import { peerIdOf } from '../../cluster/peer-id.ts';
 import {
   fieldOf,
   fieldsOf,
@@ -42,11 +43,11 @@ const operations: Readonly<Record<string, DecodeOperation>> = {
   create_sharding_key: (fields) => ({ kind: 'create_shard_key', ...newShardKey(fields) }),
   drop_sharding_key: (fields) => ({ kind: 'drop_shard_key', key: keyAt(fields, 'shard_key') }),
   start_resharding: (fields) => {
-    const shardKey = fieldOf(fields, 'shard_key');
+    const [shardKey, peer] = [fieldOf(fields, 'shard_key'), fieldOf(fields, 'peer_id')];
     return {
       kind: 'start_resharding',
       direction: variantOf(required(fields, 'direction'), ['up', 'down'] as const),
-      nodeId: optionalInteger(fields, 'peer_id', 'u64') ?? null,
+      nodeId: isSaid(peer) ? peerOf(peer) : null,
       shardKey: isSaid(shardKey) ? keyOf(shardKey) : null,
     };
   },
@@ -96,20 +97,26 @@ function newShardKey(fields: Fields): NewShardKey {
     key: keyAt(fields, 'shard_key'),
     shardNumber: nonZero(fields, 'shards_number'),
     replicationFactor: nonZero(fields, 'replication_factor'),
-    placement: isSaid(placement) ? listOf(placement).map((item) => integerOf(item, 'u64')) : null,
+    placement: isSaid(placement) ? listOf(placement).map(peerOf) : null,
   };
 }
 
 function between(fields: Fields): { shardId: number; from: number; to: number } {
   return {
     shardId: shardIdOf(fields),
-    from: integerOf(required(fields, 'from_peer_id'), 'u64'),
-    to: integerOf(required(fields, 'to_peer_id'), 'u64'),
+    from: peerOf(required(fields, 'from_peer_id')),
+    to: peerOf(required(fields, 'to_peer_id')),
   };
 }
 
 function replicaOf(fields: Fields): { shardId: number; nodeId: number } {
-  return { shardId: shardIdOf(fields), nodeId: integerOf(required(fields, 'peer_id'), 'u64') };
+  return { shardId: shardIdOf(fields), nodeId: peerOf(required(fields, 'peer_id')) };
+}
+
+/** @throws ClusterError malformed; bad_request for a number that no peer has */
+function peerOf(value: unknown): NodeId {
+  integerOf(value, 'u64');
+  return peerIdOf(value as number | bigint);
 }
 
 function shardIdOf(fields: Fields): number {
