@@ -1,26 +1,41 @@
-// README's cluster block as printed, but for its port numbers and the way it finds the process that it kills.
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+// README's cluster block as printed, but for its port numbers and the folder of the process ids.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startRoles } from '../harness/cluster.ts';
 import { readBlocks } from '../sdks/readme-blocks.ts';
 
+const root = join(import.meta.dirname, '../..');
+
 test('the same search through both routers, and again after one shard node was killed', async () => {
-  const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-  const block = readBlocks(readme).find(({ language }) => language === 'cluster');
+  const block = readBlocks(readFileSync(join(root, 'README.md'), 'utf8')).find(
+    ({ language }) => language === 'cluster',
+  );
   expect(block).toBeDefined();
-  const cluster = await startRoles({ metas: 3, shards: 3, routers: 2 });
+  const pids = mkdtempSync(join(tmpdir(), 'quiver-pids-'));
+  const args = [join(root, 'test/cluster/main.ts'), '--port', '0', '--pids', pids];
+  const cluster = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(cluster, 'exit');
   try {
-    const [one, other] = cluster.of('router').map(({ server }) => server.restPort);
-    const victim = cluster.nodes.find(({ name }) => name === 'shard-0')!;
+    let printed = '';
+    for await (const text of cluster.stdout.setEncoding('utf8')) {
+      printed += text as string;
+      if (printed.includes('Ctrl-C stops all')) break;
+    }
+    const [, one, other] = /REST: http:..127.0.0.1:(\d+) and http:..127.0.0.1:(\d+)/.exec(printed)!;
     const code = block!.code
       .replace('localhost:6333', `localhost:${one}`)
       .replace('localhost:7333', `localhost:${other}`)
-      .replace("$(pgrep -n -f -- '--id shard-0')", String(victim.server.process.pid));
-    const done = spawnSync('bash', ['-c', code], { encoding: 'utf8', timeout: 60_000 });
+      .replace('node_modules/.cache/cluster', pids);
+    const done = spawnSync('bash', ['-c', code], { encoding: 'utf8', timeout: 60_000, cwd: root });
     expect(done.stdout).toBe(block!.output);
+    expect(readdirSync(pids)).toHaveLength(8);
   } finally {
-    await cluster.stop();
+    cluster.kill('SIGTERM');
+    await ended;
   }
+  expect(readdirSync(pids)).toEqual([]);
+  rmSync(pids, { recursive: true, force: true });
 });
