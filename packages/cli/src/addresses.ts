@@ -15,13 +15,19 @@ export function hostPort(uri: string, key: string, defaultPort: number): string 
   return `${parsed.hostname}:${parsed.port === '' ? defaultPort : parsed.port}`;
 }
 
-/** "a=http://host:6335,b=..." @throws ConfigError */
+/** "a=http://host:6335,b=...", each name and each address once. @throws ConfigError */
 export function namedPeers(list: string, key: string, defaultPort: number): NamedPeer[] {
-  return parts(list).map((part) => {
+  const peers = parts(list).map((part): NamedPeer => {
     const at = part.indexOf('=');
     if (at < 1) throw new ConfigError([`\`${key}\`: ${part} has no name; name=http://host:port is expected`]);
     return { name: part.slice(0, at), address: hostPort(part.slice(at + 1), key, defaultPort) };
   });
+  for (const field of ['name', 'address'] as const) {
+    const twice = peers.find((peer, i) => peers.slice(0, i).some((other) => other[field] === peer[field]));
+    if (twice !== undefined)
+      throw new ConfigError([`\`${key}\`: the ${field} ${twice[field]} is given twice; each member has its own`]);
+  }
+  return peers;
 }
 
 /** "http://host:6335,..." @throws ConfigError */

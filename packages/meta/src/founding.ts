@@ -1,7 +1,7 @@
 /**
  * How a member comes to belong to a cluster: it founds one alone, founds one with named others, or joins.
  * Always: a volume that belongs to a cluster never founds or joins another; named members found one only when every one
- * of them answers and none belongs to a cluster yet, and only the first of them (by name) decides, so that there is one
+ * of them answers, each as another process, and none belongs to a cluster yet, and only the first of them (by name) decides, so that there is one
  * list of founders. A wiped volume has a new member id: it joins, and takes the place of its predecessor.
  */
 import type { Env } from '@quiver/env';
@@ -97,6 +97,16 @@ async function attemptOnce(
       const isFirst = others.every(({ name }) => self.name < name);
       if (!isFirst || hellos.includes(null)) return null;
       const members = [self, ...hellos.map((one) => one!.member)].sort((a, b) => a.memberId - b.memberId);
+      // Two names whose addresses lead to one process would give it two votes.
+      const twin = members.find(({ memberId }, i) => i > 0 && members[i - 1]!.memberId === memberId);
+      if (twin !== undefined) {
+        const addresses = founding.peers.map(({ name, address }) => `${name}=${address}`).join();
+        options.log.warn('two of the named members are one process; correct their addresses (--peers)', {
+          member: twin.name,
+          addresses,
+        });
+        return null;
+      }
       return { kind: 'founded', founders: { clusterId: env.uuid(), members } };
     }
   }

@@ -42,6 +42,23 @@ describe('named members', () => {
     expect(a.localStatus().role).toBe('none');
   });
 
+  test('do not found one while two of their names lead to one process', async () => {
+    network = createMetaNetwork(7);
+    const twice = (name: string) => ({
+      kind: 'peers' as const,
+      peers: [...peers('a', 'b').peers, { name: 'c', address: `${name}:6335` }],
+    });
+    const a = await network.start('a', twice('b'));
+    await network.start('b', twice('b'));
+    await network.env.advance(20_000);
+    expect(a.clusterId).toBe('');
+    network.kill('a');
+    network.wipe('a');
+    const again = await network.start('a', twice('a'));
+    await network.env.advance(20_000);
+    expect(again.clusterId).toBe('');
+  });
+
   test('what is confirmed by one is seen by all, and survives the leader', async () => {
     const nodes = await three(3);
     const follower = nodes.find((node) => node !== network.leader())!;
