@@ -8,6 +8,7 @@ import { shardOf, type Catalogue, type ShardRecord } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
 import { bindCluster } from '@quiver/shard';
 import type { Store } from '@quiver/storage';
+import { inTurns } from './in-turns.ts';
 import { memoryBudgetBytes } from './roles/sizing.ts';
 import type { RoleProcess } from './roles/process.ts';
 import type { ShardVolumes } from './shard-volumes.ts';
@@ -110,13 +111,13 @@ async function followCatalogue(
 ): Promise<void> {
   await known(meta, env);
   if (meta.clusterId !== '') await bindCluster(store, meta.clusterId);
-  const isOpen = shard.control.applyCatalogue(meta.catalogue());
-  let last = isOpen;
-  meta.onChange((next) => (last = last.then(() => shard.control.applyCatalogue(next))));
+  const turns = inTurns();
+  const isOpen = turns(() => shard.control.applyCatalogue(meta.catalogue()));
+  meta.onChange((next) => turns(() => shard.control.applyCatalogue(next)));
   // Only once this start is registered is the catalogue known to be no older than what lies on the disk.
   meta.ready
     .then(() => bindCluster(store, meta.clusterId))
-    .then(() => (last = last.then(() => shard.control.removeOrphans(meta.catalogue()))))
+    .then(() => turns(() => shard.control.removeOrphans(meta.catalogue())))
     .catch((error: unknown) => log.warn('what a dropped collection left was not removed', { error }));
   await isOpen;
 }

@@ -125,7 +125,7 @@ export class HostedReplica {
     const id = pointOfKey(key);
     if (id !== null) return this.#mender.mend(id);
     const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
-    if (this.#hasOtherInSync()) this.#failed(new StorageError('corruption', text));
+    if (this.#hasOtherInSync()) this.failed(new StorageError('corruption', text));
     else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);
     return false;
   }
@@ -172,7 +172,7 @@ export class HostedReplica {
       hasSegments: () => this.#segments.hasFetched,
       beforeOpen: (copied) => this.#segments.adopt(copied),
       isLastCopy: () => !this.#hasOtherInSync(),
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error) => this.failed(error),
     });
     this.#host.takeView(viewOf(this.record, this.#shard));
     this.#noteChange();
@@ -366,7 +366,8 @@ export class HostedReplica {
     this.#context.env.after(reopenAfterMs, () => this.#giveUp());
   }
 
-  #failed(error: unknown): void {
+  /** Opened anew until that succeeds, given up where it is damaged and another one is in sync. */
+  failed(error: unknown): void {
     if (this.#isClosed) return;
     const { log, env } = this.#context;
     const isDamaged = error instanceof StorageError && error.code === 'corruption';
@@ -396,7 +397,7 @@ export class HostedReplica {
       await this.open();
     };
     env.after(reopenAfterMs, () => {
-      reopen().catch((again: unknown) => this.#failed(again));
+      reopen().catch((again: unknown) => this.failed(again));
     });
   }
 }

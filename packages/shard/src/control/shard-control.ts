@@ -152,16 +152,22 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     for (const replica of hosted.values()) replica.tick(ticks);
   }
 
-  async function open({ record, shard, number }: Wanted): Promise<void> {
+  /** What is wrong at the start ends it; later the others go on, and this one is opened when it can be. */
+  async function open({ record, shard, number }: Wanted, isStart: boolean): Promise<void> {
     const replica = new HostedReplica(context, record, shard, number);
     hosted.set(number, replica);
-    await replica.open();
+    try {
+      await replica.open();
+    } catch (error) {
+      if (isStart && !isRefusal(error)) throw error;
+      replica.failed(error);
+    }
   }
 
-  async function openAll(missing: readonly Wanted[]): Promise<void> {
+  async function openAll(missing: readonly Wanted[], isStart: boolean): Promise<void> {
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
-      for (const one of left) await open(one);
+      for (const one of left) await open(one, isStart);
     });
     await Promise.all(openers);
   }
@@ -257,12 +263,14 @@ export async function createShardControl(options: ShardControlOptions): Promise<
 
   return {
     async applyCatalogue(next: Catalogue) {
+      const isStart = catalogue === null;
       catalogue = next;
       const wanted = replicasOn(next, nodeId);
       // Those that run first: opening others may take long, and a new primary must not wait for it.
       for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
       for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number, next);
-      await openAll([...wanted.values()].filter(({ number }) => !hosted.has(number)));
+      const missing = [...wanted.values()].filter(({ number }) => !hosted.has(number));
+      await openAll(missing, isStart);
     },
     removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
     attachServe(port) {
@@ -323,6 +331,11 @@ function withPayload(operation: ResolvedOperation, payload: string | null): Reso
   if (payload === null || (operation.kind !== 'set_payload' && operation.kind !== 'overwrite_payload'))
     return operation;
   return { ...operation, payload: parsePayloadText(payload) };
+}
+
+/** A full or busy volume: nothing is wrong with what it holds. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StorageError && (error.code === 'insufficient_storage' || error.code === 'busy');
 }
 
 function failureOf(error: unknown): PlainError {

@@ -56,6 +56,8 @@ export class NodeCluster {
   unindexedBytesMax = 0;
   /** null: as it is. */
   servingLeaseMs: number | null = null;
+  /** Nodes whose disks are full. */
+  readonly full = new Set<NodeId>();
   readonly #pauses = new NodePauses();
   /** Frames that get lost. */
   dropFrames: (frame: Uint8Array) => boolean = () => false;
@@ -95,7 +97,9 @@ export class NodeCluster {
     const { meta } = this;
     const env = this.#pauses.envOf(id, this.env);
     const shared = createSharedState(nodeThreads);
-    const store = await createFaultyStore(node.disk, {}, env);
+    const measure = (): Promise<{ freeBytes: number; totalBytes: number }> =>
+      Promise.resolve({ freeBytes: this.full.has(id) ? 0 : 1 << 30, totalBytes: 1 << 30 });
+    const store = await createFaultyStore(node.disk, { measure }, env);
     const control = await createShardControl({
       nodeId: id,
       store,
