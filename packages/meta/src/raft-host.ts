@@ -39,6 +39,7 @@ export const electionTicks = 20;
 /** Longest that a node believes in its leader without a word. */
 const ticksAtOnceMax = electionTicks / 2;
 const retryWriteMs = 200;
+const triesPerLine = 50;
 
 export interface RaftHostOptions {
   readonly memberId: number;
@@ -203,7 +204,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
 
   /** A volume that refused (full, busy) applied nothing: the same again later. Anything else ends the host. */
   async function insist(act: () => Promise<void>): Promise<void> {
-    for (;;)
+    for (let tries = 0; ; tries += 1)
       try {
         await act();
         return;
@@ -211,7 +212,8 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
         const isRefusal =
           error instanceof StorageError && (error.code === 'insufficient_storage' || error.code === 'busy');
         if (!isRefusal || isOver) throw error;
-        log.error('the metadata volume takes no writes', { error });
+        // The log may lie on the disk that is full.
+        if (tries % triesPerLine === 0) log.error('the metadata volume takes no writes', { error });
         await new Promise<void>((resolve) => env.after(retryWriteMs, resolve));
       }
   }
