@@ -25,7 +25,9 @@ export function namedPeers(list: string, key: string, defaultPort: number): Name
   for (const field of ['name', 'address'] as const) {
     const twice = peers.find((peer, i) => peers.slice(0, i).some((other) => other[field] === peer[field]));
     if (twice !== undefined)
-      throw new ConfigError([`\`${key}\`: the ${field} ${twice[field]} is given twice; each member has its own`]);
+      throw new ConfigError([
+        `\`${key}\`: the ${field} ${twice[field]} is given twice; each member has its own`,
+      ]);
   }
   return peers;
 }

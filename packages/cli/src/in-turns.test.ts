@@ -10,7 +10,11 @@ test('work runs in the order of asking, also after some of it failed', async () 
     done.push(name);
     if (name === 'fails') throw new Error(name);
   };
-  const [first, second, third] = [turns(act('first', slow.promise)), turns(act('fails')), turns(act('third'))];
+  const [first, second, third] = [
+    turns(act('first', slow.promise)),
+    turns(act('fails')),
+    turns(act('third')),
+  ];
   second.catch(() => undefined);
   expect(done).toEqual([]);
   slow.resolve(undefined);

@@ -38,7 +38,9 @@ export function checkMetadata(
   }
   const own = keyBytes + valueBytes;
   if (others + own > metadataBytesMax && own > before)
-    throw refusal(`all keys and values have ${metadataBytesMax} bytes at most, with this one ${others + own}`);
+    throw refusal(
+      `all keys and values have ${metadataBytesMax} bytes at most, with this one ${others + own}`,
+    );
 }
 
 function bytesOf(value: JsonValue): number {

@@ -2,7 +2,12 @@
 import { parseJson, type JsonValue, type NodeRecord } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
 import { describe, expect, test } from 'vitest';
-import { checkMetadata, metadataBytesMax, metadataKeysMax, metadataValueBytesMax } from './metadata-limits.ts';
+import {
+  checkMetadata,
+  metadataBytesMax,
+  metadataKeysMax,
+  metadataValueBytesMax,
+} from './metadata-limits.ts';
 import { planCommand } from './plan-command.ts';
 import type { MetaState } from './state.ts';
 import { testNode } from './testing/records.ts';
@@ -31,7 +36,8 @@ function state(): MetaState {
 
 const context = { nowMs: 0, newId: () => 'id', isReachable: () => true };
 const uuid = 'u c';
-const isTaken = (command: MetaCommand): boolean => planCommand(state(), command, context).kind === command.kind;
+const isTaken = (command: MetaCommand): boolean =>
+  planCommand(state(), command, context).kind === command.kind;
 
 describe('a node that is named for a shard holds shards and is there to take it', () => {
   const named: readonly (readonly [string, (nodeId: number) => MetaCommand])[] = [
@@ -92,7 +98,9 @@ describe('cluster metadata', () => {
     expect(put(none, 'k'.repeat(256), 1)).not.toThrow();
     expect(put(none, 'ä'.repeat(129), 1)).toThrow('a key has 256 bytes at most, this one 258');
     expect(put(none, 'k', 'x'.repeat(metadataValueBytesMax - 2))).not.toThrow();
-    expect(put(none, 'k', 'x'.repeat(metadataValueBytesMax))).toThrow('a value has 65536 bytes of JSON at most');
+    expect(put(none, 'k', 'x'.repeat(metadataValueBytesMax))).toThrow(
+      'a value has 65536 bytes of JSON at most',
+    );
     expect(put(none, 'k', parseJson('[18446744073709551615]'))).not.toThrow();
   });
 
