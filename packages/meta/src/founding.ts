@@ -56,24 +56,36 @@ export interface FoundingOptions {
 }
 
 const pollMs = 300;
+const attemptsPerLine = 20;
 const helloTimeoutMs = 1_000;
 /** Qdrant's `bootstrap_timeout_sec`. */
 export const joinTimeoutMs = 15_000;
+
+interface Attempt extends FoundingOptions {
+  /** Why those that were asked did not answer, by address. */
+  readonly failures: Map<string, string>;
+}
 
 /** Goes on until it has succeeded. @throws ClusterError unavailable when closed meanwhile */
 export async function found(options: FoundingOptions): Promise<Founded> {
   const { founding, self, env } = options;
   for (let attempt = 0; ; attempt += 1) {
     if (options.isClosed()) throw new ClusterError('unavailable', 'the metadata store is closed');
-    const result = await attemptOnce(options, founding, self);
+    const failures = new Map<string, string>();
+    const result = await attemptOnce({ ...options, failures }, founding, self);
     if (result !== null) return result;
-    if (attempt % 20 === 0) options.log.info('waiting to become part of a cluster', { how: founding.kind });
+    // Nobody else says that, for example, the keys differ.
+    if (attempt % attemptsPerLine === 0)
+      options.log.info('waiting to become part of a cluster', {
+        how: founding.kind,
+        failures: [...failures].map(([address, why]) => `${address}: ${why}`),
+      });
     await new Promise<void>((resolve) => env.after(pollMs, resolve));
   }
 }
 
 async function attemptOnce(
-  options: FoundingOptions,
+  options: Attempt,
   founding: Founding,
   self: MemberRecord,
 ): Promise<Founded | null> {
@@ -112,8 +124,10 @@ async function attemptOnce(
   }
 }
 
-async function hello(options: FoundingOptions, address: string): Promise<MemberHello | null> {
-  const { caller, env, self } = options;
+async function hello(
+  { caller, env, self, failures }: Attempt,
+  address: string,
+): Promise<MemberHello | null> {
   try {
     const reply = await caller.call(
       address,
@@ -124,19 +138,20 @@ async function hello(options: FoundingOptions, address: string): Promise<MemberH
       },
     );
     return decodePlain(reply) as MemberHello;
-  } catch {
+  } catch (error) {
+    failures.set(address, messageOf(error));
     return null;
   }
 }
 
-async function join(options: FoundingOptions, addresses: readonly string[]): Promise<Founded | null> {
+async function join(options: Attempt, addresses: readonly string[]): Promise<Founded | null> {
   for (const address of addresses) {
     if (address === options.self.address) continue;
     try {
       const { clusterId, members } = await askToJoin(options, address, options.joinTimeoutMs);
       return { kind: 'joined', clusterId, members };
     } catch (error) {
-      options.log.debug('joining failed', { address, error });
+      options.failures.set(address, messageOf(error));
     }
   }
   return null;
@@ -152,4 +167,8 @@ export async function askToJoin(
     deadlineMs: env.now() + timeoutMs,
   });
   return decodePlain(reply) as JoinReply;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

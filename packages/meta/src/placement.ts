@@ -67,11 +67,7 @@ export function placeReplicas(
 ): NodeId[][] {
   const load = loadOf(state, options.collection, options.among ?? null);
   if (load.nodes.length === 0 && options.shards > 0)
-    throw new ClusterError(
-      'unavailable',
-      'no node takes replicas yet; try again when a shard node has joined',
-      { retryAfterSeconds: 1 },
-    );
+    throw new ClusterError('unavailable', whyNoNode(state), { retryAfterSeconds: 1 });
   return Array.from({ length: options.shards }, () => {
     const chosen: NodeId[] = [];
     while (chosen.length < options.factor) {
@@ -85,6 +81,14 @@ export function placeReplicas(
     add(load.primaries, chosen[0]!);
     return chosen;
   });
+}
+
+function whyNoNode(state: MetaState): string {
+  const hosts = [...state.nodes.values()].filter(({ roles }) => roles.includes('shard'));
+  const draining = hosts.filter((node) => node.state === 'draining').length;
+  return hosts.length === 0
+    ? 'no node takes replicas yet; try again when a shard node has joined'
+    : `no node takes replicas now: of ${hosts.length} shard nodes ${draining} are draining, the others are down`;
 }
 
 /** The best node for one more replica of a shard that is on `taken`; undefined when there is none. */
