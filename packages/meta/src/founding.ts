@@ -124,10 +124,7 @@ async function attemptOnce(
   }
 }
 
-async function hello(
-  { caller, env, self, failures }: Attempt,
-  address: string,
-): Promise<MemberHello | null> {
+async function hello({ caller, env, self, failures }: Attempt, address: string): Promise<MemberHello | null> {
   try {
     const reply = await caller.call(
       address,

@@ -46,7 +46,11 @@ describe('placement', () => {
   test('with no node at all, the caller is told to come back', () => {
     expect(() => place(emptyState, 1, 1)).toThrow('no node takes replicas yet');
     expect(place(emptyState, 0, 1)).toEqual([]);
-    const state = withNodes(node(1, { state: 'down' }), node(2, { state: 'draining' }), node(3, { roles: [] }));
+    const state = withNodes(
+      node(1, { state: 'down' }),
+      node(2, { state: 'draining' }),
+      node(3, { roles: [] }),
+    );
     expect(() => place(state, 1, 1)).toThrow('of 2 shard nodes 1 are draining, the others are down');
   });
 });

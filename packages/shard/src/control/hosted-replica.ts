@@ -5,7 +5,7 @@
  */
 import { ClusterError, mayServe, type CollectionRecord, type ShardRecord } from '@quiver/model';
 import type { ShardState } from '@quiver/rpc';
-import { afterPrefix, asClusterError, StorageError } from '@quiver/storage';
+import { asClusterError, StorageError } from '@quiver/storage';
 import type { ConfirmedRead } from '../protocol.ts';
 import type { ShardMeta } from '../shard-cluster.ts';
 import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
@@ -21,7 +21,7 @@ import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
-import { encodeJson, keys, pointOfKey } from './records.ts';
+import { encodeJson, keys, pointOfKey, removeRecords } from './records.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
 import { isAtRest, restTicks } from './rest.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
@@ -86,8 +86,7 @@ export class HostedReplica {
       host: () => this.#host,
       send: (other, to, message) => context.send(other, number, to, message),
     });
-    const { meta, env, log } = context;
-    const { proposals: turns } = context;
+    const { meta, env, log, proposals: turns } = context;
     this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, turns, log });
     this.#primacy = new Primacy({
       number,
@@ -310,9 +309,7 @@ export class HostedReplica {
     await this.#host?.stop();
     await this.#search.closed();
     const { store, blobs, log } = this.#context;
-    const from = keys.replica(this.number);
-    void store
-      .deleteRange(from, afterPrefix(from))
+    removeRecords(store, this.number)
       .then(() => (unneeded.length > 0 ? blobs.delete(unneeded) : undefined))
       .catch((error: unknown) =>
         log.warn('removing a dropped replica failed; the next start goes on', { error }),

@@ -15,7 +15,7 @@
  * | `g` | manifest, JSON |
  * | `f` | segments fetched so far, JSON (segment-fetch.ts) |
  */
-import { afterPrefix, key, readKey, type Change } from '@quiver/storage';
+import { afterPrefix, key, readKey, type Change, type Store } from '@quiver/storage';
 import { decodePointId, encodePointId, pointIdBytes, type PointId, type Vector } from '@quiver/model';
 
 const kinds = {
@@ -97,6 +97,12 @@ export const keys = {
   /** All keys of a replica lie between these. */
   replica: (replica: number) => key().u32(replica).done(),
 };
+
+/** Everything of a replica, in the background of other writes. */
+export function removeRecords(store: Store, replica: number): Promise<void> {
+  const from = keys.replica(replica);
+  return store.deleteRange(from, afterPrefix(from));
+}
 
 /** Which point a key of a record is of; null: it is of something else. */
 export function pointOfKey(keyBytes: Uint8Array): PointId | null {

@@ -16,7 +16,7 @@ import {
   type ShardRecord,
 } from '@quiver/model';
 import { servingLeaseMs } from '@quiver/replication';
-import { afterPrefix, asClusterError, readKey, StorageError } from '@quiver/storage';
+import { asClusterError, readKey, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
@@ -25,7 +25,7 @@ import { Bandwidth } from './bandwidth.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
-import { keys } from './records.ts';
+import { keys, removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
@@ -184,11 +184,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     );
   }
 
-  async function removeRecords(number: number): Promise<void> {
-    const from = keys.replica(number);
-    await store.deleteRange(from, afterPrefix(from));
-  }
-
   /** Replicas on disk that the catalogue does not know: drops that a stop interrupted. */
   async function removeOrphans(known: ReadonlySet<number>): Promise<void> {
     let next = 1;
@@ -201,7 +196,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       }))
         found = readKey(keyBytes).u32();
       if (found === null) break;
-      if (!known.has(found)) await removeRecords(found);
+      if (!known.has(found)) await removeRecords(store, found);
       next = found + 1;
     }
     const needed = new Set([...hosted.values()].flatMap(({ blobIds }) => blobIds));
