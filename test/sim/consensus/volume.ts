@@ -17,7 +17,7 @@ export interface VolumeWorld {
   readonly loop: EventLoop;
   readonly random: Random;
   /** Share of syncs that take long. */
-  readonly slowDisk: number;
+  slowDisk: number;
   readonly onRun: () => void;
 }
 
