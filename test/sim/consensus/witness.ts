@@ -114,6 +114,10 @@ export class Witness {
       toldTerm: 0,
       preVotes,
     });
+    // A snapshot that was on its way to the disk when the process ended holds what nobody had shown as committed.
+    const { snapshot } = log;
+    if (snapshot !== null && snapshot.index > this.commitMax)
+      this.#commitUnseen(id, snapshot.index, snapshot.term);
   }
 
   /** Its disk is gone: it counts in no quorum any more. */
