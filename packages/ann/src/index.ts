@@ -1,13 +1,13 @@
 export { createFlat } from './flat.ts';
 export type { FlatParams } from './flat.ts';
 export type { SearchFacts, SearchRequest, VectorIndex, Walk } from './vector-index.ts';
-export { createHnsw } from './hnsw/build.ts';
+export { createHnsw, RowsNeededError } from './hnsw/build.ts';
 export type { HnswBuilder, HnswParams } from './hnsw/build.ts';
 export { checkHnsw } from './hnsw/check.ts';
 export type { GraphReport } from './hnsw/check.ts';
 export { canHaveNeighbourCodes, hnswBytes, storedHnswBytes } from './hnsw/format.ts';
 export type { HnswShape, HnswSize, NeighbourCodesWish } from './hnsw/format.ts';
-export { viewGraph } from './hnsw/graph-view.ts';
+export { canLackRows, viewGraph } from './hnsw/graph-view.ts';
 export type { GraphView, NeighbourCodesView, QuantisedView } from './hnsw/graph-view.ts';
 export { openHnsw } from './hnsw/search.ts';
 export { codeBytesOf, replacesCodes } from './quantization.ts';

@@ -248,13 +248,13 @@ function countWalk(nodes: u32, lookups: u32): void {
 }
 
 /**
- * Searches the open graph for the query at QUERY (prepared). kind 0: plain walk, everything is an answer; 1: plain walk
- * with a check of visibility and filter; 2: filtered walk; 3, 4: 0 and 1 by neighbour codes; 5: scan of what passes by
- * codes. A checked walk that would expand more than `budget` rows (0 = no bound) gives up, and `fallback` (2 or 5) is
- * done instead. rescoreCount: rows scored exactly, 0 = as many as the error of the codes asks for, negative = none,
- * what the codes say is the answer. Returns the count of keys at TOP (a heap, farthest first).
+ * The rows that a search of the open graph for the query at QUERY (prepared) would score exactly, to LIST; returns how many.
+ * kind 0: plain walk, everything is an answer; 1: plain walk with a check of visibility and filter; 2: filtered walk; 3, 4: 0
+ * and 1 by neighbour codes; 5: scan of what passes by codes. A checked walk that would expand more than `budget` rows (0 =
+ * no bound) gives up, and `fallback` (2 or 5) is done instead. rescoreCount: rows listed, 0 = as many as the error of the
+ * codes asks for.
  */
-export function searchGraph(
+export function listCandidates(
   kind: i32,
   k: u32,
   ef: i32,
@@ -269,10 +269,31 @@ export function searchGraph(
   setPassing(filter, born, death, group);
   queryFromVector();
   visited = estimated = lookedUp = 0;
+  rescored = listFound(kind, k, ef, rescoreCount, fallback, budget);
+  return rescored;
+}
+
+/**
+ * Searches the open graph as `listCandidates` says. A negative rescoreCount: what the codes say is the answer. Returns the
+ * count of keys at TOP (a heap, farthest first).
+ */
+export function searchGraph(
+  kind: i32,
+  k: u32,
+  ef: i32,
+  rescoreCount: i32,
+  filter: usize,
+  born: usize,
+  death: usize,
+  group: u32,
+  fallback: i32,
+  budget: u32,
+): u32 {
   const isByCodes = rescoreCount < 0;
-  const listed = listFound(kind, k, ef, isByCodes ? k : rescoreCount, fallback, budget);
-  rescored = isByCodes ? 0 : listed;
-  return isByCodes ? keepEstimates(listed) : rescore(listed, k);
+  const listed = listCandidates(kind, k, ef, isByCodes ? k : rescoreCount, filter, born, death, group, fallback, budget);
+  if (!isByCodes) return rescore(listed, k);
+  rescored = 0;
+  return keepEstimates(listed);
 }
 
 /** Candidates of a search to LIST; returns how many. */

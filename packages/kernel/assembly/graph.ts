@@ -260,6 +260,18 @@ export function estimateRows(a: u32, b: u32): f32 {
   return termOf(a) + termOf(b) - WEIGHT * stepOf(a) * stepOf(b) * dot;
 }
 
+/** Whether two rows have the same codes and terms, and so the same estimates. */
+export function equalCodes(a: u32, b: u32): bool {
+  const s = TERMS + <usize>a * BLOCK_STRIDE,
+    t = TERMS + <usize>b * BLOCK_STRIDE;
+  if (v128.any_true(v128.xor(v128.load(s), v128.load(t)))) return false;
+  const x = codesOf(a),
+    y = codesOf(b);
+  for (let i: usize = 0; i < CODE_DIM; i += 16)
+    if (v128.any_true(v128.xor(v128.load(x + i), v128.load(y + i)))) return false;
+  return true;
+}
+
 /** Loads one word of every cache line of a row's codes, so that the misses of several rows overlap. */
 // @ts-ignore: decorator
 @inline

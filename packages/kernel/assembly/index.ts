@@ -1,14 +1,14 @@
 // Everything the host may call; src/simd.ts is its only caller.
 export { placeScratch } from './scratch';
 export { prepareQuery } from './score';
-export { scanTop, scoreList, scoreRange } from './scan';
+export { scanTop, scoreList, scoreRange, stagedTop } from './scan';
 export { ignoreCodes, openGraph } from './graph';
 export { hideRow } from './visited';
 export { encodeRows } from './encode';
 export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertRow, insertUpper } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
-export { estimateTop, searchFact, searchGraph, walkedBytes } from './graph-search';
+export { estimateTop, listCandidates, searchFact, searchGraph, walkedBytes } from './graph-search';
 export { sparseBest, sparseCandidates } from './sparse';
 export { maxSim } from './max-sim';
 export { encodeMaxSim, estimateMaxSim } from './max-sim-codes';

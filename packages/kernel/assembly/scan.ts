@@ -31,6 +31,33 @@ export function scoreRange(mode: i32, rows: usize, stride: usize, padded: usize,
   }
 }
 
+/**
+ * Pushes the rows at LIST's places from..to-1, whose bytes lie one after another at `staged`, into the heap of at most k
+ * keys at TOP, which holds `count` already. Returns the new count.
+ */
+export function stagedTop(
+  mode: i32,
+  staged: usize,
+  stride: usize,
+  padded: usize,
+  from: i32,
+  to: i32,
+  k: u32,
+  count: u32,
+): u32 {
+  for (let i = from; i < to; i++) {
+    const key = keyOf(distance(mode, staged, padded), load<u32>(LIST + (<usize>i << 2)));
+    staged += stride;
+    if (count < k) {
+      addToTop(key, count);
+      count++;
+    } else if (key < load<u64>(TOP)) {
+      replaceFarthest(key, count);
+    }
+  }
+  return count;
+}
+
 /** Bits of rows base..base+31 (base is a multiple of 32). A bitset address of 0 means every row. */
 // @ts-ignore: decorator
 @inline

@@ -1,9 +1,11 @@
 /**
- * What a thread knows of the arenas: id -> memory, and the thread's kernel in each, made when first asked for.
+ * What a thread knows of the arenas: id -> memory, and the thread's kernel in each, made when first asked for; and the files
+ * that it reads of, opened once each.
  * Always: every thread of a process has its own directory and its own thread index (its scratch slot in every arena).
  */
 import type { Arena, Region } from './arena.ts';
 import { assert } from './assert.ts';
+import type { ByteFile, ByteFiles } from './byte-file.ts';
 import { createSimdKernel, type SimdKernel } from './simd.ts';
 
 export class ArenaDirectory {
@@ -11,9 +13,14 @@ export class ArenaDirectory {
   readonly thread: number;
   readonly #arenas = new Map<number, Arena>();
   readonly #kernels = new Map<number, SimdKernel>();
+  readonly #open = new Map<number, ByteFile>();
 
-  constructor(thread: number, arenas: Iterable<Arena> = []) {
+  /** Where files are; null: there are none. */
+  readonly files: ByteFiles | null;
+
+  constructor(thread: number, arenas: Iterable<Arena> = [], files: ByteFiles | null = null) {
     this.thread = thread;
+    this.files = files;
     for (const arena of arenas) this.add(arena);
   }
 
@@ -49,6 +56,23 @@ export class ArenaDirectory {
     const kernel = createSimdKernel(this.arena(arenaId), this.thread);
     this.#kernels.set(arenaId, kernel);
     return kernel;
+  }
+
+  /** A file, kept open until it is dropped. @throws when it is not there */
+  file(file: number): ByteFile {
+    let open = this.#open.get(file);
+    if (open === undefined) {
+      assert(this.files !== null, `file ${file} is asked of a thread without files`);
+      open = this.files.open(file);
+      this.#open.set(file, open);
+    }
+    return open;
+  }
+
+  /** Closes a file; no-op when it is not open. */
+  dropFile(file: number): void {
+    this.#open.get(file)?.close();
+    this.#open.delete(file);
   }
 
   /** A region's bytes. */

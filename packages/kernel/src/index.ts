@@ -3,6 +3,7 @@ export type { Arena, Region } from './arena.ts';
 export { ArenaDirectory } from './arena-directory.ts';
 export { ArenaBudgetError, ArenaPool } from './arena-pool.ts';
 export type { ArenaPoolOptions, ArenaStats } from './arena-pool.ts';
+export type { ByteFile, ByteFiles, ByteFileWriter, FileDigest } from './byte-file.ts';
 export { maxSimKernel } from './max-sim.ts';
 export type { MaxSimKernel } from './max-sim.ts';
 export {
@@ -28,7 +29,9 @@ export {
 export type { Element, Metric } from './metric.ts';
 export { createRng } from './rng.ts';
 export type { Rng } from './rng.ts';
-export { dimMax, paddedDimOf, readRow, strideOf, writeRow } from './rows.ts';
+export { accessRows } from './row-access.ts';
+export type { RowAccess } from './row-access.ts';
+export { decodeRow, dimMax, encodeRow, paddedDimOf, readRow, strideOf, writeRow } from './rows.ts';
 export type { Rows, Visibility } from './rows.ts';
 export { createScalarKernel } from './scalar.ts';
 export { scratchBytesPerThread, segmentRowsMax } from './scratch.ts';
@@ -36,5 +39,7 @@ export { createSimdKernel } from './simd.ts';
 export type { KernelExports, SimdKernel } from './simd.ts';
 export { sparseBatchRows, sparseKernel, sparseTermsMax } from './sparse.ts';
 export type { SparseKernel, SparseTerm } from './sparse.ts';
+export { stagedRowsMax, takeListed, windowOf } from './staged.ts';
+export type { FileRows } from './staged.ts';
 export { compareScores, createTopK, foundIn, topKMax } from './top-k.ts';
 export type { Found, TopK } from './top-k.ts';

@@ -39,27 +39,32 @@ export function paddedDimOf(element: Element, dim: number): number {
 
 /**
  * Writes a vector as a row. Halves are rounded to; byte elements are cut towards zero and clamped to their range, as Qdrant casts.
- * @param bytes - the whole arena memory
  */
 export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, vector: Float32Array): void {
-  const at = rows.address + row * rows.stride;
-  if (rows.element === 'f32') {
-    const target = new Float32Array(memory.buffer, at, rows.stride / 4);
+  encodeRow(memory.buffer, rows.address + row * rows.stride, rows, vector);
+}
+
+/** The same to a place of any buffer, a multiple of 4. */
+export function encodeRow(
+  buffer: ArrayBuffer | SharedArrayBuffer,
+  at: number,
+  { element, stride }: Pick<Rows, 'element' | 'stride'>,
+  vector: Float32Array,
+): void {
+  if (element === 'f32') {
+    const target = new Float32Array(buffer, at, stride / 4);
     target.set(vector);
     target.fill(0, vector.length);
     return;
   }
-  if (rows.element === 'f16') {
-    const target = new Float16Array(memory.buffer, at, rows.stride / 2);
+  if (element === 'f16') {
+    const target = new Float16Array(buffer, at, stride / 2);
     target.set(vector);
     target.fill(0, vector.length);
     return;
   }
-  const [low, high] = rows.element === 'u8' ? [0, 255] : [-128, 127];
-  const target =
-    rows.element === 'u8'
-      ? new Uint8Array(memory.buffer, at, rows.stride)
-      : new Int8Array(memory.buffer, at, rows.stride);
+  const [low, high] = element === 'u8' ? [0, 255] : [-128, 127];
+  const target = element === 'u8' ? new Uint8Array(buffer, at, stride) : new Int8Array(buffer, at, stride);
   for (let i = 0; i < vector.length; i += 1)
     target[i] = Math.trunc(Math.min(Math.max(vector[i]!, low), high));
   target.fill(0, vector.length);
@@ -67,9 +72,17 @@ export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, ve
 
 /** A stored row as f32; for f32 rows a view of the arena, for others a copy. */
 export function readRow(memory: WebAssembly.Memory, rows: Rows, row: number): Float32Array {
-  const at = rows.address + row * rows.stride;
-  if (rows.element === 'f32') return new Float32Array(memory.buffer, at, rows.dim);
-  if (rows.element === 'f16') return new Float32Array(new Float16Array(memory.buffer, at, rows.dim));
-  if (rows.element === 'u8') return Float32Array.from(new Uint8Array(memory.buffer, at, rows.dim));
-  return Float32Array.from(new Int8Array(memory.buffer, at, rows.dim));
+  return decodeRow(memory.buffer, rows.address + row * rows.stride, rows);
+}
+
+/** The row that lies at a place of a buffer (a multiple of 4) as f32; for f32 rows a view, for others a copy. */
+export function decodeRow(
+  buffer: ArrayBuffer | SharedArrayBuffer,
+  at: number,
+  { element, dim }: Pick<Rows, 'element' | 'dim'>,
+): Float32Array {
+  if (element === 'f32') return new Float32Array(buffer, at, dim);
+  if (element === 'f16') return new Float32Array(new Float16Array(buffer, at, dim));
+  if (element === 'u8') return Float32Array.from(new Uint8Array(buffer, at, dim));
+  return Float32Array.from(new Int8Array(buffer, at, dim));
 }

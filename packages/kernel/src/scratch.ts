@@ -9,7 +9,7 @@
  * | 384 KiB | 128 KiB | work space of inner loops |
  * | 512 KiB | 512 KiB | list u32[131072] |
  * | 1 MiB | 1 MiB | top u64[131072] |
- * | 2 MiB | 1 MiB | open u64[131072] |
+ * | 2 MiB | 1 MiB | open u64[131072]; after a walk, rows of a file |
  * | 3 MiB | 512 KiB | scores f32[131072] |
  * | 3.5 MiB | 256 KiB | centred vector f32[65536] |
  * | 3.75 MiB | 128 KiB | centred vector i8[131072] |
@@ -27,6 +27,9 @@ export const scratchBytesPerThread = 8 * KiB * KiB;
 export const segmentRowsMax = 2 * KiB * KiB * 8;
 
 export const tablesBytes = 2 * KiB * KiB;
+
+/** Room for rows that are read from a file: four of the longest. */
+export const stageBytes = 1024 * KiB;
 
 export interface Scratch {
   readonly query: number;

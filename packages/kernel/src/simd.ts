@@ -9,7 +9,7 @@ import { scoreRowsMax } from './kernel.ts';
 import { kernelModule } from './load-wasm.ts';
 import { modeOf } from './metric.ts';
 import { paddedDimOf, type Rows } from './rows.ts';
-import { scratchOf } from './scratch.ts';
+import { scratchOf, stageBytes } from './scratch.ts';
 import { topKMax, type TopK } from './top-k.ts';
 
 /** The module's exports. Addresses and counts are u32, passed as JS numbers. */
@@ -19,6 +19,8 @@ export interface KernelExports {
   scoreList(mode: number, rows: number, stride: number, padded: number, count: number): void;
   scoreRange(mode: number, rows: number, stride: number, padded: number, from: number, to: number): void;
   scanTop(...numbers: number[]): number;
+  /** src/staged.ts is the only caller. */
+  stagedTop(...numbers: number[]): number;
   /** Selects a graph for the calls below: its header, its rows and this thread's visited marks. */
   openGraph(header: number, rows: number, rowStride: number, visited: number): void;
   /** The next search of the open graph reads the stored rows instead of codes. */
@@ -33,6 +35,8 @@ export interface KernelExports {
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
   searchGraph(...numbers: number[]): number;
+  /** The rows that `searchGraph` would score exactly, to `list`. */
+  listCandidates(...numbers: number[]): number;
   /** What the last search did; assembly/graph-search.ts numbers the facts. */
   searchFact(index: number): number;
   /** Bytes of blocks and codes that the last walk read. */
@@ -59,6 +63,11 @@ export interface SimdKernel extends Kernel {
   readonly exports: KernelExports;
   /** Address of f32[65536]: the row that `encodeAlone` encoded last, less the mean. */
   readonly vectorAddress: number;
+  /** Row numbers that a call left, or that are given to one. */
+  readonly list: Uint32Array;
+  /** Room for rows of a file, and its address: free between calls, and after a search has listed its candidates. */
+  readonly stage: Uint8Array;
+  readonly stageAddress: number;
   /** Writes a query to scratch and prepares it for rows of this kind. */
   setQuery(rows: Rows, query: Float32Array): void;
   /** As `scoreRange`, with the query that was set last. */
@@ -103,6 +112,9 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
     bitsetAddress: scratch.bitset,
     bitsetBytes: scratch.bitsetBytes,
     vectorAddress: scratch.vector,
+    list: listView,
+    stage: new Uint8Array(buffer, scratch.open, stageBytes),
+    stageAddress: scratch.open,
     setQuery,
 
     writeTop(best) {

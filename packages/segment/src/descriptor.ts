@@ -48,6 +48,18 @@ export interface SparseDescriptor {
   readonly bytes: number;
 }
 
+/**
+ * The rows of a dense vector in a file of their own (a blob): one after another at their stride, zeros for a row without the
+ * vector. Sealed segments only.
+ */
+export interface RowFileDescriptor {
+  readonly vector: string;
+  /** Number of the file, and of its blob. */
+  readonly file: number;
+  /** They are in the core as well, and read there; else only the file has them, and the core no room for them. */
+  readonly isResident: boolean;
+}
+
 export interface SegmentDescriptor {
   /** Unique in the replica, never reused. */
   readonly id: number;
@@ -62,10 +74,22 @@ export interface SegmentDescriptor {
   /** Payloads, sparse vectors and multivectors; null when capacityBlobBytes is 0. */
   readonly blob: Region | null;
   readonly graphs: readonly GraphDescriptor[];
+  /** Of vectors whose graph reads codes of its own. */
+  readonly rowFiles: readonly RowFileDescriptor[];
   /** Null until payload columns were built; an empty list means built, none asked for. Sealed segments only. */
   readonly columns: readonly ColumnDescriptor[] | null;
   /** One for each sparse vector, null until they were built. Sealed segments only. */
   readonly sparse: readonly SparseDescriptor[] | null;
+}
+
+/** Files that reading the segment needs. */
+export function filesOf({ rowFiles }: SegmentDescriptor): number[] {
+  return rowFiles.filter(({ isResident }) => !isResident).map(({ file }) => file);
+}
+
+/** Vectors whose rows are in files only. */
+export function coldVectors({ rowFiles }: Pick<SegmentDescriptor, 'rowFiles'>): Set<string> {
+  return new Set(rowFiles.filter(({ isResident }) => !isResident).map(({ vector }) => vector));
 }
 
 /** Every region that must be released when the segment is dropped. */

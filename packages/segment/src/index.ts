@@ -2,10 +2,11 @@ export { runSteps } from './steps.ts';
 export type { Steps } from './steps.ts';
 export { denseRowBytes, segmentSchemaOf, vectorSchema } from './schema.ts';
 export type { DenseSchema, MultiSchema, SegmentSchema, SparseSchema, VectorSchema } from './schema.ts';
-export { regionsOf } from './descriptor.ts';
+export { coldVectors, filesOf, regionsOf } from './descriptor.ts';
 export type {
   ColumnDescriptor,
   GraphDescriptor,
+  RowFileDescriptor,
   SegmentDescriptor,
   SegmentKind,
   SparseDescriptor,
@@ -29,7 +30,7 @@ export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
-export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
+export { allocateSealed, canBeInFile, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
 export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
 export { buildSealed, noRow } from './seal.ts';
 export type { SealProgress, SealResult } from './seal.ts';
@@ -37,12 +38,14 @@ export { carryDeaths } from './carry-deaths.ts';
 export {
   allocateStored,
   finishLoad,
+  isInFile,
+  rowsPart,
   savedDeaths,
   segmentLayoutVersion,
   segmentParts,
   storedSegment,
 } from './stored-segment.ts';
-export type { SegmentPart, StoredSegment } from './stored-segment.ts';
+export type { RowPlacement, SegmentPart, StoredSegment } from './stored-segment.ts';
 export { bitCount, Bitset } from './bitset.ts';
 export { withinSlots } from './filter-node.ts';
 export type { Check, FieldTest, FilterNode, PointFacts } from './filter-node.ts';

@@ -15,7 +15,7 @@
  * | payload | 2 u32 for each row: offset in the blob, bytes |
  * | older | u32 for each row: row + 1 of the same id that came before, 0 = none |
  * | id table | u32 for each slot (a power of two, at least twice the rows): newest row + 1, 0 = free |
- * | each dense vector | presence bitset u32 words; rows at their stride |
+ * | each dense vector | presence bitset u32 words; rows at their stride, unless they are in a file only |
  * | each multi or sparse vector | presence bitset; 2 u32 for each row: offset in the blob, count; multi with codes: u32 for each row, from its codes to the blob's end |
  * | each graph | as docs/formats/hnsw.md says |
  */
@@ -50,8 +50,17 @@ export interface CoreLayout {
   readonly bytes: number;
 }
 
-/** Where each part lies, as offsets from the start of the core region. */
-export function coreLayout(schema: SegmentSchema, capacityRows: number): CoreLayout {
+const none: ReadonlySet<string> = new Set();
+
+/**
+ * Where each part lies, as offsets from the start of the core region.
+ * @param cold - vectors whose rows are not in it
+ */
+export function coreLayout(
+  schema: SegmentSchema,
+  capacityRows: number,
+  cold: ReadonlySet<string> = none,
+): CoreLayout {
   let at = headerBytes;
   const part = (bytes: number): number => {
     const offset = at;
@@ -72,7 +81,7 @@ export function coreLayout(schema: SegmentSchema, capacityRows: number): CoreLay
   const vectors = schema.vectors.map((vector) => {
     const stride = vector.kind === 'dense' ? strideOf(vector.element, vector.dim) : 8;
     const present = part(4 * Math.ceil(capacityRows / 32));
-    const rows = part(stride * capacityRows);
+    const rows = part(cold.has(vector.name) ? 0 : stride * capacityRows);
     const isCoded = vector.kind === 'multi' && codedMetric(vector) !== null;
     return { present, rows, stride, codes: isCoded ? part(4 * capacityRows) : null };
   });

@@ -79,6 +79,7 @@ export function createPlainSegment(
     core,
     blob,
     graphs: [],
+    rowFiles: [],
     columns: null,
     sparse: null,
   };

@@ -5,12 +5,14 @@
 import { canHaveNeighbourCodes, hnswBytes, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import {
   arenaBytesMax,
+  isFloat,
   scratchBytesPerThread,
   segmentRowsMax,
+  strideOf,
   type ArenaPool,
   type Region,
 } from '@quiver/kernel';
-import type { GraphDescriptor, SegmentDescriptor } from './descriptor.ts';
+import type { GraphDescriptor, RowFileDescriptor, SegmentDescriptor } from './descriptor.ts';
 import { align64, coreLayout, headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
@@ -34,8 +36,18 @@ export interface SealOptions {
   readonly schema: SegmentSchema;
   /** By vector name; a missing name gets no graph. */
   readonly graphs: ReadonlyMap<string, GraphParams>;
-  /** What the memory budget has left. Graphs get room for neighbour codes where the segment then takes half of it at most. */
+  /**
+   * What the memory budget has left. Graphs get room for neighbour codes where the segment then takes half of it at most;
+   * rows are in memory where it does so without.
+   */
   readonly freeBytes: number;
+  readonly rowFiles: {
+    /** Number of a new file; null: there is no place for files, all rows stay in memory. */
+    readonly take: (() => number) | null;
+    /** Vectors whose rows should not be in memory, and those that must. */
+    readonly cold: ReadonlySet<string>;
+    readonly resident: ReadonlySet<string>;
+  };
   /** KiB of vectors from which a graph is built; 0 = never. */
   readonly indexingThresholdKib: number;
   /** Threads of the process that search (scratch slots). */
@@ -53,6 +65,7 @@ export interface SealPlan {
   readonly coreBytes: number;
   readonly blobBytes: number;
   readonly graphs: SegmentDescriptor['graphs'];
+  readonly rowFiles: readonly RowFileDescriptor[];
 }
 
 /** REQUIRES: the inputs are closed (no further appends). */
@@ -72,7 +85,8 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
     const present = Math.min(rows, presentRows(inputs, vector));
     if (isLargeEnough(present, vector.dim, options.indexingThresholdKib)) wanted.set(vector.name, params);
   }
-  const { graphs, bytes } = placeWanted(options, rows, blobBytes, wanted);
+  const { graphs, bytes, cold } = placeWanted(options, rows, blobBytes, wanted);
+  const { take } = options.rowFiles;
   return {
     options,
     inputs: inputs.map(({ descriptor }) => descriptor.id),
@@ -81,7 +95,19 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
     coreBytes: bytes,
     blobBytes,
     graphs,
+    rowFiles:
+      take === null
+        ? []
+        : graphs
+            .filter(({ vector }) => canBeInFile(options.schema, vector))
+            .map(({ vector }) => ({ vector, file: take(), isResident: !cold.has(vector) })),
   };
+}
+
+/** Graphs over bytes read the rows themselves, all others have codes. */
+export function canBeInFile(schema: SegmentSchema, name: string): boolean {
+  const vector = schema.vectors.find((one) => one.name === name);
+  return vector?.kind === 'dense' && isFloat(vector.element);
 }
 
 /** Qdrant's rule: KiB of f32 vectors, whatever the datatype. */
@@ -89,23 +115,30 @@ export function isLargeEnough(rows: number, dim: number, thresholdKib: number): 
   return thresholdKib > 0 && rows > 0 && rows * dim * 4 >= thresholdKib * 1024;
 }
 
-/** Graphs with neighbour codes where there is room for them. */
+interface Placed {
+  readonly graphs: SegmentDescriptor['graphs'];
+  readonly bytes: number;
+  /** Vectors whose rows are in files only. */
+  readonly cold: ReadonlySet<string>;
+}
+
+/** Rows in memory, and graphs with neighbour codes, where there is room for them. */
 function placeWanted(
-  { schema, threads, freeBytes }: SealOptions,
+  { schema, threads, freeBytes, rowFiles }: SealOptions,
   rows: number,
   blobBytes: number,
   wanted: ReadonlyMap<string, GraphParams>,
-): { graphs: SegmentDescriptor['graphs']; bytes: number } {
-  const place = (wish: NeighbourCodesWish): { graphs: SegmentDescriptor['graphs']; bytes: number } =>
-    placeGraphs(schema, rows, (vector) => {
+): Placed {
+  const place = (wish: NeighbourCodesWish, cold: ReadonlySet<string>): Placed => {
+    const sizeOf = (vector: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
       const params = wanted.get(vector.name);
       if (params === undefined) return null;
       const m = Math.min(graphMMax, Math.max(2, params.m));
       const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
-      const { metric, element, dim } = vector;
+      const { metric, element, dim, name } = vector;
       const { quantization } = params;
-      const neighbourCodes =
-        quantization === null && canHaveNeighbourCodes(metric, element, dim) ? wish : 'never';
+      const canHave = quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
+      const neighbourCodes = canHave ? wish : 'never';
       return {
         m,
         efConstruct,
@@ -113,26 +146,40 @@ function placeWanted(
         quantization,
         ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes, quantization }),
       };
-    });
-  const small = place('never');
-  const large = place('measured');
-  const hasRoom =
-    large.bytes + blobBytes <= freeBytes / 2 &&
-    large.bytes <= arenaBytesMax - threads * scratchBytesPerThread;
-  return hasRoom ? large : small;
+    };
+    return { ...placeGraphs(schema, rows, sizeOf, cold), cold };
+  };
+  const hasRoom = ({ bytes }: Placed): boolean =>
+    bytes + blobBytes <= freeBytes / 2 && bytes <= arenaBytesMax - threads * scratchBytesPerThread;
+  const movable = schema.vectors
+    .filter((vector) => vector.kind === 'dense')
+    .filter(({ name }) => rowFiles.take !== null && wanted.has(name) && canBeInFile(schema, name))
+    .sort((a, b) => strideOf(b.element, b.dim) - strideOf(a.element, a.dim));
+  const cold = new Set(movable.map(({ name }) => name).filter((name) => rowFiles.cold.has(name) && !rowFiles.resident.has(name)),
+  );
+  let small = place('never', new Set(cold));
+  for (const { name } of movable) {
+    if (hasRoom(small) || rowFiles.resident.has(name)) continue;
+    cold.add(name);
+    small = place('never', new Set(cold));
+  }
+  const large = place('measured', small.cold);
+  return hasRoom(large) ? large : small;
 }
 
 /**
  * Where the graphs lie behind the other parts of a core of `rows` rows.
  * @param sizeOf - a vector's graph and what its region takes; null = none
+ * @param cold - vectors whose rows are in files only
  */
 export function placeGraphs(
   schema: SegmentSchema,
   rows: number,
   sizeOf: (vector: DenseSchema) => Omit<GraphDescriptor, 'vector' | 'offset'> | null,
+  cold: ReadonlySet<string>,
 ): { graphs: GraphDescriptor[]; bytes: number } {
   const graphs = [];
-  let at = coreLayout(schema, rows).bytes;
+  let at = coreLayout(schema, rows, cold).bytes;
   for (const vector of schema.vectors) {
     const graph = vector.kind === 'dense' ? sizeOf(vector) : null;
     if (graph === null) continue;
@@ -191,6 +238,7 @@ export function allocateSealed(pool: ArenaPool, plan: SealPlan): SegmentDescript
     core,
     blob,
     graphs: plan.graphs,
+    rowFiles: plan.rowFiles,
     columns: null,
     sparse: null,
   };

@@ -1,10 +1,18 @@
 /**
  * Building a sealed segment out of closed ones, in the build thread: rows alive at the snapshot in id order, then a graph
- * for each vector that the plan gives one. Always: only the target's regions are written; the inputs keep serving, and
+ * for each vector that the plan gives one. Always: only the target's regions and files are written; the inputs keep serving, and
  * deaths that come meanwhile are carried over by the control thread (carry-deaths.ts) before the target is published.
  */
-import { createHnsw } from '@quiver/ann';
-import { readRow, scratchBytesPerThread, subregion, writeRow, type ArenaDirectory } from '@quiver/kernel';
+import { createHnsw, RowsNeededError } from '@quiver/ann';
+import {
+  encodeRow,
+  scratchBytesPerThread,
+  strideOf,
+  subregion,
+  type ArenaDirectory,
+  type ByteFileWriter,
+  type FileDigest,
+} from '@quiver/kernel';
 import { assert } from '@quiver/model';
 import { blobAlignment, pieceBytes, roundUp, writeCodes } from './blob.ts';
 import { clearCore } from './plain-segment.ts';
@@ -14,7 +22,7 @@ import { headerWords } from './layout.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
 import { openSegment } from './segment-reader.ts';
 import type { SegmentReader } from './segment.ts';
-import { enterRow, isPresent, type SegmentViews, type VectorView } from './segment-views.ts';
+import { denseRow, enterRow, isPresent, type DenseView, type SegmentViews, type VectorView } from './segment-views.ts';
 import type { Steps } from './steps.ts';
 
 export interface SealProgress {
@@ -29,6 +37,10 @@ export interface SealResult {
   readonly rows: number;
   /** By input: row of the input -> row of the target, or `noRow`. Transferable. */
   readonly offsetMaps: readonly Uint32Array<ArrayBuffer>[];
+  /** What was written to the target's files: all of it is on stable storage. */
+  readonly files: readonly { readonly file: number; readonly digest: FileDigest }[];
+  /** A vector whose graph cannot be built without its rows in memory: the target is of no use. Null = it is whole. */
+  readonly needsRows: string | null;
 }
 
 /** Marks rows that have no place in the target. */
@@ -51,17 +63,62 @@ export function* buildSealed(
   seed: number,
   onProgress: (progress: SealProgress) => void = () => undefined,
 ): Steps<SealResult> {
-  const reader = openSegment(target, directory);
-  clearCore(reader.views);
-  const cursors: Cursor[] = [];
-  for (const input of inputs) {
-    cursors.push(createCursor(input, target));
-    onProgress({ stage: 'sort', done: cursors.length, total: inputs.length });
-    yield;
+  // Made before they are opened for reading.
+  const sinks = createSinks(target, directory);
+  try {
+    const reader = openSegment(target, directory);
+    clearCore(reader.views);
+    const cursors: Cursor[] = [];
+    for (const input of inputs) {
+      cursors.push(createCursor(input, target));
+      onProgress({ stage: 'sort', done: cursors.length, total: inputs.length });
+      yield;
+    }
+    yield* copyRows(reader, directory, cursors, sinks, onProgress);
+    const files = finishSinks(sinks);
+    let needsRows: string | null = null;
+    for (const graph of target.graphs)
+      if (!(yield* buildGraph(reader, directory, graph, seed, onProgress))) needsRows = graph.vector;
+    return { rows: reader.rowCount(), offsetMaps: cursors.map(({ offsets }) => offsets), files, needsRows };
+  } finally {
+    // Of a build that was cut off.
+    for (const sink of sinks) if (!sink.isFinished) sink.writer.abandon();
   }
-  yield* copyRows(reader, directory, cursors, onProgress);
-  for (const graph of target.graphs) yield* buildGraph(reader, directory, graph, seed, onProgress);
-  return { rows: reader.rowCount(), offsetMaps: cursors.map(({ offsets }) => offsets) };
+}
+
+/** Where the rows of a vector are written beside the core, or in place of it. */
+interface Sink {
+  readonly vector: string;
+  readonly file: number;
+  readonly writer: ByteFileWriter;
+  /** Of a row that is not in memory as it is stored. */
+  readonly scratch: Uint8Array<ArrayBuffer>;
+  readonly zeros: Uint8Array<ArrayBuffer>;
+  isFinished: boolean;
+}
+
+function createSinks(target: SegmentDescriptor, { files }: ArenaDirectory): Sink[] {
+  return target.rowFiles.map(({ vector, file }): Sink => {
+    const schema = target.schema.vectors.find(({ name }) => name === vector);
+    assert(files !== null && schema?.kind === 'dense', `rows of vector "${vector}" go to a file`);
+    const stride = strideOf(schema.element, schema.dim);
+    return {
+      vector,
+      file,
+      writer: files.create(file),
+      scratch: new Uint8Array(stride),
+      zeros: new Uint8Array(stride),
+      isFinished: false,
+    };
+  });
+}
+
+function finishSinks(sinks: readonly Sink[]): SealResult['files'] {
+  return sinks.map((sink) => {
+    const digest = sink.writer.finish();
+    sink.isFinished = true;
+    return { file: sink.file, digest };
+  });
 }
 
 /** One input, at its next visible row in id order. */
@@ -103,6 +160,7 @@ function* copyRows(
   target: SegmentReader,
   directory: ArenaDirectory,
   cursors: readonly Cursor[],
+  sinks: readonly Sink[],
   onProgress: (progress: SealProgress) => void,
 ): Steps<void> {
   const { views, descriptor } = target;
@@ -114,7 +172,7 @@ function* copyRows(
     const cursor = lowest(cursors);
     if (cursor === null) break;
     assert(row < total, `more than the planned ${total} rows are alive`);
-    work += copyRow(descriptor, directory, views, row, cursor);
+    work += copyRow(descriptor, directory, views, row, cursor, sinks);
     key[0] = views.idKind[row]!;
     key.set(views.id.subarray(4 * row, 4 * row + 4), 1);
     enterRow(views, row, key);
@@ -149,6 +207,7 @@ function copyRow(
   to: SegmentViews,
   row: number,
   { input, row: source, vectors }: Cursor,
+  sinks: readonly Sink[],
 ): number {
   const from = input.views;
   const align = blobAlignment(target.schema);
@@ -169,10 +228,14 @@ function copyRow(
   let copied = 64;
   for (const [index, view] of to.vectors.entries()) {
     const other = vectors[index];
-    if (other === undefined || !isPresent(other, source)) continue;
+    const sink = sinks.find(({ vector }) => vector === view.schema.name);
+    if (other === undefined || !isPresent(other, source)) {
+      sink?.writer.append(sink.zeros);
+      continue;
+    }
     view.present[row >>> 5]! |= 1 << (row & 31);
     if (view.kind === 'dense' && other.kind === 'dense') {
-      copyDense(to, view, row, from, other, source);
+      copyDense(to, view, row, from, other, source, sink);
       copied += view.rows.stride;
     } else if (view.kind !== 'dense' && other.kind !== 'dense') {
       const count = other.refs[2 * source + 1]!;
@@ -189,30 +252,51 @@ function copyRow(
 
 function copyDense(
   to: SegmentViews,
-  view: Extract<VectorView, { kind: 'dense' }>,
+  view: DenseView,
   row: number,
   from: SegmentViews,
-  other: Extract<VectorView, { kind: 'dense' }>,
+  other: DenseView,
   source: number,
+  sink: Sink | undefined,
 ): void {
+  const bytes = storedRow(view, from, other, source, sink);
   const { stride } = view.rows;
-  if (view.rows.element !== other.rows.element) {
-    // Halves that an older version kept as floats.
-    writeRow(to.memory, view.rows, row, readRow(from.memory, other.rows, source));
-    return;
-  }
-  assert(stride === other.rows.stride, `stride ${other.rows.stride} of an input, ${stride} of the target`);
-  const bytes = new Uint8Array(from.memory.buffer, other.rows.address + source * stride, stride);
-  new Uint8Array(to.memory.buffer, view.rows.address + row * stride, stride).set(bytes);
+  if (view.file === null)
+    new Uint8Array(to.memory.buffer, view.rows.address + row * stride, stride).set(bytes);
+  sink?.writer.append(bytes);
 }
 
+/** The bytes of an input's row as the target stores them. */
+function storedRow(
+  { rows }: DenseView,
+  from: SegmentViews,
+  other: DenseView,
+  source: number,
+  sink: Sink | undefined,
+): Uint8Array {
+  const { stride } = rows;
+  if (rows.element === other.rows.element) {
+    assert(stride === other.rows.stride, `stride ${other.rows.stride} of an input, ${stride} of the target`);
+    if (other.file === null)
+      return new Uint8Array(from.memory.buffer, other.rows.address + source * stride, stride);
+    const bytes = sink?.scratch ?? new Uint8Array(stride);
+    other.file.read(source * stride, bytes, 0, stride);
+    return bytes;
+  }
+  // Halves that an older version kept as floats.
+  const bytes = sink?.scratch ?? new Uint8Array(stride);
+  encodeRow(bytes.buffer, 0, rows, denseRow(from.memory, other, source));
+  return bytes;
+}
+
+/** @returns false: the rows are needed in memory, and are not there */
 function* buildGraph(
   reader: SegmentReader,
   directory: ArenaDirectory,
   graph: SegmentDescriptor['graphs'][number],
   seed: number,
   onProgress: (progress: SealProgress) => void,
-): Steps<void> {
+): Steps<boolean> {
   const { descriptor, views } = reader;
   const view = views.vectors.find(({ schema }) => schema.name === graph.vector);
   assert(view?.kind === 'dense', `graph of vector "${graph.vector}", which is not dense`);
@@ -221,6 +305,7 @@ function* buildGraph(
     subregion(descriptor.core, graph.offset, graph.bytes),
     {
       rows: view.rows,
+      file: view.file,
       count: descriptor.capacityRows,
       m: graph.m,
       threads: directory.arena(descriptor.core.arena).scratchBytes / scratchBytesPerThread,
@@ -232,9 +317,14 @@ function* buildGraph(
     },
   );
   for (;;) {
-    const isComplete = builder.step(graphRowsPerStep);
-    onProgress({ stage: 'graph', done: builder.done, total: builder.total });
-    if (isComplete) return;
+    try {
+      const isComplete = builder.step(graphRowsPerStep);
+      onProgress({ stage: 'graph', done: builder.done, total: builder.total });
+      if (isComplete) return true;
+    } catch (error) {
+      if (error instanceof RowsNeededError) return false;
+      throw error;
+    }
     yield;
   }
 }

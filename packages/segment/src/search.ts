@@ -14,6 +14,7 @@ import {
   type ArenaDirectory,
   type Found,
   type SimdKernel,
+  type TopK,
   type Visibility,
 } from '@quiver/kernel';
 import { assert, ClusterError, type SearchParams, type Vector } from '@quiver/model';
@@ -25,6 +26,7 @@ import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import { searchMulti } from './search-multi.ts';
 import { searchSparse } from './search-sparse.ts';
+import { scanFile } from './scan-file.ts';
 import type { SegmentReader } from './segment.ts';
 import { relativeGroup, type DenseView } from './segment-views.ts';
 import type { Steps } from './steps.ts';
@@ -95,7 +97,7 @@ export function* searchSegment(
   const kernel = directory.kernel(descriptor.core.arena);
   const plan = planOf(reader, request);
   if (plan.kind === 'scan')
-    return yield* scanDense(kernel, view, {
+    return yield* scanDense(reader, kernel, view, {
       query,
       k: request.k,
       filter: request.filter,
@@ -129,7 +131,7 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
   );
   const plan = planSearch({
     hasGraph: true,
-    exact: request.exact || beam.ef === null,
+    exact: request.exact || beam.ef === null || readsAbsentRows(view, request),
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,
     k: request.k,
@@ -138,6 +140,11 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
     filteredWalkBelow: request.filteredWalkBelow,
   });
   return { ...plan, efFrom: beam.from };
+}
+
+/** A walk by the stored rows themselves would wait for the disk at each step; a scan reads what it needs once. */
+function readsAbsentRows({ file }: DenseView, { quantization }: SegmentSearch): boolean {
+  return file !== null && quantization?.ignore === true;
 }
 
 /** Null when every row of the segment is visible: a sealed segment without deaths. */
@@ -160,8 +167,13 @@ interface DenseScan {
   readonly rowCount: number;
 }
 
-function* scanDense(kernel: SimdKernel, view: DenseView, scan: DenseScan): Steps<Hits> {
-  const { rowCount, filter } = scan;
+function* scanDense(
+  reader: SegmentReader,
+  kernel: SimdKernel,
+  view: DenseView,
+  scan: DenseScan,
+): Steps<Hits> {
+  const { rowCount } = scan;
   const k = Math.min(scan.k, rowCount);
   // More than a kernel's heap holds: whole stretches are ranked, then put together.
   const stretch = k > topKMax ? topKMax : rowCount;
@@ -169,23 +181,35 @@ function* scanDense(kernel: SimdKernel, view: DenseView, scan: DenseScan): Steps
   for (let start = 0; start < rowCount; start += stretch) {
     const end = Math.min(rowCount, start + stretch);
     const top = createTopK(Math.min(k, topKMax));
-    const chunk = chunkRows(view.rows);
-    for (let from = start; from < end; from += chunk) {
-      const to = Math.min(end, from + chunk);
-      // Another query of this thread may have used the bitset since: each chunk brings its own part.
-      const address = filter === null ? 0 : copyFilter(kernel, filter, from, to);
-      const { visibility } = scan;
-      kernel.scan(
-        view.rows,
-        scan.query,
-        { from, to, visibility, filter: address, present: view.presentAddress },
-        top,
-      );
-      yield;
-    }
+    if (view.file !== null)
+      yield* scanFile(reader, kernel, { ...view, file: view.file }, { ...scan, from: start, to: end }, top);
+    else yield* scanMemory(kernel, view, scan, start, end, top);
     parts.push(foundIn(top, view.rows.metric));
   }
   return parts.length === 1 ? parts[0]! : joinHits(view, parts, k);
+}
+
+function* scanMemory(
+  kernel: SimdKernel,
+  view: DenseView,
+  { query, filter, visibility }: DenseScan,
+  start: number,
+  end: number,
+  top: TopK,
+): Steps<void> {
+  const chunk = chunkRows(view.rows);
+  for (let from = start; from < end; from += chunk) {
+    const to = Math.min(end, from + chunk);
+    // Another query of this thread may have used the bitset since: each chunk brings its own part.
+    const address = filter === null ? 0 : copyFilter(kernel, filter, from, to);
+    kernel.scan(
+      view.rows,
+      query,
+      { from, to, visibility, filter: address, present: view.presentAddress },
+      top,
+    );
+    yield;
+  }
 }
 
 function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
@@ -270,7 +294,7 @@ function openGraph(reader: SegmentReader, kernel: SimdKernel, view: DenseView): 
   if (index === undefined) {
     const graph = reader.descriptor.graphs.find(({ vector }) => vector === name)!;
     const region = subregion(reader.descriptor.core, graph.offset, graph.bytes);
-    index = openHnsw(kernel, region, view.rows);
+    index = openHnsw(kernel, region, view.rows, view.file);
     byName.set(name, index);
   }
   return index;

@@ -1,5 +1,5 @@
 /** The read contract (segment.ts) over mapped regions; the same for plain and sealed segments, in any thread. */
-import { readRow, type ArenaDirectory } from '@quiver/kernel';
+import type { ArenaDirectory } from '@quiver/kernel';
 import type { PointId, Vector, VectorsByName } from '@quiver/model';
 import { blobAlignment, readMulti, readSparse, roundUp, takenBytes } from './blob.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
@@ -9,6 +9,7 @@ import { headerWords } from './layout.ts';
 import { vectorSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
 import {
+  denseRow,
   isPresent,
   mapSegment,
   relativeGroup,
@@ -88,7 +89,7 @@ export function openSegment(descriptor: SegmentDescriptor, directory: ArenaDirec
 
 function vectorAt(views: SegmentViews, view: VectorView, row: number): Vector | null {
   if (!isPresent(view, row)) return null;
-  if (view.kind === 'dense') return { kind: 'dense', values: readRow(views.memory, view.rows, row) };
+  if (view.kind === 'dense') return { kind: 'dense', values: denseRow(views.memory, view, row) };
   const [offset, count] = [view.refs[2 * row]!, view.refs[2 * row + 1]!];
   return view.kind === 'multi'
     ? readMulti(views.blob, offset, view.schema.dim, count)

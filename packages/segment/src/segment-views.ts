@@ -2,8 +2,8 @@
  * Typed views over a segment's regions, in one thread, and the id table over them. Always: a view has the length of the
  * capacity; what is above the published row count is not to be read.
  */
-import type { ArenaDirectory, Rows } from '@quiver/kernel';
-import type { SegmentDescriptor } from './descriptor.ts';
+import { decodeRow, readRow, type ArenaDirectory, type ByteFile, type Rows } from '@quiver/kernel';
+import { coldVectors, type SegmentDescriptor } from './descriptor.ts';
 import { hashWords, type IdWords } from './id-words.ts';
 import { coreLayout, headerBytes, type CoreLayout } from './layout.ts';
 import type { DenseSchema, MultiSchema, SparseSchema } from './schema.ts';
@@ -17,8 +17,10 @@ interface VectorViewBase {
 export interface DenseView extends VectorViewBase {
   readonly kind: 'dense';
   readonly schema: DenseSchema;
-  /** As the kernels take them. */
+  /** As the kernels take them; without an address when they are in a file. */
   readonly rows: Rows;
+  /** Has the rows, which are not in memory; null: they are in memory. */
+  readonly file: ByteFile | null;
 }
 /** Vectors in the blob: count rows of a multivector, or count entries of a sparse vector. */
 export type BlobView = MultiView | SparseView;
@@ -59,7 +61,7 @@ export interface SegmentViews {
 
 export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory): SegmentViews {
   const { core, capacityRows, schema } = segment;
-  const layout = coreLayout(schema, capacityRows);
+  const layout = coreLayout(schema, capacityRows, coldVectors(segment));
   const buffer = directory.buffer(core.arena);
   const words = (offset: number, count: number): Uint32Array<SharedArrayBuffer> =>
     new Uint32Array(buffer, core.offset + offset, count);
@@ -80,8 +82,9 @@ export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory
       };
     if (vector.kind === 'sparse') return { ...base, kind: 'sparse', schema: vector, refs };
     const { metric, element, dim } = vector;
-    const address = core.offset + rows;
-    return { ...base, kind: 'dense', schema: vector, rows: { metric, element, dim, stride, address } };
+    const file = fileOf(segment, vector.name, directory);
+    const address = file === null ? core.offset + rows : 0;
+    return { ...base, kind: 'dense', schema: vector, rows: { metric, element, dim, stride, address }, file };
   });
   return {
     layout,
@@ -98,6 +101,31 @@ export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory
     vectors,
     blob: segment.blob === null ? new Uint8Array(new SharedArrayBuffer(0)) : directory.bytes(segment.blob),
   };
+}
+
+/** Opened at once, so that it stays readable when it is deleted while somebody reads. */
+function fileOf(segment: SegmentDescriptor, vector: string, directory: ArenaDirectory): ByteFile | null {
+  const found = segment.rowFiles.find((one) => one.vector === vector && !one.isResident);
+  if (found === undefined) return null;
+  try {
+    return directory.file(found.file);
+  } catch (error) {
+    // A thread that lags behind may map a segment that was merged away long ago: nobody will read it.
+    return {
+      read() {
+        throw error;
+      },
+      close: () => undefined,
+    };
+  }
+}
+
+/** A stored dense vector as f32: a view of shared memory, or a copy. */
+export function denseRow(memory: WebAssembly.Memory, { rows, file }: DenseView, row: number): Float32Array {
+  if (file === null) return readRow(memory, rows, row);
+  const bytes = new Uint8Array(rows.stride);
+  file.read(row * rows.stride, bytes, 0, rows.stride);
+  return decodeRow(bytes.buffer, 0, rows);
 }
 
 export function isPresent(view: VectorView, row: number): boolean {

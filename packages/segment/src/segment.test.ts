@@ -150,7 +150,8 @@ test('a stored segment is loaded again byte for byte, with its deaths', () => {
     const from = segmentParts(reader.descriptor, stored, directory);
     const to = segmentParts(target, stored, directory);
     expect(to.map((part) => part.name)).toEqual(from.map((part) => part.name));
-    for (const [index, part] of from.entries()) to[index]!.bytes.set(part.bytes);
+    for (const [index, part] of from.entries())
+      for (const [piece, bytes] of part.bytes!.entries()) to[index]!.bytes![piece]!.set(bytes);
     const loaded = finishLoad(target, stored, directory, deaths);
     expect(loaded.rowCount()).toBe(reader.rowCount());
     expect(loaded.deadCount()).toBe(reader.deadCount());

@@ -3,19 +3,28 @@
  * copies and builds nothing. Always: header and deaths are not among the parts; deaths are saved by themselves
  * (`savedDeaths`) with every manifest; the blob store checks the parts' bytes. docs/formats/segment.md.
  */
-import { storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
+import { canLackRows, storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import { codesEnd } from './blob.ts';
-import type { ColumnDescriptor, SegmentDescriptor, SegmentKind, SparseDescriptor } from './descriptor.ts';
-import { coreLayout, headerWords } from './layout.ts';
-import type { SegmentSchema } from './schema.ts';
+import {
+  coldVectors,
+  type ColumnDescriptor,
+  type GraphDescriptor,
+  type RowFileDescriptor,
+  type SegmentDescriptor,
+  type SegmentKind,
+  type SparseDescriptor,
+} from './descriptor.ts';
+import { align64, coreLayout, headerWords } from './layout.ts';
+import type { DenseSchema, SegmentSchema } from './schema.ts';
 import { placeGraphs } from './seal-plan.ts';
 import type { SegmentReader } from './segment.ts';
 import { blobBytesOfRow, openSegment } from './segment-reader.ts';
 
-/** Rises when layout.ts or a part's meaning changes. */
-export const segmentLayoutVersion = 4;
+/** Rises when layout.ts or a part's meaning changes; rows in parts of their own came with the last one. */
+export const segmentLayoutVersion = 5;
+const rowsInCoreVersion = 4;
 
 /** Plain JSON for the manifest. */
 export interface StoredSegment {
@@ -38,6 +47,12 @@ export interface StoredSegment {
     readonly quantization?: Quantization | null;
     readonly persistedBytes: number;
   }[];
+  /** Dense vectors whose rows are a part of their own, not one with the core. Absent in records from before there were any. */
+  readonly rowFiles?: readonly {
+    readonly vector: string;
+    /** Walks do without the rows in memory. */
+    readonly canBeCold: boolean;
+  }[];
   readonly columns:
     readonly { readonly key: string; readonly schema: PayloadFieldSchema; readonly bytes: number }[] | null;
   /** Absent in records from before there were any. */
@@ -47,14 +62,34 @@ export interface StoredSegment {
 /** One part: a name that is unique in the segment, and its bytes in shared memory, to be written or to be read into. */
 export interface SegmentPart {
   readonly name: string;
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** In order; null: they are in the file only. */
+  readonly bytes: readonly Uint8Array<SharedArrayBuffer>[] | null;
+  /** It lies in this file (and blob); null: it is a blob of records. */
+  readonly file: number | null;
+}
+
+/** Of the part that has the rows of a vector. */
+const rowsPrefix = 'rows/';
+
+export function rowsPart(vector: string): string {
+  return `${rowsPrefix}${vector}`;
+}
+
+/** Parts that lie in files, so that reads at any place are cheap. */
+export function isInFile(partName: string): boolean {
+  return partName.startsWith(rowsPrefix);
 }
 
 /** REQUIRES: closed, no further appends. */
 export function storedSegment({ descriptor, views }: SegmentReader): StoredSegment {
-  const { id, kind, baseGroup, capacityRows, schema, graphs, columns, sparse } = descriptor;
+  const { id, kind, baseGroup, capacityRows, schema, graphs, rowFiles, columns, sparse } = descriptor;
   return {
-    layoutVersion: segmentLayoutVersion,
+    layoutVersion: rowFiles.length > 0 ? segmentLayoutVersion : rowsInCoreVersion,
+    rowFiles: rowFiles.map(({ vector }) => {
+      const graph = graphs.find((one) => one.vector === vector)!;
+      const region = subregion(descriptor.core, graph.offset, graph.bytes);
+      return { vector, canBeCold: canLackRows(viewGraph(views.memory.buffer, region)) };
+    }),
     id,
     kind,
     baseGroup,
@@ -87,41 +122,78 @@ export function segmentParts(
   stored: StoredSegment,
   directory: ArenaDirectory,
 ): SegmentPart[] {
-  const { core, blob, graphs, columns, sparse, schema, capacityRows } = descriptor;
-  const layout = coreLayout(schema, capacityRows);
+  const { core, blob, graphs, rowFiles, columns, sparse, schema, capacityRows } = descriptor;
+  const layout = coreLayout(schema, capacityRows, coldVectors(descriptor));
   const coreBytes = directory.bytes(core);
-  const parts = [{ name: 'core', bytes: coreBytes.subarray(layout.born, layout.bytes) }];
+  const coreParts: Uint8Array<SharedArrayBuffer>[] = [];
+  const parts: SegmentPart[] = [{ name: 'core', bytes: coreParts, file: null }];
+  let from = layout.born;
+  for (const [index, { name }] of schema.vectors.entries()) {
+    const own = rowFiles.find(({ vector }) => vector === name);
+    if (own === undefined) continue;
+    const { rows, stride } = layout.vectors[index]!;
+    coreParts.push(coreBytes.subarray(from, rows));
+    from = rows + (own.isResident ? align64(stride * capacityRows) : 0);
+    const bytes = own.isResident ? [coreBytes.subarray(rows, rows + stride * capacityRows)] : null;
+    parts.push({ name: rowsPart(name), bytes, file: own.file });
+  }
+  coreParts.push(coreBytes.subarray(from, layout.bytes));
+  const add = (name: string, bytes: Uint8Array<SharedArrayBuffer>): void =>
+    void parts.push({ name, bytes: [bytes], file: null });
   for (const [index, { vector, offset }] of graphs.entries()) {
     const { persistedBytes } = stored.graphs[index]!;
-    parts.push({ name: `graph/${vector}`, bytes: coreBytes.subarray(offset, offset + persistedBytes) });
+    add(`graph/${vector}`, coreBytes.subarray(offset, offset + persistedBytes));
   }
   if (blob !== null && stored.blobUsedBytes > 0)
-    parts.push({ name: 'blob', bytes: directory.bytes(blob).subarray(0, stored.blobUsedBytes) });
+    add('blob', directory.bytes(blob).subarray(0, stored.blobUsedBytes));
   if (blob !== null && stored.codeBytes > 0) {
     const end = codesEnd(descriptor) - blob.offset;
-    parts.push({ name: 'codes', bytes: directory.bytes(blob).subarray(end - stored.codeBytes, end) });
+    add('codes', directory.bytes(blob).subarray(end - stored.codeBytes, end));
   }
   for (const column of columns ?? [])
-    parts.push({
-      name: `column/${column.key}`,
-      bytes: directory.bytes(column.region).subarray(0, column.bytes),
-    });
+    add(`column/${column.key}`, directory.bytes(column.region).subarray(0, column.bytes));
   for (const { vector, region, bytes } of sparse ?? [])
-    parts.push({ name: `sparse/${vector}`, bytes: directory.bytes(region).subarray(0, bytes) });
+    add(`sparse/${vector}`, directory.bytes(region).subarray(0, bytes));
   return parts;
 }
+
+/** Where the rows of a stored segment are to be. */
+export interface RowPlacement {
+  /** The file of a vector's rows. */
+  readonly fileOf: (vector: string) => number;
+  /** Vectors whose rows stay in their files; others of `rowFiles` are read into memory. */
+  readonly cold: ReadonlySet<string>;
+}
+
+/** Stored segments without files of rows. */
+export const allInMemory: RowPlacement = {
+  fileOf(vector) {
+    throw new Error(`invariant broken: no file has the rows of vector "${vector}"`);
+  },
+  cold: new Set(),
+};
 
 /**
  * Regions for a stored segment, on the control thread; fill `segmentParts` of it, then call `finishLoad`.
  * @throws ArenaBudgetError; ClusterError corruption when the record is of another layout version
  */
-export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: number): SegmentDescriptor {
-  if (stored.layoutVersion !== segmentLayoutVersion)
+export function allocateStored(
+  pool: ArenaPool,
+  stored: StoredSegment,
+  threads: number,
+  { fileOf, cold }: RowPlacement = allInMemory,
+): SegmentDescriptor {
+  if (stored.layoutVersion !== segmentLayoutVersion && stored.layoutVersion !== rowsInCoreVersion)
     throw new ClusterError(
       'corruption',
       `segment ${stored.id} has layout ${stored.layoutVersion}, this version reads ${segmentLayoutVersion}`,
     );
-  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, ({ name }) => {
+  const rowFiles = (stored.rowFiles ?? []).map(({ vector, canBeCold }): RowFileDescriptor => ({
+    vector,
+    file: fileOf(vector),
+    isResident: !(canBeCold && cold.has(vector)),
+  }));
+  const sizeOf = ({ name }: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
     const graph = stored.graphs.find(({ vector }) => vector === name);
     if (graph === undefined) return null;
     const shape = { count: stored.capacityRows, threads };
@@ -130,7 +202,8 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       quantization: graph.quantization ?? null,
       bytes: storedHnswBytes(graph.persistedBytes, shape),
     };
-  });
+  };
+  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, sizeOf, coldVectors({ rowFiles }));
   const taken: Region[] = [];
   const allocate = (size: number): Region => {
     const region = pool.allocate(size, { dirty: true });
@@ -160,6 +233,7 @@ export function allocateStored(pool: ArenaPool, stored: StoredSegment, threads: 
       core,
       blob,
       graphs,
+      rowFiles,
       columns: columns ?? null,
       sparse: sparse ?? null,
     };

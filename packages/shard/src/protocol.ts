@@ -32,6 +32,7 @@ export interface SegmentSet {
 export type ToServe =
   | { readonly kind: 'arena'; readonly arena: Arena }
   | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
+  | { readonly kind: 'drop_files'; readonly files: readonly number[] }
   /** The whole set of a replica; takes effect with `epoch`. */
   | { readonly kind: 'segments'; readonly epoch: number; readonly set: SegmentSet }
   | { readonly kind: 'drop_replica'; readonly epoch: number; readonly replica: number }
@@ -95,6 +96,7 @@ export type ConfirmedRead = Pick<
 export type ToBuild =
   | { readonly kind: 'arena'; readonly arena: Arena }
   | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
+  | { readonly kind: 'drop_files'; readonly files: readonly number[] }
   | {
       readonly kind: 'build';
       readonly task: number;

@@ -2,19 +2,31 @@
  * Large immutable byte strings (segment parts) in a LevelDB of their own, so that writing them never delays a commit.
  * Always: a blob is listed only when all its chunks are durable; ids are never reused and should ascend (they keep
  * tables apart, so that deleting a blob gives whole tables back); every chunk has its own checksum; after a failed
- * write nothing is accepted any more.
- *
- * Chunk:   62 | blob id u64 BE | chunk u32 BE -> up to 1 MiB, then the trailer (checksum.ts)
- * Header:  69 | blob id u64 BE -> bytes u64 LE | chunk bytes u32 LE, then the trailer; written with the last chunks
+ * write nothing is accepted any more. Blobs that other threads read at any place lie in files beside it (blob-files.ts).
  */
 import { mkdir } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+import { join } from 'node:path';
 import { assert } from '@quiver/model';
 import { createRealEnv, type Env } from '@quiver/env';
-import { openValue, sealValue, trailerBytes } from './checksum.ts';
+import { createMemoryBlobFiles, openBlobFiles, type BlobFiles, type FileDigest } from './blob-files.ts';
+import {
+  blobChunkBytes,
+  chunkKey,
+  chunkRange,
+  chunkTag,
+  decodeHeader,
+  headerKey,
+  headerTag,
+  partsReader,
+  partsWriter,
+  sealChunk,
+  sealHeader,
+} from './blob-format.ts';
+import { openValue } from './checksum.ts';
 import type { Engine, EngineWrite } from './engine.ts';
 import { defaultWatermarks, measureSpace, watchSpace, type FreeSpace, type Watermarks } from './free-space.ts';
-import { key, readKey } from './key.ts';
+import { createFileBlobs, removeUnnamedFiles } from './file-blobs.ts';
+import { readKey } from './key.ts';
 import { openLevelEngine, type LevelEngineOptions } from './level-engine.ts';
 import { createMemoryEngine } from './memory-engine.ts';
 import { StorageError } from './storage-error.ts';
@@ -30,6 +42,8 @@ export interface PutOptions {
    * 1 (the default) does not wait.
    */
   readonly dutyFraction?: number;
+  /** In a file of its own, for reads at any place. */
+  readonly inFile?: boolean;
 }
 
 export interface BlobStore {
@@ -44,10 +58,11 @@ export interface BlobStore {
   size(blobId: number): Promise<number | undefined>;
   /**
    * Fills `into` with the blob, checksums verified.
-   * @param into - exactly the blob's size, may be shared memory; its content is undefined after an error
+   * @param into - exactly the blob's size, in one array or in parts, may be shared memory; its content is undefined after
+   *   an error
    * @throws StorageError 'corruption' (also when the blob is not there)
    */
-  read(blobId: number, into: Uint8Array): Promise<void>;
+  read(blobId: number, into: Uint8Array | readonly Uint8Array[]): Promise<void>;
   /**
    * One chunk of a listed blob, its checksum verified.
    * @param chunk - from 0; all are `blobChunkBytes` long but the last
@@ -62,7 +77,17 @@ export interface BlobStore {
    * @param totalBytes - of the whole blob
    * @throws as `put`
    */
-  putChunk(blobId: number, chunk: number, bytes: Uint8Array, totalBytes: number): Promise<void>;
+  putChunk(
+    blobId: number,
+    chunk: number,
+    bytes: Uint8Array,
+    totalBytes: number,
+    options?: Pick<PutOptions, 'inFile'>,
+  ): Promise<void>;
+  /** The files of blobs that lie in files; other threads of the process open their own over `blobFilesDir`. */
+  readonly files: BlobFiles;
+  /** Makes a file that a thread wrote and finished a blob. @throws as `put` */
+  adoptFile(blobId: number, digest: FileDigest): Promise<void>;
   /** Deletes blobs, known or not, and gives their space back in the background. */
   delete(blobIds: readonly number[]): Promise<void>;
   /** All complete blobs by ascending id. */
@@ -77,13 +102,8 @@ export interface BlobStoreOptions {
   readonly onPoison?: (error: StorageError) => void;
 }
 
-/** Of every chunk of a blob but its last. */
-export const blobChunkBytes = 1 << 20;
 const chunkBytes = blobChunkBytes;
 const batchBytesMax = 8 << 20;
-const chunkTag = 0x62;
-const headerTag = 0x69;
-const headerBytes = 12;
 const pauseMsMax = 1_000;
 
 export const blobEngineOptions: LevelEngineOptions = {
@@ -94,6 +114,11 @@ export const blobEngineOptions: LevelEngineOptions = {
   compression: false,
 };
 
+/** Where the files of a store in `dir` are. */
+export function blobFilesDir(dir: string): string {
+  return join(dir, 'files');
+}
+
 /** Opens or creates the blob store in `dir`; incomplete blobs of an interrupted `put` are deleted. */
 export async function openLevelBlobStore(
   dir: string,
@@ -101,7 +126,7 @@ export async function openLevelBlobStore(
   env: Env,
 ): Promise<BlobStore> {
   try {
-    await mkdir(dir, { recursive: true });
+    await mkdir(blobFilesDir(dir), { recursive: true });
   } catch (cause) {
     throw new StorageError('unavailable', `${dir} cannot be made`, { cause });
   }
@@ -110,7 +135,9 @@ export async function openLevelBlobStore(
     const watermarks = { ...defaultWatermarks, ...options.watermarks };
     const space = await watchSpace(() => measureSpace(dir), watermarks, env);
     await deleteIncomplete(engine);
-    return runBlobStore(engine, space, options.onPoison ?? (() => undefined), env);
+    const files = openBlobFiles(blobFilesDir(dir));
+    await removeUnnamedFiles(engine, files);
+    return runBlobStore({ engine, files, space, onPoison: options.onPoison ?? (() => undefined), env });
   } catch (error) {
     await engine.close();
     throw error;
@@ -125,15 +152,19 @@ export function createMemoryBlobStore(env: Env = createRealEnv()): BlobStore {
     freeFraction: () => 1,
     stop: () => undefined,
   };
-  return runBlobStore(createMemoryEngine(), space, () => undefined, env);
+  const files = createMemoryBlobFiles();
+  return runBlobStore({ engine: createMemoryEngine(), files, space, onPoison: () => undefined, env });
 }
 
-function runBlobStore(
-  engine: Engine,
-  space: FreeSpace,
-  onPoison: (error: StorageError) => void,
-  env: Env,
-): BlobStore {
+interface BlobStoreParts {
+  readonly engine: Engine;
+  readonly files: BlobFiles;
+  readonly space: FreeSpace;
+  readonly onPoison: (error: StorageError) => void;
+  readonly env: Env;
+}
+
+function runBlobStore({ engine, files, space, onPoison, env }: BlobStoreParts): BlobStore {
   let poison: StorageError | undefined;
   let closed: Promise<void> | undefined;
   let writing: Promise<unknown> = Promise.resolve();
@@ -160,38 +191,63 @@ function runBlobStore(
     return turn;
   }
 
-  async function sizeOf(blobId: number): Promise<number | undefined> {
+  const inFiles = createFileBlobs(engine, files, write);
+
+  async function sizeInRecords(blobId: number): Promise<number | undefined> {
     const at = headerKey(blobId);
     const stored = await engine.get(at);
     return stored === undefined ? undefined : decodeHeader(openValue(at, stored));
   }
 
-  async function readChunks(blobId: number, into: Uint8Array): Promise<void> {
-    const bytes = await sizeOf(blobId);
+  async function readInto(blobId: number, parts: readonly Uint8Array[]): Promise<void> {
+    const into = partsWriter(parts);
+    const digest = await inFiles.header(blobId);
+    const bytes = digest?.bytes ?? (await sizeInRecords(blobId));
     if (bytes === undefined) throw new StorageError('corruption', `blob ${blobId} is not there`);
-    assert(bytes === into.length, `blob ${blobId} has ${bytes} bytes and is read into ${into.length}`);
-    let at = 0;
+    assert(bytes === into.total, `blob ${blobId} has ${bytes} bytes and is read into ${into.total}`);
+    if (digest !== undefined) {
+      await inFiles.read(blobId, digest, into);
+      return;
+    }
     for await (const page of engine.pages(chunkRange(blobId))) {
       assertUsable();
       for (const [chunkKey, stored] of page) {
         const chunk = readKey(chunkKey.subarray(9)).u32();
         const value = openValue(chunkKey, stored);
-        if (chunk * chunkBytes !== at || at + value.length > into.length)
+        const at = into.total - into.left();
+        if (chunk * chunkBytes !== at || value.length > into.left())
           throw new StorageError('corruption', `blob ${blobId} has chunk ${chunk} at byte ${at}`);
-        into.set(value, at);
-        at += value.length;
+        into.put(value);
       }
     }
-    if (at !== bytes)
-      throw new StorageError('corruption', `blob ${blobId} has ${at} of its ${bytes} bytes`);
+    if (into.left() > 0)
+      throw new StorageError('corruption', `blob ${blobId} lacks ${into.left()} of its ${bytes} bytes`);
+  }
+
+  /** Holds the caller back so long that writing takes its share of the time only. */
+  async function pauseAfter(startMs: number, dutyFraction: number): Promise<void> {
+    const pauseMs = (env.now() - startMs) * (1 / dutyFraction - 1);
+    if (pauseMs >= 1) await new Promise<void>((resolve) => env.after(Math.min(pauseMs, pauseMsMax), resolve));
   }
 
   return {
-    async put(blobId, bytes, { dutyFraction = 1 } = {}) {
+    files,
+    async put(blobId, bytes, { dutyFraction = 1, inFile = false } = {}) {
       assertUsable();
       assert(dutyFraction > 0 && dutyFraction <= 1, `a duty fraction is ${dutyFraction}`);
       const source = partsReader(bytes instanceof Uint8Array ? [bytes] : bytes);
       let chunk = 0;
+      while (inFile && (chunk === 0 || source.left() > 0)) {
+        assertUsable();
+        space.admit(true);
+        const piece = new Uint8Array(Math.min(source.left(), chunkBytes));
+        source.take(piece, piece.length);
+        const startMs = env.now();
+        await inFiles.putChunk(blobId, chunk++, piece, source.total);
+        space.noteWritten(piece.length);
+        if (source.left() > 0) await pauseAfter(startMs, dutyFraction);
+      }
+      if (inFile) return;
       do {
         assertUsable();
         space.admit(true);
@@ -205,23 +261,24 @@ function runBlobStore(
           return writes;
         });
         space.noteWritten(count);
-        const pauseMs = (env.now() - startMs) * (1 / dutyFraction - 1);
-        if (pauseMs >= 1 && source.left() > 0)
-          await new Promise<void>((resolve) => env.after(Math.min(pauseMs, pauseMsMax), resolve));
+        if (source.left() > 0) await pauseAfter(startMs, dutyFraction);
       } while (source.left() > 0);
     },
     async size(blobId) {
       assertUsable();
-      return sizeOf(blobId);
+      return (await sizeInRecords(blobId)) ?? (await inFiles.header(blobId))?.bytes;
     },
     async read(blobId, into) {
       assertUsable();
-      await readChunks(blobId, into);
+      await readInto(blobId, into instanceof Uint8Array ? [into] : into);
     },
     async readChunk(blobId, chunk) {
       assertUsable();
-      const bytes = await sizeOf(blobId);
-      if (bytes === undefined) return undefined;
+      const bytes = await sizeInRecords(blobId);
+      if (bytes === undefined) {
+        const digest = await inFiles.header(blobId);
+        return digest === undefined ? undefined : inFiles.readChunk(blobId, digest, chunk);
+      }
       const at = chunkKey(blobId, chunk);
       const stored = await engine.get(at);
       const wanted = Math.min(chunkBytes, bytes - chunk * chunkBytes);
@@ -230,7 +287,7 @@ function runBlobStore(
         throw new StorageError('corruption', `chunk ${chunk} of blob ${blobId} has not its ${wanted} bytes`);
       return value;
     },
-    async putChunk(blobId, chunk, bytes, totalBytes) {
+    async putChunk(blobId, chunk, bytes, totalBytes, { inFile = false } = {}) {
       assertUsable();
       const left = totalBytes - chunk * chunkBytes;
       assert(
@@ -238,6 +295,11 @@ function runBlobStore(
         `chunk ${chunk} of a blob of ${totalBytes} bytes has ${bytes.length}`,
       );
       space.admit(true);
+      if (inFile) {
+        await inFiles.putChunk(blobId, chunk, bytes, totalBytes);
+        space.noteWritten(bytes.length);
+        return;
+      }
       await write(() => {
         const writes = [sealChunk(blobId, chunk, partsReader([bytes]), bytes.length)];
         if (bytes.length === left) writes.push(sealHeader(blobId, totalBytes));
@@ -245,9 +307,15 @@ function runBlobStore(
       });
       space.noteWritten(bytes.length);
     },
+    async adoptFile(blobId, digest) {
+      assertUsable();
+      space.noteWritten(digest.bytes);
+      await inFiles.adopt(blobId, digest);
+    },
     async delete(blobIds) {
       assertUsable();
       for (const blobId of blobIds) {
+        await inFiles.delete(blobId);
         // The header first: whatever happens then, the blob is gone as a whole.
         await write(() => [{ kind: 'delete', key: headerKey(blobId) }]);
         const keys = await chunkKeys(engine, chunkRange(blobId));
@@ -266,7 +334,8 @@ function runBlobStore(
       for await (const page of engine.pages(range))
         for (const [at, stored] of page)
           found.push({ blobId: readKey(at.subarray(1)).u64Number(), bytes: decodeHeader(openValue(at, stored)) });
-      return found;
+      found.push(...(await inFiles.list()));
+      return found.sort((a, b) => a.blobId - b.blobId);
     },
     close() {
       closed ??= (async () => {
@@ -279,74 +348,6 @@ function runBlobStore(
     },
     get poisoned() {
       return poison !== undefined;
-    },
-  };
-}
-
-function headerKey(blobId: number): Uint8Array {
-  return key().u8(headerTag).u64(blobId).done();
-}
-
-function chunkKey(blobId: number, chunk: number): Uint8Array {
-  return key().u8(chunkTag).u64(blobId).u32(chunk).done();
-}
-
-function chunkRange(blobId: number): { from: Uint8Array; to: Uint8Array } {
-  const at = (id: number): Uint8Array => key().u8(chunkTag).u64(id).done();
-  return { from: at(blobId), to: at(blobId + 1) };
-}
-
-function decodeHeader(value: Uint8Array): number {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
-  if (bytes.length !== headerBytes || bytes.readUInt32LE(8) !== chunkBytes)
-    throw new StorageError('corruption', `a blob header is ${bytes.length} bytes or has another chunk size`);
-  return Number(bytes.readBigUInt64LE(0));
-}
-
-function sealHeader(blobId: number, bytes: number): EngineWrite {
-  const value = Buffer.alloc(headerBytes);
-  value.writeBigUInt64LE(BigInt(bytes), 0);
-  value.writeUInt32LE(chunkBytes, 8);
-  const at = headerKey(blobId);
-  return { kind: 'put', key: at, value: sealValue(at, value) };
-}
-
-function sealChunk(blobId: number, chunk: number, source: PartsReader, count: number): EngineWrite {
-  const at = chunkKey(blobId, chunk);
-  const value = Buffer.allocUnsafe(count + trailerBytes);
-  source.take(value, count);
-  value.writeUInt32LE(crc32(value.subarray(0, count), crc32(at)), count);
-  return { kind: 'put', key: at, value };
-}
-
-interface PartsReader {
-  readonly total: number;
-  left(): number;
-  take(into: Uint8Array, count: number): void;
-}
-
-/** Reads parts as if they were one array. */
-function partsReader(parts: readonly Uint8Array[]): PartsReader {
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
-  let taken = 0;
-  let index = 0;
-  let offset = 0;
-  return {
-    total,
-    left: () => total - taken,
-    take(into, count) {
-      for (let at = 0; at < count; ) {
-        const part = parts[index]!;
-        const length = Math.min(count - at, part.length - offset);
-        into.set(part.subarray(offset, offset + length), at);
-        at += length;
-        offset += length;
-        if (offset === part.length) {
-          index++;
-          offset = 0;
-        }
-      }
-      taken += count;
     },
   };
 }

@@ -8,12 +8,14 @@
  * -> recall curves (`calibration.ts`).
  */
 import {
+  accessRows,
   createRng,
   isFloat,
   modeOf,
-  readRow,
   segmentRowsMax,
+  type ByteFile,
   type Region,
+  type RowAccess,
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
@@ -40,8 +42,10 @@ import { Reach } from './reach.ts';
 import { visitedAddress } from './search.ts';
 
 export interface HnswParams {
-  /** In the same arena as the region. */
+  /** In the same arena as the region, unless they are in a file. */
   readonly rows: Rows;
+  /** Rows of floats or halves that are in a file and not in the arena; REQUIRES: no neighbour codes. */
+  readonly file?: ByteFile | null;
   readonly count: number;
   /** As given to `hnswBytes`. */
   readonly m: number;
@@ -57,8 +61,16 @@ export interface HnswParams {
   readonly quantization: Quantization | null;
 }
 
+/** Codes cannot tell the rows apart, and the rows are not in memory: nothing was built. */
+export class RowsNeededError extends Error {
+  constructor() {
+    super('walks need the rows in memory: codes of one byte cannot tell them apart');
+    this.name = 'RowsNeededError';
+  }
+}
+
 export interface HnswBuilder {
-  /** Does about `rows` rows' worth of work; true when the graph is complete. */
+  /** Does about `rows` rows' worth of work; true when the graph is complete. @throws {RowsNeededError} */
   step(rows: number): boolean;
   /** Rows' worth of work done and to do, for progress. */
   readonly done: number;
@@ -102,7 +114,11 @@ function* build(
   region: Region,
   params: HnswParams,
 ): Generator<undefined, void, undefined> {
-  const { rows, count, efConstruct, seed } = params;
+  const { count, efConstruct, seed } = params;
+  const access = accessRows(kernel, params.rows, params.file ?? null);
+  const { rows } = access;
+  if (access.file !== null && (!isFloat(rows.element) || params.neighbourCodes !== 'never'))
+    throw new Error('invariant broken: a graph that reads rows is built without them');
   const { exports } = kernel;
   const { buffer } = kernel.arena.memory;
   const isPresent = presenceOf(buffer, params);
@@ -115,19 +131,25 @@ function* build(
   const upper = pickUpper(seed, count, presentCount, layout.layerCounts[0]!, isPresent);
   writeHeader(buffer, region, params, layout, presentCount);
   new Uint32Array(buffer, region.offset + layout.upper, upper.length).set(upper);
-  writeMean(kernel, region, params, layout, isPresent);
+  writeMean(kernel, region, params, access, layout, isPresent);
   yield;
 
   const visited = visitedAddress(region, persistedBytesOf(layout, layout.full, count), count, kernel.thread);
   // Other users of this thread's kernel may open other graphs between steps.
   const open = (): void => exports.openGraph(region.offset, rows.address, rows.stride, visited);
-  for (let from = 0; from < count; from += encodeShare) {
-    open();
-    exports.encodeRows(from, Math.min(count, from + encodeShare));
+  const openRows = (from: number, to: number): void =>
+    exports.openGraph(region.offset, access.window(from, to).address, rows.stride, visited);
+  const encoded = Math.min(encodeShare, access.windowMax);
+  for (let from = 0; from < count; from += encoded) {
+    const to = Math.min(count, from + encoded);
+    openRows(from, to);
+    exports.encodeRows(from, to);
     yield;
   }
-  if (isFloat(rows.element) && !(yield* codesDiscern(kernel, params, upper, open)))
+  if (isFloat(rows.element) && !(yield* codesDiscern(kernel, params, access, upper, open))) {
+    if (access.file !== null) throw new RowsNeededError();
     new Uint32Array(buffer, region.offset, 64)[92 / 4] = 1;
+  }
   for (let node = 0; node < upper.length; node += 1) {
     open();
     exports.insertUpper(node, efConstruct);
@@ -149,10 +171,10 @@ function* build(
     yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
   const { quantization } = params;
   if (replacesCodes(quantization))
-    yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, open);
+    yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, access, openRows);
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
-  yield* calibrate(kernel, region, params, layout, upper);
+  yield* calibrate(kernel, region, params, access, layout, upper);
 }
 
 /** Gives every unreached row a link from a near one, and looks again: that one may itself have been cut off. */
@@ -252,6 +274,7 @@ function writeMean(
   kernel: SimdKernel,
   region: Region,
   { rows, count, quantization }: HnswParams,
+  access: RowAccess,
   layout: HnswLayout,
   isPresent: (row: number) => boolean,
 ): void {
@@ -266,7 +289,8 @@ function writeMean(
   const picked: Float32Array[] = [];
   const stride = Math.max(1, Math.floor(count / sampleRows));
   for (let row = 0; row < count; row += stride)
-    if (isPresent(row)) picked.push(asDirection(rows, readRow(memory, rows, row)));
+    if (isPresent(row))
+      picked.push(asDirection(rows, access.file === null ? access.read(row) : access.read(row).slice()));
   const sums = new Float64Array(rows.dim);
   for (const vector of picked) vector.forEach((value, i) => (sums[i]! += value));
   if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));

@@ -11,8 +11,8 @@ import {
   createRng,
   createTopK,
   foundIn,
-  readRow,
   type Region,
+  type RowAccess,
   type Rows,
   type SimdKernel,
   type TopK,
@@ -80,6 +80,7 @@ export function* calibrate(
   kernel: SimdKernel,
   region: Region,
   params: CalibrationParams,
+  access: RowAccess,
   layout: HnswLayout,
   upper: Uint32Array,
 ): Generator<undefined, void, undefined> {
@@ -89,12 +90,12 @@ export function* calibrate(
   const wanted = Math.min(queriesMax, Math.max(queriesMin, Math.floor(graph.presentCount / rowsPerQuery)));
   const drawn = drawRows(graph, params, upper, wanted);
   if (drawn.length < queriesMin) return;
-  const known = yield* askAll(kernel, params, drawn);
+  const known = yield* askAll(kernel, params, access, drawn);
   const curves: RecallCurve[] = [];
   for (const [index, { k, share, beamShare, recallMax }] of kinds.entries()) {
     if (k > graph.presentCount * answersShareMax) break;
     const asked = known.slice(0, Math.ceil(known.length * share));
-    const measured = yield* measure(kernel, region, params, graph, { index, k, asked, recallMax });
+    const measured = yield* measure(kernel, region, access, graph, { index, k, asked, recallMax });
     const points = rising(measured).map(({ ef, recall }) => ({ ef: ef * beamShare, recall }));
     curves.push({ k, queryCount: asked.length, points });
   }
@@ -131,20 +132,25 @@ function drawRows(
 function* askAll(
   kernel: SimdKernel,
   { rows, count, present }: CalibrationParams,
+  access: RowAccess,
   drawn: readonly number[],
 ): Generator<undefined, Known[], undefined> {
   const asked = drawn.map((row, i): Asked => {
     const { k } = kinds.findLast(({ share }) => i < Math.ceil(drawn.length * share))!;
     // The row itself is one of them.
-    return { row, query: readRow(kernel.arena.memory, rows, row).slice(), top: createTopK(k + 1) };
+    return { row, query: access.read(row).slice(), top: createTopK(k + 1) };
   });
   let calls = 0;
-  for (let from = 0; from < count; from += chunkRows) {
-    const to = Math.min(count, from + chunkRows);
+  const step = Math.min(chunkRows, access.windowMax);
+  for (let from = 0; from < count; from += step) {
+    const to = Math.min(count, from + step);
+    let window = access.window(from, to);
     for (const { query, top } of asked) {
-      kernel.scan(rows, query, { from, to, visibility: null, filter: 0, present }, top);
+      kernel.scan(window, query, { from, to, visibility: null, filter: 0, present }, top);
       calls += 1;
-      if (calls % callsPerStep === 0) yield;
+      if (calls % callsPerStep !== 0) continue;
+      yield;
+      window = access.window(from, to);
     }
   }
   return asked.map((one) => knownOf(rows, one));
@@ -166,11 +172,11 @@ interface Measured {
 function* measure(
   kernel: SimdKernel,
   region: Region,
-  { rows }: CalibrationParams,
+  { rows, file }: RowAccess,
   graph: GraphView,
   { index, k, asked, recallMax }: Measured,
 ): Generator<undefined, RecallPoint[], undefined> {
-  const searched = openHnsw(kernel, region, rows);
+  const searched = openHnsw(kernel, region, rows, file);
   const points: RecallPoint[] = [];
   let used = asked;
   const efMax = Math.min(widthMax, graph.presentCount * widthShareMax);

@@ -3,7 +3,7 @@
  * the rounding of a code is larger than the distances within a group; a walk by estimates would then wander at random
  * among the group. Always: the answer depends on the rows and the seed only.
  */
-import { createTopK, foundIn, readRow, type Rows, type SimdKernel } from '@quiver/kernel';
+import { createTopK, foundIn, type RowAccess, type Rows, type SimdKernel } from '@quiver/kernel';
 
 /** Rows that are asked for their neighbours, out of the upper list (an even draw). */
 const askedCount = 16;
@@ -27,18 +27,21 @@ export interface DiscernParams {
 export function* codesDiscern(
   kernel: SimdKernel,
   { rows, count, present }: DiscernParams,
+  access: RowAccess,
   upper: Uint32Array,
   open: () => void,
 ): Generator<undefined, boolean, undefined> {
-  let wanted = 0;
-  let kept = 0;
-  for (const asked of upper.subarray(0, askedCount)) {
-    const query = readRow(kernel.arena.memory, rows, asked).slice();
-    const exact = createTopK(neighbourCount);
-    const estimated = createTopK(placesMax);
-    for (let from = 0; from < count; from += chunkRows) {
-      const to = Math.min(count, from + chunkRows);
-      kernel.scan(rows, query, { from, to, visibility: null, filter: 0, present }, exact);
+  const asked = Array.from(upper.subarray(0, askedCount), (row) => ({
+    query: access.read(row).slice(),
+    exact: createTopK(neighbourCount),
+    estimated: createTopK(placesMax),
+  }));
+  const step = Math.min(chunkRows, access.windowMax);
+  for (let from = 0; from < count; from += step) {
+    const to = Math.min(count, from + step);
+    for (const { query, exact, estimated } of asked) {
+      const window = access.window(from, to);
+      kernel.scan(window, query, { from, to, visibility: null, filter: 0, present }, exact);
       open();
       kernel.setQuery(rows, query);
       kernel.writeTop(estimated);
@@ -46,15 +49,23 @@ export function* codesDiscern(
       kernel.readTop(estimated);
       yield;
     }
+  }
+  let wanted = 0;
+  let kept = 0;
+  for (const { query, exact, estimated } of asked) {
     const near = foundIn(exact, rows.metric);
     const found = foundIn(estimated, rows.metric).rows;
-    const scores = kernel.score(rows, query, found);
     // A group of equal rows has no order to keep: whatever is as near as the last neighbour counts.
     const last = near.scores[near.count - 1];
     const isNear = new Set(near.rows);
-    const hits = found.reduce((sum, row, i) => sum + (isNear.has(row) || scores[i] === last ? 1 : 0), 0);
+    let hits = 0;
+    for (const row of found) if (isNear.has(row) || scoreOf(kernel, access, query, row) === last) hits += 1;
     wanted += near.count;
     kept += Math.min(near.count, hits);
   }
   return kept >= keptShareMin * wanted;
+}
+
+function scoreOf(kernel: SimdKernel, access: RowAccess, query: Float32Array, row: number): number {
+  return kernel.score(access.window(row, row + 1), query, Uint32Array.of(row))[0]!;
 }

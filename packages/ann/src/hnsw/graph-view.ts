@@ -49,6 +49,12 @@ export interface GraphView {
   readonly next: Uint32Array;
 }
 
+/** Whether walks read codes of its own and never the stored rows, which may then be in a file. */
+export function canLackRows({ mode, walksRows, quantised }: GraphView): boolean {
+  const isByte = mode >= 4 && mode < 12;
+  return quantised !== null || !(isByte || walksRows);
+}
+
 /** @throws {Error} when the region does not hold a graph of this version */
 export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Region): GraphView {
   const header = new Uint32Array(buffer, region.offset, 64);

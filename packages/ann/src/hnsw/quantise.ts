@@ -3,7 +3,7 @@
  * that kind in place of the int8 codes that the graph was built over, and shrinks. Always: links stay as they are; the answer
  * depends on the rows and the seed only.
  */
-import { createRng, type Region, type SimdKernel } from '@quiver/kernel';
+import { createRng, type Region, type RowAccess, type SimdKernel } from '@quiver/kernel';
 import { stretchesOf, type Quantization, type Requantization } from '../quantization.ts';
 import { clearMarks, type HnswParams } from './build.ts';
 import { persistedBytesOf, type HnswLayout } from './format.ts';
@@ -23,7 +23,8 @@ export function* quantiseGraph(
   params: HnswParams & { readonly quantization: Requantization },
   layout: HnswLayout,
   isPresent: (row: number) => boolean,
-  open: () => void,
+  access: RowAccess,
+  openRows: (from: number, to: number) => void,
 ): Generator<undefined, void, undefined> {
   const { count, m, quantization, rows } = params;
   const { buffer } = kernel.arena.memory;
@@ -31,11 +32,19 @@ export function* quantiseGraph(
   writeKind(header, quantization, layout, rows.dim, rows.metric === 'manhattan');
   if (quantization.kind === 'turbo') drawSigns(buffer, region.offset + layout.trained, rows.dim, params.seed);
   if (quantization.kind === 'product')
-    yield* trainCodewords(kernel, region.offset + layout.trained, params, quantization.dims, isPresent, open);
+    yield* trainCodewords(
+      kernel,
+      region.offset + layout.trained,
+      params,
+      quantization.dims,
+      isPresent,
+      openRows,
+    );
   const { plain, quantised } = layout;
-  for (let from = 0; from < count; from += rowsPerStep) {
-    open();
-    const to = Math.min(count, from + rowsPerStep);
+  const step = Math.min(rowsPerStep, access.windowMax);
+  for (let from = 0; from < count; from += step) {
+    const to = Math.min(count, from + step);
+    openRows(from, to);
     kernel.exports.quantiseRows(
       from,
       to,
@@ -104,7 +113,7 @@ function* trainCodewords(
   params: HnswParams,
   dims: number,
   isPresent: (row: number) => boolean,
-  open: () => void,
+  openRows: (from: number, to: number) => void,
 ): Generator<undefined, void, undefined> {
   const { dim } = params.rows;
   const stretches = stretchesOf(dims, dim);
@@ -122,7 +131,7 @@ function* trainCodewords(
   const samples = new Float32Array(picked.length * width);
   for (const [index, row] of picked.entries()) {
     if (index % rowsPerStep === 0) yield;
-    open();
+    openRows(row, row + 1);
     kernel.exports.encodeAlone(row);
     samples.set(new Float32Array(buffer, kernel.vectorAddress, width), index * width);
   }
@@ -140,7 +149,7 @@ function* trainCodewords(
     sizes.fill(0);
     for (const [index, row] of picked.entries()) {
       if (index % rowsPerStep === 0) yield;
-      open();
+      openRows(row, row + 1);
       const codes = new Uint8Array(buffer, kernel.exports.encodeAlone(row), stretches);
       for (let stretch = 0; stretch < stretches; stretch += 1) {
         const word = codes[stretch]!;

@@ -2,10 +2,19 @@
  * Searching a graph: the walk is one call into the kernel. Always: read-only but for this thread's visited marks, so any
  * number of threads search one graph at once.
  */
-import { createTopK, foundIn, topKMax, type Region, type Rows, type SimdKernel } from '@quiver/kernel';
+import {
+  createTopK,
+  foundIn,
+  takeListed,
+  topKMax,
+  type ByteFile,
+  type Region,
+  type Rows,
+  type SimdKernel,
+} from '@quiver/kernel';
 import type { SearchRequest, VectorIndex, Walk } from '../vector-index.ts';
 import { visitedBytes } from './format.ts';
-import { viewGraph } from './graph-view.ts';
+import { canLackRows, viewGraph } from './graph-view.ts';
 
 /** Widest beam of a walk over neighbour codes: beyond it, results would not fit the kernel's room. */
 const neighbourBeamMax = 8192;
@@ -29,11 +38,19 @@ export function visitedAddress(
 /**
  * Opens a complete graph in this thread.
  * @param rows - of the same arena as the region; the rows the graph was built over
+ * @param file - they are in this file and not in the arena; null: in the arena
  */
-export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): VectorIndex {
+export function openHnsw(
+  kernel: SimdKernel,
+  region: Region,
+  rows: Rows,
+  file: ByteFile | null = null,
+): VectorIndex {
   const graph = viewGraph(kernel.arena.memory.buffer, region);
   const { count, isComplete, persistedBytes, presentCount } = graph;
   if (!isComplete) throw new Error('invariant broken: a graph was opened before it was complete');
+  if (file !== null && !canLackRows(graph))
+    throw new Error('invariant broken: a graph whose walks read rows was opened without them');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
   let askedWalk: Walk = 'plain';
@@ -73,11 +90,14 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
         graph.neighbourCodes !== null && ef <= neighbourBeamMax && !ignoresCodes && rescore >= 0;
       const kind =
         walk === 'plain' ? Number(isChecked) + (byNeighbourCodes ? kinds.neighbours : 0) : kinds[walk];
+      if (file !== null && ignoresCodes)
+        throw new Error('invariant broken: a walk by rows was asked of a graph without them');
       kernel.setQuery(rows, query);
-      exports.openGraph(region.offset, rows.address, rows.stride, visited);
+      exports.openGraph(region.offset, file === null ? rows.address : 0, rows.stride, visited);
       if (ignoresCodes) exports.ignoreCodes();
       if (request.hiddenRow !== undefined) exports.hideRow(request.hiddenRow);
-      top.count = exports.searchGraph(
+      const find = file === null || rescore < 0 ? exports.searchGraph : exports.listCandidates;
+      const count = find(
         kind,
         k,
         ef,
@@ -89,7 +109,12 @@ export function openHnsw(kernel: SimdKernel, region: Region, rows: Rows): Vector
         fallback === null ? 0 : kinds[fallback.walk],
         fallback === null ? 0 : Math.max(1, Math.floor(fallback.expansionsMax)),
       );
-      kernel.readTop(top);
+      if (find === exports.searchGraph) {
+        top.count = count;
+        kernel.readTop(top);
+      } else {
+        takeListed(kernel, { rows, file: file! }, count, top);
+      }
       return foundIn(top, rows.metric);
     },
   };

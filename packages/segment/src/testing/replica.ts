@@ -16,6 +16,7 @@ import { openSegment } from '../segment-reader.ts';
 import type { SegmentReader } from '../segment.ts';
 import { buildSparseBytes } from '../sparse-bytes.ts';
 import { runSteps, type Steps } from '../steps.ts';
+import { createMemoryFiles } from './memory-files.ts';
 
 export interface ModelPoint {
   readonly id: PointId;
@@ -44,8 +45,13 @@ export interface TestReplica {
 
 const encoder = new TextEncoder();
 
-export function createTestReplica(schema: SegmentSchema, headRows = 64): TestReplica {
-  const directory = new ArenaDirectory(0);
+/** @param cold - vectors whose rows leave memory when they get a graph */
+export function createTestReplica(
+  schema: SegmentSchema,
+  headRows = 64,
+  cold: ReadonlySet<string> = new Set(),
+): TestReplica {
+  const directory = new ArenaDirectory(0, [], createMemoryFiles());
   const pool = new ArenaPool({
     threads: 1,
     budgetBytes: 2 ** 30,
@@ -114,12 +120,13 @@ export function createTestReplica(schema: SegmentSchema, headRows = 64): TestRep
         schema,
         graphs,
         freeBytes: Infinity,
+        rowFiles: { take: () => nextId++, cold, resident: new Set<string>() },
         indexingThresholdKib,
         threads: 1,
       };
       nextId += 1;
       const plan = planSeal(inputs, options);
-      if (plan.rows === 0) return { rows: 0, offsetMaps: [] };
+      if (plan.rows === 0) return { rows: 0, offsetMaps: [], files: [], needsRows: null };
       let target = allocateSealed(pool, plan);
       const result = withBreaks(buildSealed(target, inputs, directory, 7), during);
       target = { ...target, sparse: sparseIndexesOf(openSegment(target, directory)) };

@@ -109,6 +109,9 @@ export function createBuilder(options: {
         for (const arena of message.arenas) directory.drop(arena);
         port.post({ kind: 'arenas_dropped', arenas: message.arenas });
         break;
+      case 'drop_files':
+        for (const file of message.files) directory.dropFile(file);
+        break;
       case 'build':
         queue.push({ id: message.task, run: () => build(message), isCancelled: false });
         break;

@@ -17,6 +17,8 @@ export interface Broadcast {
   /** Returns the epoch from which on readers use the new set. */
   segments(replica: Replica): number;
   dropReplica(replica: number): number;
+  /** Nobody reads these files any more: every thread closes them. */
+  dropFiles(files: readonly number[]): void;
   /** Resolves when every thread has let go of the arenas. */
   dropArenas(arenas: readonly number[]): Promise<void>;
   /** A thread has let go. */
@@ -57,6 +59,10 @@ export function createBroadcast(shared: SharedState): Broadcast {
     },
     segments: (replica) => announce((epoch) => ({ kind: 'segments', epoch, set: setOf(replica) })),
     dropReplica: (replica) => announce((epoch) => ({ kind: 'drop_replica', epoch, replica })),
+    dropFiles(files) {
+      for (const port of serve) port.post({ kind: 'drop_files', files });
+      for (const port of build) port.post({ kind: 'drop_files', files });
+    },
     dropArenas(arenas) {
       return new Promise((done) => {
         const waitFor = new Set<unknown>([...serve, ...build]);

@@ -2,12 +2,13 @@
  * What of a replica is saved as segments: one record names the whole set. Always: parts are durable in the blob store
  * before the manifest names them; every change up to `replaySeq` is in the named segments.
  */
-import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { ArenaBudgetError, strideOf, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
 import { ClusterError, type CollectionRecord } from '@quiver/model';
 import {
   allocateStored,
   finishLoad,
   regionsOf,
+  rowsPart,
   savedDeaths,
   segmentParts,
   storedSegment,
@@ -15,7 +16,7 @@ import {
   type SegmentReader,
   type StoredSegment,
 } from '@quiver/segment';
-import { StorageError, type BlobStore } from '@quiver/storage';
+import { blobChunkBytes, StorageError, type BlobStore } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { Progress } from './progress-line.ts';
 
@@ -58,14 +59,19 @@ export async function saveParts(
   takeBlobId: () => number,
 ): Promise<Record<string, number>> {
   const saved: Record<string, number> = {};
-  for (const { name, bytes } of segmentParts(reader.descriptor, storedSegment(reader), directory)) {
+  for (const { name, bytes, file } of segmentParts(reader.descriptor, storedSegment(reader), directory)) {
     const known = before?.parts[name];
     if (known !== undefined) {
       saved[name] = known;
       continue;
     }
+    // The builder wrote it; only a damaged one is written again.
+    if (file !== null && (bytes === null || before === undefined)) {
+      saved[name] = file;
+      continue;
+    }
     const blob = takeBlobId();
-    await blobs.put(blob, bytes, { dutyFraction: 0.7 });
+    await blobs.put(blob, bytes!, { dutyFraction: 0.7, inFile: file !== null });
     saved[name] = blob;
   }
   return saved;
@@ -93,11 +99,13 @@ export async function loadManifestSegments(
     readonly pool: ArenaPool;
     readonly directory: ArenaDirectory;
     readonly threads: number;
+    /** Vectors of a segment whose rows are to stay in their files. */
+    readonly coldOf: (stored: StoredSegment) => ReadonlySet<string>;
     readonly onProgress: Progress;
     readonly log: Log;
   },
 ): Promise<LoadedSegments> {
-  const { blobs, pool, directory, log } = options;
+  const { blobs, directory, log } = options;
   const readers: SegmentReader[] = [];
   const whole: SavedSegment[] = [];
   const total = manifest.segments.reduce((sum, { parts }) => sum + Object.keys(parts).length, 0);
@@ -106,15 +114,16 @@ export async function loadManifestSegments(
     const { stored, parts, deaths } = saved;
     let descriptor: SegmentDescriptor | null = null;
     try {
-      descriptor = allocateStored(pool, stored, options.threads);
+      descriptor = allocate(saved, options);
       for (const { name, bytes } of segmentParts(descriptor, stored, directory)) {
-        await blobs.read(parts[name]!, bytes);
+        if (bytes === null) await assertWhole(saved, name, blobs);
+        else await blobs.read(parts[name]!, bytes);
         options.onProgress('segments', ++done, total);
       }
       readers.push(finishLoad(descriptor, stored, directory, Buffer.from(deaths, 'base64')));
       whole.push(saved);
     } catch (error) {
-      if (descriptor !== null) for (const region of regionsOf(descriptor)) pool.release(region);
+      if (descriptor !== null) for (const region of regionsOf(descriptor)) options.pool.release(region);
       if (!isCorruption(error)) throw error;
       log.error('a saved segment is damaged or of another version: it is built anew from the records', {
         collection: options.record.name,
@@ -124,4 +133,33 @@ export async function loadManifestSegments(
     }
   }
   return { readers, manifest: { ...manifest, segments: whole } };
+}
+
+/** Where there is no room for all rows, those that can stay in their files do. @throws ArenaBudgetError */
+function allocate(
+  { stored, parts }: SavedSegment,
+  { pool, threads, coldOf }: Pick<Parameters<typeof loadManifestSegments>[1], 'pool' | 'threads' | 'coldOf'>,
+): SegmentDescriptor {
+  const place = (cold: ReadonlySet<string>): SegmentDescriptor =>
+    allocateStored(pool, stored, threads, { fileOf: (vector) => parts[rowsPart(vector)]!, cold });
+  try {
+    return place(coldOf(stored));
+  } catch (error) {
+    if (!(error instanceof ArenaBudgetError) || (stored.rowFiles ?? []).length === 0) throw error;
+    return place(new Set(stored.rowFiles!.map(({ vector }) => vector)));
+  }
+}
+
+/** What stays in its file is not read through at the start; the background check does that. */
+async function assertWhole({ stored, parts }: SavedSegment, name: string, blobs: BlobStore): Promise<void> {
+  const vector = stored.schema.vectors.find((one) => rowsPart(one.name) === name);
+  const want = vector?.kind === 'dense' ? stored.capacityRows * strideOf(vector.element, vector.dim) : -1;
+  const found = await blobs.size(parts[name]!);
+  const last = found === undefined ? undefined : await blobs.readChunk(parts[name]!, chunkCount(found) - 1);
+  if (found !== want || last === undefined)
+    throw new StorageError('corruption', `rows of segment ${stored.id} take ${found ?? 0} bytes, not ${want}`);
+}
+
+function chunkCount(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / blobChunkBytes));
 }

@@ -10,6 +10,7 @@ import type { OptimizationTask } from '@quiver/rpc';
 import {
   allocateSealed,
   carryDeaths,
+  filesOf,
   openSegment,
   planSeal,
   regionsOf,
@@ -47,7 +48,7 @@ import {
   type PolicySegment,
 } from './segment-policy.ts';
 import { createTaskLog } from './task-log.ts';
-import { graphsOf, isOutdated } from './wanted-graphs.ts';
+import { coldVectorsOf, graphsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -92,6 +93,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let work: Promise<void> | null = null;
   let isStopped = false;
   let forgotten = 0;
+  /** Vectors whose graphs cannot be without their rows in memory. */
+  const needingRows = new Set<string>();
   /** Saved parts that are not what was written. */
   const damaged = new Set<number>();
   let error: string | null = null;
@@ -101,8 +104,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   function policyInput(): PolicyInput {
     const { optimizer_config: config } = replica.record.config;
     return {
-      segments: replica.segments.map((reader) => policySegment(reader, replica.record)),
-      head: replica.head === null ? null : policySegment(replica.head.reader, replica.record),
+      segments: replica.segments.map((reader) => policySegment(reader, replica.record, needingRows)),
+      head: replica.head === null ? null : policySegment(replica.head.reader, replica.record, needingRows),
       idleMs: env.now() - lastWriteMs,
       indexingThresholdKib: config.indexing_threshold ?? 10_000,
       deletedThreshold: config.deleted_threshold,
@@ -177,6 +180,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
         schema: replica.schema,
         graphs: graphsOf(record),
         freeBytes: freeBytes(pool),
+        rowFiles: { take: options.takeBlobId, cold: coldVectorsOf(record), resident: needingRows },
         indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
         threads: options.threads,
       });
@@ -189,6 +193,11 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
           const result = await build.build(replica, descriptors, target, target.id, (progress) =>
             task.progress(progress.stage, progress.done, progress.total),
           );
+          if (result.needsRows !== null) {
+            needingRows.add(result.needsRows);
+            throw new Error(`codes of vector "${result.needsRows}" are too coarse: its rows stay in memory`);
+          }
+          for (const { file, digest } of result.files) await options.blobs.adoptFile(file, digest);
           const indexes = indexBuild(task.progress);
           target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
           target = { ...target, columns: await buildColumns(target, record, indexes) };
@@ -198,6 +207,9 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
           swap(inputs, reader);
         } catch (thrown) {
           for (const region of regionsOf(target)) pool.release(region);
+          for (const file of filesOf(target)) directory.dropFile(file);
+          const files = target.rowFiles.map(({ file }) => file);
+          if (files.length > 0) await options.blobs.delete(files).catch(() => undefined);
           throw thrown;
         }
       }
@@ -217,10 +229,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     if (result !== null) kept.splice(at, 0, result);
     replica.segments = kept;
     const epoch = options.publish(replica);
-    retired.retire(
-      inputs.flatMap(({ descriptor }) => regionsOf(descriptor)),
-      epoch,
-    );
+    const descriptors = inputs.map(({ descriptor }) => descriptor);
+    retired.retire({ regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) }, epoch);
   }
 
   /** Of one kind; what else a segment lacks is found at the next look. */
@@ -241,10 +251,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       replica.segments = replica.segments.with(index, openSegment({ ...descriptor, ...made }, directory));
       const epoch = options.publish(replica);
       const before = isSparse ? [] : (descriptor.columns ?? []);
-      retired.retire(
-        before.map(({ region }) => region),
-        epoch,
-      );
+      retired.retire({ regions: before.map(({ region }) => region) }, epoch);
       await saveManifest();
       task.finish(null);
     } catch (thrown) {
@@ -347,7 +354,11 @@ function withoutColumns(parts: Readonly<Record<string, number>>): Record<string,
   return Object.fromEntries(Object.entries(parts).filter(([name]) => !name.startsWith('column/')));
 }
 
-function policySegment(reader: SegmentReader, record: CollectionRecord): PolicySegment {
+function policySegment(
+  reader: SegmentReader,
+  record: CollectionRecord,
+  needingRows: ReadonlySet<string>,
+): PolicySegment {
   const { descriptor } = reader;
   const rows = reader.rowCount();
   const alive = rows - reader.deadCount();
@@ -361,6 +372,8 @@ function policySegment(reader: SegmentReader, record: CollectionRecord): PolicyS
     vectorKib: (alive * Math.max(0, ...dims) * 4) / 1024,
     sparseKib: sparseNames(descriptor).length === 0 ? 0 : reader.blobUsedBytes() / 1024,
     hasGraph: descriptor.graphs.length > 0 || [...wanted.values()].every(({ m }) => m === 0),
-    isOutdated: descriptor.graphs.some((graph) => isOutdated(graph, wanted)),
+    isOutdated:
+      descriptor.graphs.some((graph) => isOutdated(graph, wanted)) ||
+      isPlacedOtherwise(descriptor, coldVectorsOf(record), needingRows),
   };
 }

@@ -93,6 +93,7 @@ async function open(store: Store): Promise<Replica> {
     pool,
     directory,
     threads: 1,
+    coldOf: () => new Set(),
     visibleSeq: (await loadReplicaState(store, number)).persisted.state.lastSeq,
     nextSegmentId: 1,
     onSegments: () => undefined,

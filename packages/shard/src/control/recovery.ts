@@ -6,7 +6,7 @@ import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
-import { segmentSchemaOf } from '@quiver/segment';
+import { segmentSchemaOf, type StoredSegment } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
 import type { OrderedChange } from './change.ts';
@@ -31,6 +31,8 @@ export async function openReplica(options: {
   readonly pool: ArenaPool;
   readonly directory: ArenaDirectory;
   readonly threads: number;
+  /** See `loadManifestSegments`. */
+  readonly coldOf: (stored: StoredSegment) => ReadonlySet<string>;
   /** Visible when it is open; the records may be newer. */
   readonly visibleSeq: number;
   /** Lowest id a new segment may have. */

@@ -1,5 +1,6 @@
 /**
- * Memory that left every set but may still be read: taken back once no thread's pin is below the epoch it left at.
+ * Memory and files that left every set but may still be read: taken back once no thread's pin is below the epoch they left
+ * at.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaPool, Region } from '@quiver/kernel';
@@ -8,8 +9,8 @@ import type { SharedState } from '../shared-state.ts';
 const lookEveryMs = 20;
 
 export interface RetiredRegions {
-  /** @param epoch - the first one at which no set names the regions */
-  retire(regions: readonly Region[], epoch: number): void;
+  /** @param epoch - the first one at which no set names the regions and files */
+  retire(left: { readonly regions: readonly Region[]; readonly files?: readonly number[] }, epoch: number): void;
   stop(): void;
 }
 
@@ -17,9 +18,14 @@ export function createRetiredRegions(
   pool: ArenaPool,
   shared: SharedState,
   env: Env,
-  onReleased: () => void,
+  on: {
+    /** Nobody reads them any more. */
+    readonly files: (files: readonly number[]) => void;
+    readonly released: () => void;
+  },
 ): RetiredRegions {
-  let waiting: { readonly region: Region; readonly epoch: number }[] = [];
+  let waiting: { readonly regions: readonly Region[]; readonly files: readonly number[]; readonly epoch: number }[] =
+    [];
   let cancel: (() => void) | null = null;
 
   function look(): void {
@@ -27,8 +33,10 @@ export function createRetiredRegions(
     const lowest = shared.lowestPin();
     const free = waiting.filter(({ epoch }) => lowest >= epoch);
     waiting = waiting.filter(({ epoch }) => lowest < epoch);
-    for (const { region } of free) pool.release(region);
-    if (free.length > 0) onReleased();
+    for (const region of free.flatMap(({ regions }) => regions)) pool.release(region);
+    const files = free.flatMap((one) => one.files);
+    if (files.length > 0) on.files(files);
+    if (free.length > 0) on.released();
     schedule();
   }
 
@@ -37,11 +45,9 @@ export function createRetiredRegions(
   }
 
   return {
-    retire(regions, epoch) {
-      for (const region of regions) {
-        pool.retire(region);
-        waiting.push({ region, epoch });
-      }
+    retire({ regions, files = [] }, epoch) {
+      for (const region of regions) pool.retire(region);
+      waiting.push({ regions, files, epoch });
       schedule();
     },
     stop() {

@@ -5,7 +5,7 @@
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import type { CollectionRecord, MemoryPart } from '@quiver/model';
-import { memoryUsage, regionsOf } from '@quiver/segment';
+import { filesOf, memoryUsage, regionsOf } from '@quiver/segment';
 import type { BlobStore, Change, Store } from '@quiver/storage';
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
@@ -20,6 +20,7 @@ import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
 import { RecallWindow } from './recall-window.ts';
 import type { Turns } from './turns.ts';
+import { coldVectorsOf } from './wanted-graphs.ts';
 
 /** What all replicas of the node share. */
 export interface SearchContext {
@@ -32,6 +33,8 @@ export interface SearchContext {
   readonly retired: RetiredRegions;
   readonly broadcast: Broadcast;
   readonly takeBlobId: () => number;
+  /** Where rows are to be as planned when the node started: by replica and segment, the vectors whose rows stay in files. */
+  readonly plannedCold: (replica: number, segmentId: number) => ReadonlySet<string>;
   /** Checks of the index after a start, one replica's at a time. */
   readonly indexChecks: Turns;
   readonly env: Env;
@@ -104,6 +107,8 @@ export class SearchState {
       number: this.#number,
       visibleSeq,
       nextSegmentId: this.#nextSegmentId,
+      coldOf: ({ id }) =>
+        coldVectorsOf(this.#record).union(this.#context.plannedCold(this.#number, id)),
       onSegments: (changed) => broadcast.segments(changed),
       onProgress: createProgressLine(env, log, 'loading a collection', () => ({
         collection: this.#record.name,
@@ -145,8 +150,9 @@ export class SearchState {
     this.#nextSegmentId = replica.takeSegmentId();
     const epoch = this.#context.broadcast.dropReplica(this.#number);
     this.#closing = optimizer.stop().then(() => {
+      const descriptors = replica.allSegments().map(({ descriptor }) => descriptor);
       this.#context.retired.retire(
-        replica.allSegments().flatMap(({ descriptor }) => regionsOf(descriptor)),
+        { regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) },
         epoch,
       );
     });
@@ -196,7 +202,11 @@ export class SearchState {
    * @returns what must be in that batch, and what to do once it is durable
    */
   forgetManifest(): { change: Change; onDurable: () => void } {
-    const unneeded = blobsOf(this.manifest() ?? emptyManifest);
+    // Files that memory is read along with stay: they are saved again, or go at the next start.
+    const inUse = new Set(
+      this.replica?.allSegments().flatMap(({ descriptor }) => descriptor.rowFiles.map(({ file }) => file)),
+    );
+    const unneeded = blobsOf(this.manifest() ?? emptyManifest).filter((blob) => !inUse.has(blob));
     this.#open?.optimizer.forgetSaved();
     return {
       change: { kind: 'delete', key: keys.manifest(this.#number) },

@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import type { Env } from '@quiver/env';
 import { termAt, type HistoryEntry } from '@quiver/replication';
+import { isInFile } from '@quiver/segment';
 import { blobChunkBytes, type BlobStore, type Change, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { Bandwidth } from './bandwidth.ts';
@@ -166,7 +167,7 @@ export class SegmentFetch {
   /** @returns the blob's number here */
   async #blob(
     source: number,
-    { blob, bytes }: ListedSegment['parts'][number],
+    { name, blob, bytes }: ListedSegment['parts'][number],
   ): Promise<number | 'merged' | 'silent'> {
     const { blobs, takeBlobId } = this.#options;
     const known = this.#record?.blobs.find(([theirs]) => theirs === blob)?.[1];
@@ -181,7 +182,7 @@ export class SegmentFetch {
       const answer = await asked[chunk]!;
       if (answer?.kind !== 'part' || this.#isStopped) outcome = 'silent';
       else if (answer.bytes === null) outcome = 'merged';
-      else await blobs.putChunk(own, chunk, answer.bytes, bytes);
+      else await blobs.putChunk(own, chunk, answer.bytes, bytes, { inFile: isInFile(name) });
       if (outcome === 'whole') continue;
       if (!this.#isStopped) await blobs.delete([own]);
       return outcome;

@@ -25,12 +25,15 @@ import { Bandwidth } from './bandwidth.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
-import { keys, removeRecords } from './records.ts';
+import { emptyManifest, type Manifest } from './manifest.ts';
+import { decodeJson, keys, removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
+import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { Turns } from './turns.ts';
+import { coldVectorsOf } from './wanted-graphs.ts';
 
 /** Touched memory that waits for reuse beyond this is given back to the system. */
 const pooledBytesMax = 256 << 20;
@@ -41,6 +44,9 @@ const plannedMoveMs = 2_000;
 const tickEveryMs = 50;
 /** Commands to meta under way of all replicas: as many as go well into one batch of its log. */
 const proposalsMax = 32;
+/** Of the memory that is free, what is loaded may take: the rest is for writes and builds. */
+const loadedShareMax = 0.75;
+const noVectors: ReadonlySet<string> = new Set();
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
 
@@ -64,7 +70,7 @@ function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
   const broadcast = createBroadcast(shared);
-  const directory = new ArenaDirectory(controlThread);
+  const directory = new ArenaDirectory(controlThread, [], blobs.files);
   const pool = new ArenaPool({
     threads,
     budgetBytes: options.budgetBytes,
@@ -73,11 +79,18 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       broadcast.arena(arena);
     },
   });
-  const retired = createRetiredRegions(pool, shared, env, () => void giveBack());
+  const retired = createRetiredRegions(pool, shared, env, {
+    files(files) {
+      for (const file of files) directory.dropFile(file);
+      broadcast.dropFiles(files);
+    },
+    released: () => void giveBack(),
+  });
   const build = createBuildQueue(broadcast.build);
   const inbound = new Bandwidth(env, options.copyBytesPerSecond);
   const outbound = new Bandwidth(env, options.copyBytesPerSecond);
   const hosted = new Map<number, HostedReplica>();
+  let placements: RowPlacements = new Map();
   let isClosing = false;
   let isDraining = false;
   let isGivingBack = false;
@@ -106,6 +119,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     retired,
     broadcast,
     takeBlobId: () => nextBlobId++,
+    plannedCold: (replica, segmentId) => placements.get(placeKey(replica, segmentId)) ?? noVectors,
     indexChecks: new Turns(),
     proposals: new Turns(proposalsMax),
     inbound,
@@ -164,7 +178,21 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     }
   }
 
+  /** Of all that is saved, before any of it is loaded. */
+  function planPlacements(missing: readonly Wanted[]): void {
+    const { usedBytes, retiredBytes } = pool.stats();
+    const saved = missing.flatMap(({ record, number }) => {
+      const stored = store.getSync(keys.manifest(number));
+      const { segments } = stored === undefined ? emptyManifest : (decodeJson(stored) as Manifest);
+      const cold = coldVectorsOf(record);
+      return segments.map((segment) => ({ replica: number, stored: segment.stored, cold }));
+    });
+    const freeBytes = options.budgetBytes - usedBytes - retiredBytes;
+    placements = placeRows(saved, loadedShareMax * freeBytes);
+  }
+
   async function openAll(missing: readonly Wanted[], isStart: boolean): Promise<void> {
+    if (missing.length > 0) planPlacements(missing);
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
       for (const one of left) await open(one, isStart);

@@ -1,6 +1,12 @@
 /** The graphs that a collection's settings ask for, and whether one that there is was built by them. Pure. */
 import { denseVectors, type CollectionRecord } from '@quiver/model';
-import { quantizationOf, type GraphDescriptor, type GraphParams } from '@quiver/segment';
+import {
+  canBeInFile,
+  quantizationOf,
+  type GraphDescriptor,
+  type GraphParams,
+  type SegmentDescriptor,
+} from '@quiver/segment';
 
 /** By vector name. */
 export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
@@ -17,6 +23,32 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
         },
       ];
     }),
+  );
+}
+
+/** Vectors whose rows are to stay on the disk. */
+export function coldVectorsOf({ config }: CollectionRecord): Set<string> {
+  const cold = [...denseVectors(config.params)].filter(([, { memory, on_disk: onDisk }]) =>
+    memory === undefined ? onDisk === true : memory === 'cold',
+  );
+  return new Set(cold.map(([name]) => name));
+}
+
+/**
+ * Rows that the collection wants on the disk are in memory, and need not be. (The other way round is no reason to build
+ * anything: memory was short, or the next start loads them.)
+ */
+export function isPlacedOtherwise(
+  { graphs, schema, rowFiles }: SegmentDescriptor,
+  cold: ReadonlySet<string>,
+  needingRows: ReadonlySet<string>,
+): boolean {
+  return graphs.some(
+    ({ vector }) =>
+      cold.has(vector) &&
+      !needingRows.has(vector) &&
+      canBeInFile(schema, vector) &&
+      rowFiles.every((one) => one.vector !== vector || one.isResident),
   );
 }
 

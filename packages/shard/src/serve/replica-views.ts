@@ -144,6 +144,9 @@ export function createReplicaViews(options: {
           for (const arena of message.arenas) directory.drop(arena);
           options.onArenasDropped(message.arenas);
           return true;
+        case 'drop_files':
+          for (const file of message.files) directory.dropFile(file);
+          return true;
         case 'segments':
           replicas.set(message.set.replica, open(message.set));
           epoch = Math.max(epoch, message.epoch);
