@@ -67,6 +67,7 @@ export async function startShardProcess(
     recallTimeShare: config.quiver.live_recall_cpu_percent / 100,
     store: volumes.store,
     blobs: volumes.blobs,
+    filesDir: volumes.filesDir,
     links,
     meta: {
       propose: (command) => meta.propose(command),

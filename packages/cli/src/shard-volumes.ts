@@ -9,6 +9,7 @@ import type { Env } from '@quiver/env';
 import { ClusterError, type NodeId } from '@quiver/model';
 import { openNodeIdentity } from '@quiver/shard';
 import {
+  blobFilesDir,
   openLevelBlobStore,
   openLevelStore,
   StorageError,
@@ -22,6 +23,8 @@ export interface ShardVolumes {
   readonly nodeId: NodeId;
   readonly store: Store;
   readonly blobs: BlobStore;
+  /** Where other threads open files of the blob store. */
+  readonly filesDir: string;
 }
 
 export interface ShardVolumesOptions {
@@ -65,7 +68,7 @@ export async function openShardVolumes(options: ShardVolumesOptions): Promise<Sh
     storage: folder,
     took_ms: Math.round(env.now() - startedMs),
   });
-  return { nodeId, store, blobs };
+  return { nodeId, store, blobs, filesDir: blobFilesDir(join(folder, 'segments')) };
 }
 
 async function openData({

@@ -93,8 +93,7 @@ function reloaded(
 ): SegmentReader {
   const { descriptor } = reader;
   const stored = JSON.parse(JSON.stringify(storedSegment(reader))) as ReturnType<typeof storedSegment>;
-  const fileOf = (vector: string): number =>
-    descriptor.rowFiles.find((one) => one.vector === vector)!.file;
+  const fileOf = (vector: string): number => descriptor.rowFiles.find((one) => one.vector === vector)!.file;
   const target = allocateStored(pool, stored, 1, { fileOf, cold });
   const from = new Map(segmentParts(descriptor, stored, directory).map((part) => [part.name, part]));
   for (const { name, bytes, file } of segmentParts(target, stored, directory)) {

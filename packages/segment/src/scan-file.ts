@@ -2,7 +2,14 @@
  * Exact scan of rows that are in a file. Always: only rows that count are read, neighbouring ones together; scores are those
  * of a scan in memory, bit for bit.
  */
-import { stagedRowsMax, takeListed, type ByteFile, type SimdKernel, type TopK, type Visibility } from '@quiver/kernel';
+import {
+  stagedRowsMax,
+  takeListed,
+  type ByteFile,
+  type SimdKernel,
+  type TopK,
+  type Visibility,
+} from '@quiver/kernel';
 import type { SegmentReader } from './segment.ts';
 import type { DenseView, SegmentViews } from './segment-views.ts';
 import type { Steps } from './steps.ts';
@@ -47,7 +54,12 @@ export function* scanFile(
   if (count > 0) take();
 }
 
-function counts(views: SegmentViews, view: DenseView, { filter, visibility }: FileScan, row: number): boolean {
+function counts(
+  views: SegmentViews,
+  view: DenseView,
+  { filter, visibility }: FileScan,
+  row: number,
+): boolean {
   const word = row >>> 5;
   const bit = row & 31;
   if (((view.present[word]! >>> bit) & 1) === 0) return false;

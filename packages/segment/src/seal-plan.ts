@@ -155,7 +155,8 @@ function placeWanted(
     .filter((vector) => vector.kind === 'dense')
     .filter(({ name }) => rowFiles.take !== null && wanted.has(name) && canBeInFile(schema, name))
     .sort((a, b) => strideOf(b.element, b.dim) - strideOf(a.element, a.dim));
-  const cold = new Set(movable.map(({ name }) => name).filter((name) => rowFiles.cold.has(name) && !rowFiles.resident.has(name)),
+  const cold = new Set(
+    movable.map(({ name }) => name).filter((name) => rowFiles.cold.has(name) && !rowFiles.resident.has(name)),
   );
   let small = place('never', new Set(cold));
   for (const { name } of movable) {

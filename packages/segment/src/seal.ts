@@ -22,7 +22,14 @@ import { headerWords } from './layout.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
 import { openSegment } from './segment-reader.ts';
 import type { SegmentReader } from './segment.ts';
-import { denseRow, enterRow, isPresent, type DenseView, type SegmentViews, type VectorView } from './segment-views.ts';
+import {
+  denseRow,
+  enterRow,
+  isPresent,
+  type DenseView,
+  type SegmentViews,
+  type VectorView,
+} from './segment-views.ts';
 import type { Steps } from './steps.ts';
 
 export interface SealProgress {

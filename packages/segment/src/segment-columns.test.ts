@@ -62,7 +62,8 @@ test('columns built beside a serving segment answer filters as payloads do, also
   const stored = storedSegment(withColumns);
   const target = allocateStored(pool, stored, 1);
   const to = segmentParts(target, stored, directory);
-  for (const [i, part] of segmentParts(descriptor, stored, directory).entries()) for (const [j, bytes] of part.bytes!.entries()) to[i]!.bytes![j]!.set(bytes);
+  for (const [i, part] of segmentParts(descriptor, stored, directory).entries())
+    for (const [j, bytes] of part.bytes!.entries()) to[i]!.bytes![j]!.set(bytes);
   const loaded = finishLoad(target, stored, directory, savedDeaths(withColumns, replica.applied));
 
   for (const reader of [withColumns, loaded]) {

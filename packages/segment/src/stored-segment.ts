@@ -3,7 +3,13 @@
  * copies and builds nothing. Always: header and deaths are not among the parts; deaths are saved by themselves
  * (`savedDeaths`) with every manifest; the blob store checks the parts' bytes. docs/formats/segment.md.
  */
-import { canLackRows, storedHnswBytes, viewGraph, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
+import {
+  canLackRows,
+  storedHnswBytes,
+  viewGraph,
+  type NeighbourCodesWish,
+  type Quantization,
+} from '@quiver/ann';
 import { subregion, type ArenaDirectory, type ArenaPool, type Region } from '@quiver/kernel';
 import { assert, ClusterError, type PayloadFieldSchema } from '@quiver/model';
 import { codesEnd } from './blob.ts';
@@ -203,7 +209,12 @@ export function allocateStored(
       bytes: storedHnswBytes(graph.persistedBytes, shape),
     };
   };
-  const { graphs, bytes } = placeGraphs(stored.schema, stored.capacityRows, sizeOf, coldVectors({ rowFiles }));
+  const { graphs, bytes } = placeGraphs(
+    stored.schema,
+    stored.capacityRows,
+    sizeOf,
+    coldVectors({ rowFiles }),
+  );
   const taken: Region[] = [];
   const allocate = (size: number): Region => {
     const region = pool.allocate(size, { dirty: true });

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRealEnv } from '@quiver/env';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
+import { blobFilesDir, createMemoryBlobStore, openLevelBlobStore } from './blob-store.ts';
 import { key } from './key.ts';
 import { openLevelEngine } from './level-engine.ts';
 import { blobEngineOptions } from './blob-store.ts';
@@ -99,7 +99,75 @@ describe.each([
   });
 });
 
+describe.each([
+  ['disk', (dir: string) => openLevelBlobStore(dir, {}, env)],
+  ['memory', () => Promise.resolve(createMemoryBlobStore(env))],
+])('blobs in files on %s', (_name, open) => {
+  test('they are blobs like others, and files that are read at any place', async () => {
+    const store = await open(fresh());
+    const sizes = [0, 7, 1 << 20, (2 << 20) + 9];
+    for (const [i, bytes] of sizes.entries()) {
+      const whole = patterned(bytes, i);
+      await store.put(3 * i, whole, { inFile: true });
+      for (let chunk = 0; chunk < Math.max(1, Math.ceil(bytes / (1 << 20))); chunk++) {
+        expect(await store.size(3 * i + 1)).toBeUndefined();
+        const piece = whole.subarray(chunk << 20, (chunk + 1) << 20);
+        await store.putChunk(3 * i + 1, chunk, piece, bytes, { inFile: true });
+      }
+      const writer = store.files.create(3 * i + 2);
+      for (let at = 0; at < bytes; at += 100_001) writer.append(whole.subarray(at, at + 100_001));
+      await store.adoptFile(3 * i + 2, writer.finish());
+      for (const id of [3 * i, 3 * i + 1, 3 * i + 2]) {
+        expect(await store.size(id)).toBe(bytes);
+        const cut = Math.floor(bytes / 2);
+        const parts = [new Uint8Array(cut), new Uint8Array(bytes - cut)];
+        await store.read(id, parts);
+        expect(equal(Buffer.concat(parts), whole), `blob ${id} of ${bytes} bytes`).toBe(true);
+        const file = store.files.open(id);
+        const into = new Uint8Array(cut + 4);
+        file.read(bytes - cut, into, 4, cut);
+        expect(equal(into.subarray(4), whole.subarray(bytes - cut))).toBe(true);
+        expect(() => file.read(bytes - cut, into, 0, cut + 1)).toThrow(/not/);
+        file.close();
+      }
+    }
+    expect((await store.list()).map(({ bytes }) => bytes)).toEqual(sizes.flatMap((bytes) => [bytes, bytes, bytes]));
+    const kept = store.files.open(8);
+    await store.delete([8]);
+    expect(await store.size(8)).toBeUndefined();
+    expect(() => store.files.open(8)).toThrow(/not there/);
+    const left = new Uint8Array(3);
+    kept.read(1, left, 0, 3);
+    expect(equal(left, patterned(1 << 20, 2).subarray(1, 4))).toBe(true);
+    kept.close();
+    await store.close();
+  });
+});
+
 describe('blob store on disk', () => {
+  test('files that nothing names are gone after a reopen; a changed one is reported as corruption', async () => {
+    const dir = fresh();
+    const store = await openLevelBlobStore(dir, {}, env);
+    await store.put(1, patterned((1 << 20) + 5, 1), { inFile: true });
+    const writer = store.files.create(2);
+    writer.append(patterned(100, 2));
+    writer.finish();
+    await store.putChunk(3, 0, patterned(1 << 20, 3), 2 << 20, { inFile: true });
+    await store.close();
+    const path = join(blobFilesDir(dir), '1.blob');
+    const bytes = readFileSync(path);
+    bytes[(1 << 20) + 2]! ^= 1;
+    writeFileSync(path, bytes);
+    const again = await openLevelBlobStore(dir, {}, env);
+    expect(readdirSync(blobFilesDir(dir))).toEqual(['1.blob']);
+    expect((await again.list()).map(({ blobId }) => blobId)).toEqual([1]);
+    await again.readChunk(1, 0);
+    expect((await failure(again.readChunk(1, 1))).code).toBe('corruption');
+    expect((await failure(again.read(1, new Uint8Array((1 << 20) + 5)))).code).toBe('corruption');
+    await again.close();
+  });
+
+
   test('a put that was cut off is gone after a reopen, complete blobs stay', async () => {
     const dir = fresh();
     const store = await openLevelBlobStore(dir, {}, env);

@@ -2,12 +2,13 @@
 import { adoptPort, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createBuilder } from '@quiver/shard';
+import { openBlobFiles } from '@quiver/storage';
 import type { BuildThreadData } from './messages.ts';
 
 const { data } = currentThread<BuildThreadData>();
 lowerThreadPriority();
 createBuilder({
-  directory: new ArenaDirectory(data.thread, data.arenas),
+  directory: new ArenaDirectory(data.thread, data.arenas, openBlobFiles(data.filesDir)),
   port: adoptPort(data.port),
   env: createRealEnv(),
 });

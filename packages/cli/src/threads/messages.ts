@@ -57,6 +57,8 @@ export interface ServeShardData {
   /** Scratch slot in every arena, and pin slot. */
   readonly thread: number;
   readonly arenas: readonly Arena[];
+  /** Where files of the blob store are. */
+  readonly filesDir: string;
   readonly sharedState: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly recallTimeShare: number;
@@ -74,6 +76,8 @@ export interface BuildThreadData {
   readonly name: string;
   readonly thread: number;
   readonly arenas: readonly Arena[];
+  /** Where files of the blob store are. */
+  readonly filesDir: string;
   readonly port: MessagePort;
 }
 

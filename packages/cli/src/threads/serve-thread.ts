@@ -17,6 +17,7 @@ import {
   type ShardNode,
 } from '@quiver/rpc';
 import { createShardServe, openSharedState } from '@quiver/shard';
+import { openBlobFiles } from '@quiver/storage';
 import { createLog, createRequestStats } from '@quiver/telemetry';
 import { startFrontEnds, type FrontEnds } from './front-ends.ts';
 import type {
@@ -50,7 +51,7 @@ const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled, res
 function openShard(shard: ServeShardData): ShardNode {
   return createShardServe({
     nodeId: shard.nodeId,
-    directory: new ArenaDirectory(shard.thread, shard.arenas),
+    directory: new ArenaDirectory(shard.thread, shard.arenas, openBlobFiles(shard.filesDir)),
     port: adoptPort(shard.port),
     shared: openSharedState(shard.sharedState),
     recallTimeShare: shard.recallTimeShare,

@@ -28,6 +28,8 @@ export interface ShardOptions {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly recallTimeShare: number;
+  /** Where threads open its files. */
+  readonly filesDir: string;
   readonly links: ReplicaLinks;
   readonly meta: ShardMeta;
   readonly env: Env;
@@ -65,7 +67,8 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     const name = `build-${i}`;
     const [near, far] = openChannel<FromBuild, ToBuild>();
     const thread = 1 + serveThreads + i;
-    const data: BuildThreadData = { name, thread, arenas: control.arenas(), port: far.raw };
+    const { filesDir } = options;
+    const data: BuildThreadData = { name, thread, arenas: control.arenas(), filesDir, port: far.raw };
     const started = startThread(new URL('./build-thread.ts', import.meta.url), data, {
       name,
       transfer: [far.raw],
@@ -84,6 +87,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
           nodeId: options.nodeId,
           thread: 1 + index,
           arenas: control.arenas(),
+          filesDir: options.filesDir,
           sharedState: shared.buffer,
           port: far.raw,
           recallTimeShare: options.recallTimeShare,

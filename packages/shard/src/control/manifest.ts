@@ -157,7 +157,10 @@ async function assertWhole({ stored, parts }: SavedSegment, name: string, blobs:
   const found = await blobs.size(parts[name]!);
   const last = found === undefined ? undefined : await blobs.readChunk(parts[name]!, chunkCount(found) - 1);
   if (found !== want || last === undefined)
-    throw new StorageError('corruption', `rows of segment ${stored.id} take ${found ?? 0} bytes, not ${want}`);
+    throw new StorageError(
+      'corruption',
+      `rows of segment ${stored.id} take ${found ?? 0} bytes, not ${want}`,
+    );
 }
 
 function chunkCount(bytes: number): number {

@@ -47,6 +47,7 @@ import {
   type PolicyInput,
   type PolicySegment,
 } from './segment-policy.ts';
+import { rewriteRows } from './rewrite-rows.ts';
 import { createTaskLog } from './task-log.ts';
 import { coldVectorsOf, graphsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
 
@@ -264,7 +265,22 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     return { owner: replica, build, pool, directory, progress };
   }
 
+  /** Rows that only a damaged file has are written to another one, from the records. */
+  async function mendRows(): Promise<void> {
+    for (const reader of replica.segments) {
+      const { descriptor } = reader;
+      if (!filesOf(descriptor).some((file) => damaged.has(file))) continue;
+      const rowFiles = await rewriteRows(reader, damaged, { ...options, number: replica.number });
+      const index = replica.segments.indexOf(reader);
+      if (index < 0 || replica.isDropped) return;
+      replica.segments = replica.segments.with(index, openSegment({ ...descriptor, rowFiles }, directory));
+      const left = filesOf(descriptor).filter((file) => damaged.has(file));
+      retired.retire({ regions: [], files: left }, options.publish(replica));
+    }
+  }
+
   async function saveManifest(): Promise<void> {
+    await mendRows();
     const sealed = replica.segments.filter(({ descriptor }) => descriptor.kind === 'sealed');
     const oldestPlain = replica.allSegments().find(({ descriptor }) => descriptor.kind === 'plain');
     const replaySeq = oldestPlain?.descriptor.baseGroup ?? replica.applied.load();

@@ -10,7 +10,10 @@ const lookEveryMs = 20;
 
 export interface RetiredRegions {
   /** @param epoch - the first one at which no set names the regions and files */
-  retire(left: { readonly regions: readonly Region[]; readonly files?: readonly number[] }, epoch: number): void;
+  retire(
+    left: { readonly regions: readonly Region[]; readonly files?: readonly number[] },
+    epoch: number,
+  ): void;
   stop(): void;
 }
 
@@ -24,8 +27,11 @@ export function createRetiredRegions(
     readonly released: () => void;
   },
 ): RetiredRegions {
-  let waiting: { readonly regions: readonly Region[]; readonly files: readonly number[]; readonly epoch: number }[] =
-    [];
+  let waiting: {
+    readonly regions: readonly Region[];
+    readonly files: readonly number[];
+    readonly epoch: number;
+  }[] = [];
   let cancel: (() => void) | null = null;
 
   function look(): void {

@@ -47,7 +47,14 @@ export function placeRows(segments: readonly PlacedSegment[], budgetBytes: numbe
 }
 
 /** With all rows. */
-function bytesInMemory({ schema, capacityRows, blobUsedBytes, graphs, columns, sparse }: StoredSegment): number {
+function bytesInMemory({
+  schema,
+  capacityRows,
+  blobUsedBytes,
+  graphs,
+  columns,
+  sparse,
+}: StoredSegment): number {
   let bytes = coreLayout(schema, capacityRows).bytes + blobUsedBytes;
   for (const { persistedBytes } of graphs) bytes += persistedBytes;
   for (const part of [...(columns ?? []), ...(sparse ?? [])]) bytes += part.bytes;

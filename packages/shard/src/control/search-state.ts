@@ -107,8 +107,7 @@ export class SearchState {
       number: this.#number,
       visibleSeq,
       nextSegmentId: this.#nextSegmentId,
-      coldOf: ({ id }) =>
-        coldVectorsOf(this.#record).union(this.#context.plannedCold(this.#number, id)),
+      coldOf: ({ id }) => coldVectorsOf(this.#record).union(this.#context.plannedCold(this.#number, id)),
       onSegments: (changed) => broadcast.segments(changed),
       onProgress: createProgressLine(env, log, 'loading a collection', () => ({
         collection: this.#record.name,

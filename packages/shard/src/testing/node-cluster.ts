@@ -126,7 +126,7 @@ export class NodeCluster {
     const [serveNear, serveFar] = openInlineChannel<ToControl, ToServe>();
     const serve = createShardServe({
       nodeId: id,
-      directory: new ArenaDirectory(1, control.arenas()),
+      directory: new ArenaDirectory(1, control.arenas(), node.blobs.files),
       port: serveFar,
       shared,
       recallTimeShare: 0.5,
@@ -135,7 +135,8 @@ export class NodeCluster {
     });
     control.attachServe(serveNear);
     const [buildNear, buildFar] = openInlineChannel<FromBuild, ToBuild>();
-    createBuilder({ directory: new ArenaDirectory(2, control.arenas()), port: buildFar, env });
+    const buildDirectory = new ArenaDirectory(2, control.arenas(), node.blobs.files);
+    createBuilder({ directory: buildDirectory, port: buildFar, env });
     control.attachBuild({
       ...buildNear,
       post: (message) => {

@@ -1,0 +1,212 @@
+// Vectors on disk: what a node shows is what it would show with them in memory, through restarts, copies and damage.
+import { createRng } from '@quiver/kernel';
+import { defaultSearchParams, type PointsOperation, type QueryRequest } from '@quiver/model';
+import { StorageError } from '@quiver/storage';
+import { afterEach, expect, test } from 'vitest';
+import { collectionOn, deletionOf, NodeCluster } from './testing/node-cluster.ts';
+
+let cluster: NodeCluster;
+
+afterEach(() => cluster.close());
+
+const ids = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+const dim = 16;
+const firstLookMs = 70_000;
+
+function vectorsOf(count: number, seed: number): Float32Array<ArrayBuffer> {
+  const rng = createRng(seed);
+  return Float32Array.from({ length: count * dim }, () => rng.normal());
+}
+
+function upsertRandom(points: readonly number[], seed: number): PointsOperation {
+  return {
+    kind: 'upsert',
+    mode: 'upsert',
+    updateFilter: null,
+    points: {
+      ids: points,
+      vectors: new Map([['', { kind: 'dense', dim, values: vectorsOf(points.length, seed), present: null }]]),
+      payloads: { bytes: new Uint8Array(0), offsets: new Uint32Array(points.length + 1) },
+    },
+  };
+}
+
+/** `c` has its vectors on disk, `m` in memory; both hold the same points, deletions and later changes. */
+async function bothOn(nodes: readonly number[]): Promise<void> {
+  cluster = new NodeCluster(11);
+  for (const node of nodes) await cluster.addNode(node);
+  for (const [i, name] of ['c', 'm'].entries()) {
+    const record = collectionOn(name, nodes, { dim, firstReplica: 1 + 100 * i });
+    const { config } = record;
+    const vectors = { size: dim, distance: 'Euclid' as const, on_disk: name === 'c' };
+    cluster.meta.setCollection({
+      ...record,
+      config: {
+        ...config,
+        params: { ...config.params, vectors },
+        optimizer_config: { ...config.optimizer_config, indexing_threshold: 8 },
+        quantization_config: { scalar: { type: 'int8' } },
+      },
+    });
+  }
+  await cluster.env.settle();
+  for (const name of ['c', 'm']) {
+    await cluster.write(name, upsertRandom(ids(0, 2_000), 1));
+    await cluster.write(name, deletionOf(ids(50, 60)));
+    await cluster.until('indexed', () => savedParts(1, name).length > 0);
+    await cluster.write(name, upsertRandom(ids(20, 40), 2));
+    await cluster.write(name, deletionOf(ids(100, 120)));
+  }
+}
+
+function replicaOn(node: number, name: string): number {
+  return cluster.shard(name).replicas.find(({ nodeId }) => nodeId === node)!.replica;
+}
+
+function savedParts(node: number, name: string): [name: string, blob: number][] {
+  const { segments = [] } = cluster.manifest(node, replicaOn(node, name)) ?? {};
+  return segments
+    .filter(({ stored }) => stored.graphs.length > 0)
+    .flatMap(({ parts }) => Object.entries(parts));
+}
+
+function rowsBlob(node: number, name: string): number {
+  return savedParts(node, name).find(([part]) => part === 'rows/')![1];
+}
+
+function bytesOfVectors(node: number): number[] {
+  return cluster
+    .control(node)
+    .memoryParts()
+    .filter(({ component }) => component === 'vectors')
+    .map(({ bytes }) => bytes);
+}
+
+async function found(node: number, name: string, exact: boolean): Promise<string[][]> {
+  const queries = vectorsOf(20, 99);
+  const requests = Array.from({ length: 20 }, (_, i): QueryRequest => ({
+    using: '',
+    filter: null,
+    limit: 10,
+    offset: 0,
+    scoreThreshold: null,
+    lookupFrom: null,
+    query: {
+      kind: 'nearest',
+      input: {
+        kind: 'vector',
+        vector: { kind: 'dense', values: queries.slice(i * dim, (i + 1) * dim) },
+      },
+    },
+    params: { ...defaultSearchParams, hnswEf: 64, exact },
+    withPayload: { kind: 'none' },
+    withVector: { kind: 'none' },
+  }));
+  const target = { collection: cluster.collection(name), shardIds: [0] };
+  const reading = { deadlineMs: cluster.env.now() + 10_000, consistency: { kind: 'any' } } as const;
+  const lists = await cluster.run(cluster.node(node).running!.serve.reads.query(target, requests, reading));
+  return lists.map((points) => points.map(({ id, score }) => `${String(id)} ${score}`));
+}
+
+/** @param walks - whether both graphs were built of the same segments */
+async function expectSame(node: number, walks = true): Promise<void> {
+  const withoutVersion = (points: string[]): string[] => points.map((text) => text.replace(/@\d+/, ''));
+  expect(withoutVersion(await cluster.contents(node, 'c'))).toEqual(
+    withoutVersion(await cluster.contents(node, 'm')),
+  );
+  for (const exact of walks ? [true, false] : [true])
+    expect(await found(node, 'c', exact)).toEqual(await found(node, 'm', exact));
+}
+
+test('answers are those of a collection in memory, and stay so after a restart', async () => {
+  await bothOn([1]);
+  await expectSame(1);
+  const bytes = bytesOfVectors(1);
+  expect(savedParts(1, 'c').map(([part]) => part)).toContain('rows/');
+  await cluster.kill(1);
+  await cluster.start(1);
+  await expectSame(1);
+  // Both have a head in memory; the rows of one segment are in none.
+  expect(Math.min(...bytesOfVectors(1))).toBeLessThan(Math.max(...bytes) - 1_500 * 4 * dim);
+  // A change of payload keeps the vector, which is read for it.
+  for (const name of ['c', 'm'])
+    await cluster.write(name, {
+      kind: 'overwrite_payload',
+      payload: { n: 1 },
+      key: null,
+      target: { kind: 'ids', ids: ids(500, 510) },
+    } as unknown as PointsOperation);
+  await expectSame(1);
+});
+
+test('a copy gets the rows with the graph and builds none', async () => {
+  await bothOn([1]);
+  await cluster.addNode(2);
+  const { uuid } = cluster.collection('c');
+  cluster.meta.changeShard(uuid, 0, (shard) => ({
+    ...shard,
+    replicas: [...shard.replicas, { replica: 12, nodeId: 2 }],
+  }));
+  await cluster.until('in sync', () => cluster.shard('c').inSync.length === 2, 60_000);
+  expect(await cluster.contents(2, 'c')).toEqual(await cluster.contents(1, 'c'));
+  expect(await found(2, 'c', false)).toEqual(await found(1, 'c', false));
+  await cluster.env.advance(5_000);
+  expect(cluster.builds).not.toContain(2);
+});
+
+test('damaged rows are written again from the records', async () => {
+  await bothOn([1]);
+  const { blobs } = cluster.node(1);
+  const damaged = rowsBlob(1, 'c');
+  const readChunk = blobs.readChunk.bind(blobs);
+  blobs.readChunk = (blob, chunk) =>
+    blob === damaged
+      ? Promise.reject(new StorageError('corruption', 'a flipped bit'))
+      : readChunk(blob, chunk);
+  await cluster.env.advance(firstLookMs);
+  const { badParts, mendedParts } = cluster.control(1).scrubbed();
+  expect({ badParts, mendedParts }).toEqual({ badParts: 1, mendedParts: 1 });
+  expect(rowsBlob(1, 'c')).not.toBe(damaged);
+  expect((await blobs.list()).map(({ blobId }) => blobId)).not.toContain(damaged);
+  await expectSame(1);
+  await cluster.kill(1);
+  await cluster.start(1);
+  await expectSame(1);
+});
+
+test('rows whose file is gone at the start come from the records', async () => {
+  await bothOn([1]);
+  await cluster.kill(1);
+  const { blobs } = cluster.node(1);
+  const lost = rowsBlobOf(await blobs.list());
+  await blobs.files.remove(lost);
+  await cluster.start(1);
+  expect(cluster.logged.join('')).toContain('a saved segment is damaged');
+  await cluster.until('indexed', () => savedParts(1, 'c').length > 0);
+  await expectSame(1, false);
+});
+
+/** The file of `c` is the first that was written. */
+function rowsBlobOf(listed: readonly { readonly blobId: number; readonly bytes: number }[]): number {
+  const rowBytes = 64;
+  return listed.find(
+    ({ bytes }) => bytes % rowBytes === 0 && bytes > 1_500 * rowBytes && bytes <= 2_000 * rowBytes,
+  )!.blobId;
+}
+
+test('vectors move to disk when the collection asks for it', async () => {
+  await bothOn([1]);
+  const before = bytesOfVectors(1);
+  const record = cluster.collection('m');
+  const { config } = record;
+  cluster.meta.setCollection({
+    ...record,
+    config: {
+      ...config,
+      params: { ...config.params, vectors: { size: dim, distance: 'Euclid', memory: 'cold' } },
+    },
+  });
+  const sum = (parts: number[]): number => parts.reduce((a, b) => a + b, 0);
+  await cluster.until('moved', () => sum(bytesOfVectors(1)) < sum(before) - 1_500 * 4 * dim);
+  await expectSame(1);
+});
