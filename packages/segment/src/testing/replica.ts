@@ -45,11 +45,11 @@ export interface TestReplica {
 
 const encoder = new TextEncoder();
 
-/** @param cold - vectors whose rows leave memory when they get a graph */
+/** @param cold - vectors whose rows leave memory when they get a graph; null: there are no files of rows at all */
 export function createTestReplica(
   schema: SegmentSchema,
   headRows = 64,
-  cold: ReadonlySet<string> = new Set(),
+  cold: ReadonlySet<string> | null = null,
 ): TestReplica {
   const directory = new ArenaDirectory(0, [], createMemoryFiles());
   const pool = new ArenaPool({
@@ -120,7 +120,11 @@ export function createTestReplica(
         schema,
         graphs,
         freeBytes: Infinity,
-        rowFiles: { take: () => nextId++, cold, resident: new Set<string>() },
+        rowFiles: {
+          take: cold === null ? null : () => nextId++,
+          cold: cold ?? new Set<string>(),
+          resident: new Set<string>(),
+        },
         indexingThresholdKib,
         threads: 1,
       };
