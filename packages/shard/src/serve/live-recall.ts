@@ -2,11 +2,11 @@
  * Recall of real queries: now and then one that this thread has answered is searched again, as it was asked and exactly,
  * over the same view, and what the first finds of the second goes to the control thread. Always: each query since the last
  * measurement is as likely to be taken (reservoir sampling, Vitter 1985, algorithm R); only while the thread has nothing
- * else to do, and within a share of its time.
+ * else to do, and within a share of its time; not where vectors are on disk.
  */
 import type { Env } from '@quiver/env';
 import { denseVectors, type CollectionRecord, type QueryRequest, type ScoredPoint } from '@quiver/model';
-import type { Steps } from '@quiver/segment';
+import { coldVectors, type Steps } from '@quiver/segment';
 import type { ReplicaView, ReplicaViews } from './replica-views.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -96,7 +96,9 @@ export class LiveRecall {
         const hasGraph = view.segments.some(({ reader }) =>
           reader.descriptor.graphs.some((graph) => graph.vector === vector),
         );
-        if (!hasGraph) return null;
+        // What an exact answer would read of the disk is not worth the figure.
+        const isOnDisk = view.segments.some(({ reader }) => coldVectors(reader.descriptor).has(vector));
+        if (!hasGraph || isOnDisk) return null;
         const answers = await scheduler.run(search(view, collection, asked), untilMs);
         const truth = await scheduler.run(search(view, collection, exactly(asked)), untilMs);
         return { found: foundOf(truth, answers), wanted: truth.length };
