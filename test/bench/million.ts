@@ -202,7 +202,7 @@ async function memoryOf(server: RunningServer): Promise<object> {
   const text = await (await fetch(`${server.url}/metrics`)).text();
   const found = [...text.matchAll(/^quiver_memory_(?:bytes\{component="(\w+)"\}|(\w+)_bytes) (\d+)$/gm)];
   return Object.fromEntries(
-    found.map(([, part, sum, bytes]) => [part ?? sum, round(Number(bytes) / 2 ** 20)]),
+    found.map(([, part, sum, bytes]): [string, number] => [part ?? sum!, round(Number(bytes) / 2 ** 20)]),
   );
 }
 

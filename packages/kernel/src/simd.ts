@@ -34,9 +34,9 @@ export interface KernelExports {
   insertUpper(node: number, ef: number): void;
   insertRow(row: number, ef: number): void;
   adopt(row: number, ef: number): number;
-  searchGraph(...numbers: number[]): number;
+  readonly searchGraph: (...numbers: number[]) => number;
   /** The rows that `searchGraph` would score exactly, to `list`. */
-  listCandidates(...numbers: number[]): number;
+  readonly listCandidates: (...numbers: number[]) => number;
   /** What the last search did; assembly/graph-search.ts numbers the facts. */
   searchFact(index: number): number;
   /** Bytes of blocks and codes that the last walk read. */

@@ -63,7 +63,8 @@ function searchesOf(rng: Rng, count: number): SegmentSearch[] {
     return words;
   };
   return Array.from({ length: 60 }, (_, i): SegmentSearch => {
-    const share = [null, 0.02, 0.2, 0.7][rng.below(4)]!;
+    // 1: no filter.
+    const share = [1, 0.02, 0.2, 0.7][rng.below(4)]!;
     return {
       vector: { kind: 'dense', values: randomUnit(rng, size) },
       name: 'image',
@@ -77,8 +78,8 @@ function searchesOf(rng: Rng, count: number): SegmentSearch[] {
         { ignore: false, rescore: true, oversampling: 2 },
         { ignore: false, rescore: false, oversampling: null },
       ][rng.below(3)]!,
-      filter: share === null ? null : filterOf(share),
-      passing: Math.round((share ?? 1) * count),
+      filter: share === 1 ? null : filterOf(share),
+      passing: Math.round(share * count),
       floor: -Infinity,
       filteredWalkBelow: null,
     };

@@ -96,7 +96,8 @@ export function openHnsw(
       exports.openGraph(region.offset, file === null ? rows.address : 0, rows.stride, visited);
       if (ignoresCodes) exports.ignoreCodes();
       if (request.hiddenRow !== undefined) exports.hideRow(request.hiddenRow);
-      const find = file === null || rescore < 0 ? exports.searchGraph : exports.listCandidates;
+      const cold = rescore < 0 ? null : file;
+      const find = cold === null ? exports.searchGraph : exports.listCandidates;
       const count = find(
         kind,
         k,
@@ -109,11 +110,11 @@ export function openHnsw(
         fallback === null ? 0 : kinds[fallback.walk],
         fallback === null ? 0 : Math.max(1, Math.floor(fallback.expansionsMax)),
       );
-      if (find === exports.searchGraph) {
+      if (cold === null) {
         top.count = count;
         kernel.readTop(top);
       } else {
-        takeListed(kernel, { rows, file: file! }, count, top);
+        takeListed(kernel, { rows, file: cold }, count, top);
       }
       return foundIn(top, rows.metric);
     },

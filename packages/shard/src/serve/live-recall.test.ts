@@ -38,11 +38,11 @@ test('of the true answers those count that were found, or others with the last s
   expect(foundOf(truth, [])).toBe(0);
 });
 
-const graph = { reader: { descriptor: { graphs: [{ vector: '' }] } } };
+const graph = { reader: { descriptor: { graphs: [{ vector: '' }], rowFiles: [] } } };
 const view = { segments: [graph] } as unknown as ReplicaView;
 
 /** Over searches that find one of two points, or both when they are exact; each takes `searchMs`. */
-function measuring(options: { timeShare: number; searchMs: number }): {
+function measuring(options: { timeShare: number; searchMs: number; view?: ReplicaView }): {
   env: VirtualEnv;
   recall: LiveRecall;
   searched: QueryRequest[];
@@ -63,7 +63,7 @@ function measuring(options: { timeShare: number; searchMs: number }): {
   const recall = new LiveRecall({
     env,
     timeShare: options.timeShare,
-    views: { reading: (_, __, ___, read) => read(view) },
+    views: { reading: (_, __, ___, read) => read(options.view ?? view) },
     scheduler,
     *search(_, __, request) {
       searched.push(request);
@@ -135,6 +135,19 @@ test('nothing is measured of exact searches, of other kinds of queries, while wo
   off.recall.note(collection, 0, nearest([1, 0, 0, 0]));
   await off.env.advance(5_000);
   expect(off.searched).toEqual([]);
+});
+
+test('nothing is measured where vectors are on disk', async () => {
+  const rowFiles = [{ vector: '', file: 1, isResident: false }];
+  const onDisk = { reader: { descriptor: { graphs: [{ vector: '' }], rowFiles } } };
+  const { env, recall, searched } = measuring({
+    timeShare: 0.5,
+    searchMs: 1,
+    view: { segments: [graph, onDisk] } as unknown as ReplicaView,
+  });
+  recall.note(collection, 0, nearest([1, 0, 0, 0]));
+  await env.advance(5_000);
+  expect(searched).toEqual([]);
 });
 
 let cluster: NodeCluster | null = null;
