@@ -51,11 +51,12 @@ function bytesInMemory({
   schema,
   capacityRows,
   blobUsedBytes,
+  codeBytes,
   graphs,
   columns,
   sparse,
 }: StoredSegment): number {
-  let bytes = coreLayout(schema, capacityRows).bytes + blobUsedBytes;
+  let bytes = coreLayout(schema, capacityRows).bytes + blobUsedBytes + codeBytes;
   for (const { persistedBytes } of graphs) bytes += persistedBytes;
   for (const part of [...(columns ?? []), ...(sparse ?? [])]) bytes += part.bytes;
   return bytes;
