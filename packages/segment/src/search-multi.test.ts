@@ -196,7 +196,8 @@ function reload(replica: TestReplica): void {
     const stored = storedSegment(reader);
     const target = allocateStored(pool, stored, 1);
     const from = segmentParts(reader.descriptor, stored, directory);
-    for (const [i, { bytes }] of segmentParts(target, stored, directory).entries()) bytes.set(from[i]!.bytes);
+    for (const [i, { bytes }] of segmentParts(target, stored, directory).entries())
+      for (const [piece, part] of bytes!.entries()) part.set(from[i]!.bytes![piece]!);
     return finishLoad(target, stored, directory, savedDeaths(reader, replica.applied));
   });
 }

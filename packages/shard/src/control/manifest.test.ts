@@ -30,6 +30,7 @@ test('a segment that another version saved is left to be built anew from the rec
       pool,
       directory,
       threads: 1,
+      coldOf: () => new Set(),
       onProgress: () => undefined,
       log: { error: (message: string) => void logged.push(message) } as never,
     },
