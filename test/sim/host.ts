@@ -200,7 +200,7 @@ export class Host {
     this.later(random.below(random.chance(0.1) ? timeoutMs : 3), confirm);
   }
 
-  confirm(seq: number, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
+  confirm(seq: number | null, deadlineMs: number, onEnd: (isConfirmed: boolean) => void): void {
     this.#callCount += 1;
     const call = this.#callCount;
     this.#reads.set(call, onEnd);

@@ -74,7 +74,7 @@ export class LevelOne {
       this.#world.count('lease confirmed by meta');
     });
     if (machine.status.role !== 'primary') return;
-    this.#host.confirm(0, nowMs + askEveryMs, (isConfirmed) => {
+    this.#host.confirm(null, nowMs + askEveryMs, (isConfirmed) => {
       if (!isConfirmed) return;
       this.#lease.safeUntil(nowMs, nowMs + this.#safeMs);
       this.#world.count('lease confirmed by others');

@@ -30,7 +30,8 @@ export type Input<Change, Key> =
   | {
       readonly kind: 'confirm_read';
       readonly call: number;
-      readonly seq: number;
+      /** Memory showed all up to it when the read was evaluated; null: nothing was read, whether it leads is what is asked. */
+      readonly seq: number | null;
       readonly deadlineMs: number;
       readonly nowMs: number;
     }

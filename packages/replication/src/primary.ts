@@ -36,6 +36,8 @@ export class Primary<Change, Key> {
   readonly #tombstones: TombstoneHorizon<Change, Key>;
   readonly #digests: DigestCheck<Change, Key>;
   #handOver: HandOver<Change, Key> | null = null;
+  /** Where its term began: everything that was acknowledged before lies up to here. */
+  readonly #ledFromSeq: number;
   #tickedMs: number;
   /** When it last went on after it had stood still. */
   #wokeMs = -Infinity;
@@ -43,6 +45,7 @@ export class Primary<Change, Key> {
   constructor(core: ReplicaCore<Change, Key>, view: ShardView) {
     this.#core = core;
     this.#view = view;
+    this.#ledFromSeq = core.state.lastSeq;
     this.#tickedMs = core.nowMs;
     this.#log = new OperationLog(core.state.lastSeq);
     this.#inSync = new InSyncSet(core, view);
@@ -227,9 +230,12 @@ export class Primary<Change, Key> {
   confirmRead(input: InputOf<Change, Key, 'confirm_read'>): void {
     const { call, seq, deadlineMs } = input;
     const { limits, state } = this.#core;
-    if (seq > state.lastSeq)
+    if (seq !== null && seq > state.lastSeq)
       // It was evaluated before a rewind: what it saw was never committed.
       this.#core.refuse(call, 'stale_route', false, `seq ${seq} of the read is beyond ${state.lastSeq}`);
+    else if (seq !== null && seq < this.#ledFromSeq)
+      // It was evaluated while another led: what that one acknowledged may not have been visible here yet.
+      this.#core.refuse(call, 'stale_route', false, `seq ${seq} of the read is from before this replica led`);
     else if (this.#reads.count >= limits.pendingReadsMax)
       this.#core.refuse(
         call,
@@ -237,7 +243,7 @@ export class Primary<Change, Key> {
         false,
         `${this.#reads.count} reads wait for confirmation`,
       );
-    else this.#reads.add({ call, seq, deadlineMs });
+    else this.#reads.add({ call, seq: seq ?? 0, deadlineMs });
   }
 
   handOver(input: InputOf<Change, Key, 'hand_over'>): void {

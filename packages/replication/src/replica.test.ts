@@ -105,6 +105,23 @@ test('a read that saw what is not of the order any more is refused', () => {
   expect(replica.step(read)).toMatchObject([{ kind: 'refuse', call: 2, reason: 'stale_route' }]);
 });
 
+test('a read that was evaluated before this replica led is refused: it may lack what was acknowledged', () => {
+  const state = { term: 1, mode: 'clean', lastSeq: 9, cleanSeq: 9, copiedSeq: 9, sourceSeq: 9 } as const;
+  const persisted = {
+    state: { ...state, rangeCopy: null, committedSeq: 9, tombstoneHorizon: 0 },
+    history: [{ term: 1, startSeq: 1 }],
+    operations: [],
+  };
+  const replica = replicaOf('a', { persisted });
+  durable(replica, replica.step({ kind: 'view', view: viewOf({ term: 2 }), nowMs: 0 }));
+  const read = { kind: 'confirm_read', call: 2, deadlineMs: 1_000, nowMs: 0 } as const;
+  expect(replica.step({ ...read, seq: 8 })).toMatchObject([{ kind: 'refuse', reason: 'stale_route' }]);
+  expect(replica.step({ ...read, call: 3, seq: 9 })).toMatchObject([{ kind: 'confirm_with_meta' }]);
+  // Nothing was read: whether it leads is all that is asked.
+  expect(replica.step({ ...read, call: 4, seq: null })).toEqual([]);
+  expect(replica.status.role).toBe('primary');
+});
+
 test('a repeated key is answered with the first receipt and orders nothing', () => {
   const replica = primaryOf(viewOf());
   durable(replica, replica.step(propose(1, ['x'], 'key')));

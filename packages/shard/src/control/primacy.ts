@@ -79,7 +79,7 @@ export class Primacy {
 
   /** Resolves when the others in sync knew of no newer primary after the call; null: this one does not lead. */
   askOthers(timeoutMs: number): Promise<unknown> | null {
-    return this.isPrimary ? this.#round(0, this.#options.env.now() + timeoutMs) : null;
+    return this.isPrimary ? this.#round(null, this.#options.env.now() + timeoutMs) : null;
   }
 
   /** The role may be another. */
@@ -95,7 +95,7 @@ export class Primacy {
     return this.isPrimary && this.#options.host()!.isSearchable;
   }
 
-  #round(seq: number, deadlineMs: number): Promise<unknown> {
+  #round(seq: number | null, deadlineMs: number): Promise<unknown> {
     const { calls, host } = this.#options;
     return calls.begin((call) => host()!.step({ kind: 'confirm_read', call, seq, deadlineMs }));
   }
