@@ -106,6 +106,8 @@ function answerEarlierTerm(core: RaftCore, message: Message): void {
     // A snapshot holds committed state, whatever the term.
     if (message.snapshot !== null) appliedSnapshot(core, message.snapshot);
   } else {
+    // What is committed is so whatever the term: who asked may have gone ahead of all others alone.
+    if ((type === 'MsgPreVoteResp' || type === 'MsgVoteResp') && message.reject) learnCommit(core, message);
     core.logger.info(
       `${core.id.toString(16)} [term: ${core.term}] ignored a ${type} message with lower term from ${from.toString(16)} [term: ${term}]`,
     );

@@ -90,6 +90,13 @@ describe('a commit that comes with a refused vote', () => {
     expect(core.role).toBe('StateCandidate');
   });
 
+  test('counts when it comes from an earlier term too: a pre-vote is refused in the term of who refuses', () => {
+    const core = candidate();
+    step(core, { ...refusal(2, 1), type: 'MsgPreVoteResp', term: 2 });
+    expect(core.log.committed).toBe(2);
+    expect(core.term).toBe(3);
+  });
+
   test.each([
     ['has another entry there', 3, 1],
     ['ends before', 4, 2],
