@@ -158,6 +158,51 @@ test('a snapshot that comes in the middle of a turn waits for its end', async ()
   expect(host.confState).toEqual(joint);
 });
 
+test('entries that come behind a snapshot within one turn are on the disk before they are acknowledged', async () => {
+  const store = await createMemoryStore();
+  const confState = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const storage = await openRaftStorage(store);
+  await storage.setIdentity({ memberId: 1, clusterId: 'c', contacts: [], founders: null });
+  await storage.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
+  const env = createVirtualEnv({ seed: 1 });
+  const fields = { from: 2, to: 1, term: 2 };
+  const behind = { type: 'EntryNormal', term: 2, index: 10, data: Uint8Array.of(1) } as const;
+  const acknowledged: { index: number; onDisk: number }[] = [];
+  let hasSnapshot = false;
+  host = startRaftHost({
+    memberId: 1,
+    storage,
+    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
+    env,
+    log: silentLog(),
+    send({ type, reject, index }) {
+      if (type === 'MsgAppResp' && !reject) acknowledged.push({ index, onDisk: storage.log.lastIndex() });
+    },
+    fetchSnapshot: () => Promise.resolve(Uint8Array.of(8)),
+    apply: () => undefined,
+    snapshot: () => Uint8Array.of(7),
+    restore: () => undefined,
+    onRole: () => undefined,
+    onTurn() {
+      // Raft has taken the snapshot, and the turn that stores it has not begun.
+      if (!hasSnapshot || host!.status().lastIndex !== 9) return;
+      host!.step(createMessage('MsgApp', { ...fields, index: 9, logTerm: 2, entries: [behind], commit: 9 }));
+    },
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const snapshot = { meta: { index: 9, term: 2, confState }, data: new Uint8Array(0) };
+  hasSnapshot = true;
+  const entry = { type: 'EntryNormal', term: 2, index: 6, data: Uint8Array.of(1) } as const;
+  host.step(createMessage('MsgSnap', { ...fields, snapshot }));
+  host.step(createMessage('MsgApp', { ...fields, index: 5, logTerm: 2, entries: [entry], commit: 6 }));
+  await env.advance(200);
+  expect(acknowledged.at(-1)).toEqual({ index: 10, onDisk: 10 });
+  for (const { index, onDisk } of acknowledged) expect(onDisk).toBeGreaterThanOrEqual(index);
+  expect((await openRaftStorage(store)).log.lastIndex()).toBe(10);
+});
+
 test('a new member gets a snapshot that names it, also when the disk was full as it was added', async () => {
   const store = await createMemoryStore();
   const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };

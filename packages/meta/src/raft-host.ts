@@ -194,7 +194,8 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       appliedTerm = meta.term;
       ({ confState } = meta);
       log.info('metadata snapshot installed', { index: meta.index, bytes: state.length });
-      return;
+      // What the leader sent behind it may be in the same turn.
+      if (ready.entries.length === 0) return;
     }
     if (!ready.mustSync && !isChanging) return;
     const hardState = unsaved;
