@@ -34,6 +34,7 @@ export class SlotMover {
     const move = this.#count;
     const { loop, mutant } = this.#world;
     const { term } = this.#meta.read(source);
+    const { term: targetTerm } = this.#meta.read(target);
     let isOver = false;
     const giveUp = (): void => {
       if (isOver) return;
@@ -50,6 +51,8 @@ export class SlotMover {
         const changed = this.#points(from).filter((record) => seen.get(record.change.key) !== record.seq);
         this.#copy(to, changed, from, `move${move}.last`, () => {
           if (isOver || from.isDead || from.machine.status.term !== term) return;
+          // What a forced promotion leads may lack the first copy.
+          if (this.#meta.read(target).term !== targetTerm) return;
           const { cfgVersion } = this.#meta.read(source);
           if (
             !this.#meta.propose({
