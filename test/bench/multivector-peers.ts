@@ -1,8 +1,9 @@
 /**
  * Exact MaxSim beside the Qdrant server over REST in one run: points of 16 rows, which are the embeddings of consecutive WordNet
- * glosses, queries of 8. Qdrant is asked for exact search too (peer-rounds.ts).
+ * glosses, queries of 8. Qdrant is asked for exact search too (peer-rounds.ts), and builds no graph; with --graph it has one and is asked
+ * for what it does by default.
  *
- *   node test/bench/multivector-peers.ts [--rounds 5] [--seconds 2] [--connections 2] [--points 2000]
+ *   node test/bench/multivector-peers.ts [--rounds 5] [--seconds 2] [--connections 2] [--points 2000] [--graph]
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '2' },
     points: { type: 'string', default: '2000' },
+    graph: { type: 'boolean', default: false },
   },
 });
 const k = 10;
@@ -80,17 +82,24 @@ for (let from = 0; from < pointCount; from += batchPoints) {
 }
 await comparePeers({
   bench: 'multivector',
-  config: { vectors: { size: dim, distance: 'Dot', multivector_config: { comparator: 'max_sim' } } },
+  config: {
+    vectors: { size: dim, distance: 'Dot', multivector_config: { comparator: 'max_sim' } },
+    ...(flags.graph ? {} : { optimizers_config: { indexing_threshold: 0 } }),
+  },
   uploads,
   requests: Array.from({ length: queryCount }, (_, i) =>
     buildRequest(
       'POST',
       `/collections/${collection}/points/query`,
-      JSON.stringify({ query: multivector(asked, i, queryRows), limit: k, params: { exact: true } }),
+      JSON.stringify({
+        query: multivector(asked, i, queryRows),
+        limit: k,
+        params: { exact: !flags.graph },
+      }),
     ),
   ),
   truth: truthOf,
-  facts: { points: pointCount },
+  facts: { points: pointCount, graph: flags.graph },
   rounds: Number(flags.rounds),
   seconds: Number(flags.seconds),
   connections: Number(flags.connections),

@@ -18,6 +18,8 @@ import type { Steps } from './steps.ts';
 
 /** About half a millisecond of multiplying. */
 const elementsPerStep = 2_000_000;
+/** Points that are scored before it is asked again whether the next ones may still be among the best. */
+const batchPoints = 8;
 /** Rows between two yields where nothing is multiplied. */
 const rowsPerStep = 16_384;
 /** A first pass is for more points than this many times those asked for. */
@@ -72,7 +74,13 @@ export function* searchMulti(
   const codes = coded !== null && isWorthwhile ? encodeMaxSimQuery(coded, dim, query) : null;
   const candidates =
     codes === null ? null : yield* estimateRows(kernel, reader.descriptor, view, { codes, rows, k, least });
-  const exact = yield* scoreRows(scorer, view, query.length, candidates ?? everyRow(rows), top);
+  const exact = yield* scoreRows(
+    scorer,
+    view,
+    { queryLength: query.length, k },
+    candidates ?? everyRow(rows),
+    top,
+  );
   lastFacts = { estimated: candidates === null ? 0 : rows.length, exact };
   return top.found((score) => reportedSum(metric, score));
 }
@@ -94,20 +102,24 @@ function everyRow(rows: Uint32Array): Candidates {
 function* scoreRows(
   scorer: MultiScorer,
   view: MultiView,
-  queryLength: number,
+  { queryLength, k }: { readonly queryLength: number; readonly k: number },
   { rows, most }: Candidates,
   top: BoundedTop,
 ): Steps<number> {
-  let from = 0;
+  let [from, work] = [0, 0];
   while (from < rows.length && !(most[from]! < top.worst)) {
-    let [to, work] = [from, 0];
     const { worst } = top;
-    for (; to < rows.length && work < elementsPerStep && !(most[to]! < worst); to += 1)
+    // The first ones say what the others must reach.
+    const end = Math.min(rows.length, from + (from === 0 ? Math.max(k, batchPoints) : batchPoints));
+    let to = from;
+    for (; to < end && work < elementsPerStep && !(most[to]! < worst); to += 1)
       work += 1000 + queryLength * view.refs[2 * rows[to]! + 1]!;
     const batch = rows.subarray(from, to);
     const scores = scorer.score(batch);
     for (const [i, row] of batch.entries()) top.push(row, Math.fround(scores[i]!));
     from = to;
+    if (work < elementsPerStep) continue;
+    work = 0;
     yield;
   }
   return from;
