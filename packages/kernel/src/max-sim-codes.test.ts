@@ -101,12 +101,12 @@ const cases = metrics.flatMap((metric) => Object.keys(shapes).map((shape) => [me
 
 test.each(cases)('the exact sum by %s of %s elements is within the bound', (metric, name) => {
   const rng = createRng(seed);
-  const { estimate } = createStage();
+  const stage = createStage();
   for (let round = 0; round < 40; round += 1) {
     const dim = 1 + rng.below(round % 4 === 0 ? 400 : 70);
     const query = randomRows(rng, shapes[name]!, 1 + rng.below(9), dim);
     const points = Array.from({ length: 8 }, () => randomRows(rng, shapes[name]!, 1 + rng.below(6), dim));
-    const found = estimate(metric, dim, query, points);
+    const found = stage.estimate(metric, dim, query, points);
     expect(found, replay(seed)).not.toBeNull();
     for (const [i, point] of points.entries()) {
       const exact = maxSim(metric, query, point, dim);
@@ -133,10 +133,10 @@ test('the bound of unit vectors is a few hundredths for each row of the query', 
 });
 
 test.each([NaN, Infinity, -Infinity])('a point with %s is never ruled out', (value) => {
-  const { estimate } = createStage();
+  const stage = createStage();
   for (const metric of metrics) {
     const point = Float32Array.of(1, 2, 3, 4, value, 6, 7, 8);
-    const [found] = estimate(metric, 4, Float32Array.of(1, -1, 1, 1), [point])!;
+    const [found] = stage.estimate(metric, 4, Float32Array.of(1, -1, 1, 1), [point])!;
     expect(found!.estimate + found!.bound < 1e30, `${metric} ${JSON.stringify(found)}`).toBe(false);
   }
 });
