@@ -9,7 +9,7 @@ import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
 import { bindCluster } from '@quiver/shard';
 import type { Store } from '@quiver/storage';
 import { inTurns } from './in-turns.ts';
-import { memoryBudgetBytes } from './roles/sizing.ts';
+import { memoryBudget } from './roles/sizing.ts';
 import type { RoleProcess } from './roles/process.ts';
 import type { ShardVolumes } from './shard-volumes.ts';
 import { startShard, type RunningShard } from './threads/start-shard.ts';
@@ -36,6 +36,10 @@ export async function startShardProcess(
 ): Promise<ShardProcess> {
   const { config, env, log, secret, callMsMax } = role;
   const { nodeId } = volumes;
+  const budget = memoryBudget(
+    { processBytes: config.storage.memory_budget, segmentMib: config.quiver.memory_budget_mb },
+    1 + serveThreads + config.quiver.build_threads,
+  );
   const caller = createPeerCaller({ nodeId, secret, callMsMax }, env);
   const links = createPeerLinks({
     caller,
@@ -59,7 +63,8 @@ export async function startShardProcess(
     nodeId,
     serveThreads,
     buildThreads: config.quiver.build_threads,
-    budgetBytes: memoryBudgetBytes(config.quiver.memory_budget_mb),
+    budgetBytes: budget.segmentBytes,
+    processBytesMax: budget.processBytes,
     copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,
     fetchesSegments: config.cluster.heal.ship_segments,
     scrubBytesPerSecond: config.quiver.scrub_mb_per_sec * 2 ** 20,

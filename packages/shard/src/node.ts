@@ -25,6 +25,10 @@ export interface ShardControlOptions {
   readonly threads: number;
   /** Most bytes of shared memory. */
   readonly budgetBytes: number;
+  /** Of the process as a whole: beyond them nothing is written that takes memory; absent: it is not watched. */
+  readonly processBytesMax?: number;
+  /** What the process has in memory that the system cannot take back. */
+  readonly residentBytes?: () => number;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;
   /** How long a replica answers reads after a sign of life of its process; for tests, else as replication has it. */

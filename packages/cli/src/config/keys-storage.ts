@@ -27,6 +27,12 @@ export const storageKeys = {
   },
   temp_path: maybeText('Folder of files in the making.', noEffect),
   on_disk_payload: flag(true, 'Default of new collections (reported; payload stays in shared memory).'),
+  memory_budget: orNull(
+    integer(
+      0,
+      'Bytes of memory that the whole process may take, 512 MiB or more: writes that do not fit answer 507, vectors that do not fit stay on disk. 0: by the machine or its container.',
+    ),
+  ),
   payload: { memory: maybeOneOf(memory, 'Default placement of payload.', noEffect) },
   low_memory_mode: maybeText('How memory is saved at start.', noEffect),
   update_concurrency: maybeInteger('Parallel updates of one collection.', noEffect),
@@ -99,8 +105,8 @@ export const storageKeys = {
     ),
     shard_number_per_node: maybeInteger('Shards of a new collection for each node; null: 1.', { min: 1 }),
     vectors: {
-      on_disk: maybeFlag('Default of new vectors (reported only).'),
-      memory: maybeOneOf(memory, 'Default of new vectors (reported only).'),
+      on_disk: maybeFlag('Default of new vectors: read from the disk to be scored, once they have a graph.'),
+      memory: maybeOneOf(memory, 'Default of new vectors; cold is the same as `on_disk`.'),
     },
     quantization: maybeObject('Quantization of new collections.'),
     strict_mode: maybeObject('Limits of new collections.'),

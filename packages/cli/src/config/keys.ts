@@ -86,7 +86,7 @@ export const configSchema = {
     memory_budget_mb: orNull(
       integer(
         0,
-        'Memory for vectors, graphs and payload, MiB; beyond it writes answer 507. 0: by the machine.',
+        'MiB of it for vectors, graphs and payload alone. 0: what `storage.memory_budget` leaves beside the rest of the process, or 70 % of the machine.',
       ),
     ),
     disk_free_min_percent: integer(
@@ -96,7 +96,7 @@ export const configSchema = {
     ),
     unindexed_limit_mb: integer(
       2_048,
-      'MiB of vectors of a shard that wait to be indexed, from which on its writes are slowed; at twice as many they answer 429. 0: no limit.',
+      'MiB of vectors of a shard that wait to be indexed, from which on its writes are slowed; at twice as many they answer 429. 0, or more than a quarter of what segments may have: that quarter.',
     ),
     scrub_mb_per_sec: decimal(
       20,

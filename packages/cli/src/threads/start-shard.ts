@@ -14,6 +14,7 @@ import {
 import type { FromBuild, ToBuild, ToControl, ToServe } from '@quiver/shard';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import { residentBytes } from '../roles/sizing.ts';
 import type { BuildThreadData, ReplicationMessage, ServeShardData } from './messages.ts';
 
 export interface ShardOptions {
@@ -21,6 +22,7 @@ export interface ShardOptions {
   readonly serveThreads: number;
   readonly buildThreads: number;
   readonly budgetBytes: number;
+  readonly processBytesMax: number;
   readonly copyBytesPerSecond: number;
   readonly fetchesSegments: boolean;
   readonly scrubBytesPerSecond: number;
@@ -54,6 +56,8 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     shared,
     threads,
     budgetBytes: options.budgetBytes,
+    processBytesMax: options.processBytesMax,
+    residentBytes,
     copyBytesPerSecond: options.copyBytesPerSecond,
     fetchesSegments: options.fetchesSegments,
     scrubBytesPerSecond: options.scrubBytesPerSecond,

@@ -1,6 +1,6 @@
 /**
- * GET /collections/{name}/memory, in Qdrant's shape without `disk_bytes`: all that searches read is in the process's own
- * memory, nothing is left to the page cache.
+ * GET /collections/{name}/memory, in Qdrant's shape without `disk_bytes`: what is in the process's own memory. Vectors on disk are
+ * left to the page cache, of which nobody knows how much it holds.
  */
 import type { MemoryComponent, MemoryPart } from '@quiver/model';
 

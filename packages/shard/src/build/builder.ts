@@ -2,7 +2,7 @@
  * The build thread's work: merges with graphs, payload columns and sparse indexes, one task after another, in slices so that messages
  * are heard. Always: only the target's regions are written; a cancelled task answers `stopped` when it reads nothing more.
  */
-import type { Env } from '@quiver/env';
+import { collectGarbage, type Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { ClusterError, parsePayload } from '@quiver/model';
 import { buildColumn, buildSealed, buildSparseBytes, openSegment, type Steps } from '@quiver/segment';
@@ -107,6 +107,7 @@ export function createBuilder(options: {
         break;
       case 'drop_arenas':
         for (const arena of message.arenas) directory.drop(arena);
+        collectGarbage();
         port.post({ kind: 'arenas_dropped', arenas: message.arenas });
         break;
       case 'drop_files':

@@ -4,23 +4,29 @@
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type ResolvedOperation } from '@quiver/model';
+import type { MemoryGuard } from './memory-guard.ts';
 import type { Replica } from './replica.ts';
 
-/** Bytes of writes of all shards that are not answered yet. */
-export const nodeAdmittedBytesMax = 256 << 20;
 /** The longest that one write is held back for a graph to follow. */
 const backlogDelayMsMax = 1_000;
 
 export class Admission {
   readonly #bytesMax: number;
+  readonly #guard: MemoryGuard | null;
   #bytes = 0;
 
-  constructor(bytesMax = nodeAdmittedBytesMax) {
+  /**
+   * @param bytesMax - of writes of all shards that are not answered yet
+   * @param guard - of the process's memory; null: it is not watched
+   */
+  constructor(bytesMax: number, guard: MemoryGuard | null = null) {
     this.#bytesMax = bytesMax;
+    this.#guard = guard;
   }
 
-  /** @returns what ends it. @throws ClusterError rate_limited */
+  /** @returns what ends it. @throws ClusterError rate_limited, insufficient_storage */
   begin(bytes: number): () => void {
+    this.#guard?.admit(bytes);
     // One write may always go: one that is larger than the limit would never.
     if (this.#bytes > 0 && this.#bytes + bytes > this.#bytesMax)
       throw new ClusterError(

@@ -4,7 +4,7 @@
  * with the epoch; the manifest names a set only when its parts are durable.
  */
 import type { Env } from '@quiver/env';
-import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { arenaBytesMax, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
 import type { CollectionRecord } from '@quiver/model';
 import type { OptimizationTask } from '@quiver/rpc';
 import {
@@ -28,6 +28,7 @@ import {
   type Manifest,
   type SavedSegment,
 } from './manifest.ts';
+import { memoryLimits } from './memory-limits.ts';
 import type { Progress } from './progress-line.ts';
 import { encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
@@ -90,6 +91,7 @@ const retryAfterMs = 5_000;
 export function createOptimizer(options: OptimizerOptions): Optimizer {
   const { replica, pool, directory, build, retired, env, log } = options;
   let { manifest } = options;
+  const limits = memoryLimits(pool.stats().budgetBytes, arenaBytesMax, 0);
   let lastWriteMs = -Infinity;
   let work: Promise<void> | null = null;
   let isStopped = false;
@@ -111,6 +113,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       indexingThresholdKib: config.indexing_threshold ?? 10_000,
       deletedThreshold: config.deleted_threshold,
       vacuumMinRows: config.vacuum_min_vector_number,
+      loadKibMax: limits.loadBytesMax / 1024,
+      mergeKibMax: limits.mergeBytesMax / 1024,
     };
   }
 

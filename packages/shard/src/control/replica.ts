@@ -3,7 +3,7 @@
  * is applied is durable already; operations are applied in the order of their seq; seq is the commit-group number that
  * rows are born and die at.
  */
-import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { arenaBytesMax, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
 import { ClusterError, type CollectionRecord, type PointId, type VectorsByName } from '@quiver/model';
 import {
   blobBytesOf,
@@ -19,6 +19,7 @@ import { createApplied, type Applied } from '../applied.ts';
 import { copyVectors } from '../copy-vectors.ts';
 import type { OrderedChange } from './change.ts';
 import { nextHeadSize } from './head-policy.ts';
+import { memoryLimits } from './memory-limits.ts';
 import type { Point, PointChange } from './resolve.ts';
 export interface ReplicaStart {
   /** Visible from the start on; what is recovered above it becomes visible when it is published. */
@@ -62,6 +63,8 @@ export class Replica {
   head: PlainSegment | null = null;
   points: number;
   isDropped = false;
+  /** Segments are being built, or will be as soon as writes pause: that gives memory back. */
+  isShrinking: () => boolean = () => false;
   readonly #options: ReplicaOptions;
   readonly #pending = new Map<PointId, Pending>();
   #headRows = 0;
@@ -187,9 +190,13 @@ export class Replica {
     if (this.head?.hasRoom(blobBytes) === true) return this.head;
     this.closeHead();
     const average = this.#blobBytes.bytes / Math.max(1, this.#blobBytes.rows);
-    const size = nextHeadSize(this.#headRows, denseRowBytes(this.schema), average, blobBytes);
-    this.#headRows = size.rows;
     const { pool, directory } = this.#options;
+    const { budgetBytes } = pool.stats();
+    const { headBytesMax } = memoryLimits(budgetBytes, arenaBytesMax, 0);
+    // Near the end of the budget a head has what it must, so that writing what is durable cannot fail.
+    const bytesMax = Math.min(headBytesMax, Math.max(0, budgetBytes - heldBytes(pool)) / 8);
+    const size = nextHeadSize(this.#headRows, denseRowBytes(this.schema), average, blobBytes, bytesMax);
+    this.#headRows = size.rows;
     this.head = createPlainSegment(pool, directory, this.schema, {
       id: this.takeSegmentId(),
       capacityRows: size.rows,
@@ -236,21 +243,49 @@ export class Replica {
 
   /**
    * @param pendingBytes - of changes that are ordered and not yet applied
-   * @throws ClusterError insufficient_storage
+   * @throws ClusterError insufficient_storage; rate_limited while `isShrinking`
    */
   assertRoom(bytes: number, pendingBytes: number): void {
     if (bytes === 0) return;
-    const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = this.#options.pool.stats();
-    const held = usedBytes + retiredBytes + leavingBytes;
+    const { pool } = this.#options;
+    const { budgetBytes } = pool.stats();
+    const held = heldBytes(pool);
     // A new head may be a few times what it must hold; the room counts twice.
-    const wanted = 2 * (bytes + pendingBytes) + spareBytes;
-    if (held + wanted > budgetBytes)
+    const wanted = 2 * (bytes + pendingBytes) + Math.min(spareBytes, budgetBytes / 16);
+    const sealing = this.#sealingBytes();
+    if (held + wanted + sealing <= budgetBytes) return;
+    if (this.isShrinking())
       throw new ClusterError(
-        'insufficient_storage',
-        `the memory budget is reached: ${held} of ${budgetBytes} bytes are in use and this change may need ${wanted} more; ` +
-          'delete points or collections, or raise quiver.memory_budget_mb',
+        'rate_limited',
+        `memory is short (${held} of ${budgetBytes} bytes for segments are in use) until what was written is built into segments`,
+        { retryAfterSeconds: 2 },
       );
+    throw new ClusterError(
+      'insufficient_storage',
+      `the memory budget is reached: ${held} of ${budgetBytes} bytes for segments are in use, this change may need ${wanted} ` +
+        `more and indexing what was written ${sealing}; delete points or collections, keep vectors on disk (memory: cold), ` +
+        'quantize them, or raise storage.memory_budget',
+    );
   }
+
+  /** What graphs over the rows that have none will take: codes, links and ids. */
+  #sealingBytes(): number {
+    let rows = 0;
+    for (const reader of this.allSegments())
+      if (reader.descriptor.kind === 'plain') rows += reader.rowCount();
+    let rowBytes = 0;
+    for (const vector of this.schema.vectors)
+      if (vector.kind === 'dense') rowBytes += vector.dim + sealedRowBytes;
+    return rows * rowBytes;
+  }
+}
+
+/** Links and ids of a sealed row, beside a byte for each element. */
+const sealedRowBytes = 224;
+
+function heldBytes(pool: ArenaPool): number {
+  const { usedBytes, retiredBytes, leavingBytes } = pool.stats();
+  return usedBytes + retiredBytes + leavingBytes;
 }
 
 function withKept(vectors: VectorsByName, before: VectorsByName, kept: readonly string[]): VectorsByName {

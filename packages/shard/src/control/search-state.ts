@@ -124,6 +124,7 @@ export class SearchState {
       manifest: opened.manifest,
       publish: (changed) => broadcast.segments(changed),
     });
+    replica.isShrinking = () => optimizer.error === null && (optimizer.isBusy || optimizer.isDue());
     this.#open = { replica, optimizer };
     broadcast.segments(replica);
     optimizer.poke();

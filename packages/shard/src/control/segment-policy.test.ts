@@ -23,6 +23,8 @@ function inputOf(segments: readonly PolicySegment[], part: Partial<PolicyInput> 
     indexingThresholdKib: 10_000,
     deletedThreshold: 0.2,
     vacuumMinRows: 1_000,
+    loadKibMax: 256 * 1024,
+    mergeKibMax: 2 * 1024 * 1024,
     ...part,
   };
 }
@@ -52,4 +54,26 @@ test('too many plain segments of a collection without graphs are merged, all of 
     closeHead: false,
     reason: 'merge',
   });
+});
+
+test('a merge takes no more than memory allows: the oldest of what waits, and the graphs that fit beside it', () => {
+  const waiting = [1, 2, 3, 4].map((id) => segment(id, { vectorKib: 40_000 }));
+  const head = segment(9, { vectorKib: 5_000 });
+  const limited = { head, mergeKibMax: 100_000 };
+  expect(decideMerge(inputOf(waiting, limited))).toEqual({
+    inputs: [1, 2],
+    closeHead: false,
+    reason: 'index',
+  });
+  expect(decideMerge(inputOf(waiting.slice(2), limited))).toEqual({
+    inputs: [3, 4, 9],
+    closeHead: true,
+    reason: 'index',
+  });
+  const sealed = segment(8, { kind: 'sealed', hasGraph: true, vectorKib: 50_000 });
+  const one = [sealed, ...waiting.slice(3)];
+  expect(decideMerge(inputOf(one, { head, mergeKibMax: 95_000 }))?.inputs).toEqual([8, 4, 9]);
+  expect(decideMerge(inputOf(one, { head, mergeKibMax: 90_000 }))?.inputs).toEqual([4, 9]);
+  // One that is larger alone is taken alone.
+  expect(decideMerge(inputOf(waiting, { mergeKibMax: 1_000 }))?.inputs).toEqual([1]);
 });

@@ -26,6 +26,9 @@ export interface PolicyInput {
   readonly indexingThresholdKib: number;
   readonly deletedThreshold: number;
   readonly vacuumMinRows: number;
+  /** KiB of vectors that may wait during a load, and that one merge may have: what memory allows. */
+  readonly loadKibMax: number;
+  readonly mergeKibMax: number;
 }
 
 export interface Decision {
@@ -35,8 +38,6 @@ export interface Decision {
 }
 
 const idleBeforeMs = 400;
-/** During a load, rows wait so that each gets its links once or twice, up to this. */
-const loadKibMax = 256 * 1024;
 const plainSegmentsMax = 8;
 /** Of a KiB of sparse vectors for one of dense ones: what it costs to search without an index is more, the index is cheap. */
 const sparseWeight = 32;
@@ -72,21 +73,29 @@ function decideSealing(
   kibOf: (segment: PolicySegment) => number,
   weight: number,
 ): Decision | null {
-  const { segments, head, indexingThresholdKib: threshold } = input;
+  const { segments, head, indexingThresholdKib: threshold, loadKibMax, mergeKibMax } = input;
   const isIdle = input.idleMs >= idleBeforeMs;
   const waitingKib = weight * loose.reduce((sum, segment) => sum + kibOf(segment), 0);
   const headKib = head === null ? 0 : weight * kibOf(head);
   const looseKib = waitingKib + headKib;
   if (threshold === 0 || looseKib < threshold || !(isIdle || waitingKib >= loadKibMax)) return null;
-  const closeHead = isIdle && headKib > 0;
+  // Rows wait during a load so that each gets its links once or twice; what would not fit one merge waits for the next one.
+  let gathered = 0;
+  const joined = new Set<PolicySegment>();
+  for (const segment of loose) {
+    const kib = kibOf(segment);
+    if (joined.size > 0 && gathered / weight + kib > mergeKibMax) break;
+    joined.add(segment);
+    gathered += weight * kib;
+  }
+  const closeHead = isIdle && headKib > 0 && joined.size === loose.length;
   if (loose.length === 0 && !closeHead) return null;
-  const joined = new Set(loose);
-  let gathered = looseKib;
+  if (closeHead) gathered += headKib;
   // Smallest first: each that is small against what is gathered so far makes the result larger.
   const others = segments.filter((segment) => !joined.has(segment));
   for (const segment of others.sort((a, b) => kibOf(a) - kibOf(b))) {
     const kib = weight * kibOf(segment);
-    if (gathered < kib * joinShare) break;
+    if (gathered < kib * joinShare || (gathered + kib) / weight > mergeKibMax) break;
     joined.add(segment);
     gathered += kib;
   }

@@ -3,7 +3,8 @@
  * to build threads, and messages of replicas from and to other nodes. Always: the only writer of the data volume and of
  * shared memory that readers see.
  */
-import { ArenaBudgetError, ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { collectGarbage } from '@quiver/env';
+import { ArenaBudgetError, arenaBytesMax, ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import {
   ClusterError,
   parsePayloadText,
@@ -30,13 +31,13 @@ import { decodeJson, keys, removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
+import { MemoryGuard } from './memory-guard.ts';
+import { memoryLimits } from './memory-limits.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { Turns } from './turns.ts';
 import { coldVectorsOf } from './wanted-graphs.ts';
 
-/** Touched memory that waits for reuse beyond this is given back to the system. */
-const pooledBytesMax = 256 << 20;
 const controlThread = 0;
 /** Given to a hand-over that only makes the primaries more even. */
 const plannedMoveMs = 2_000;
@@ -69,6 +70,7 @@ function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
 
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
+  const limits = memoryLimits(options.budgetBytes, arenaBytesMax, options.unindexedBytesMax);
   const broadcast = createBroadcast(shared);
   const directory = new ArenaDirectory(controlThread, [], blobs.files);
   const pool = new ArenaPool({
@@ -84,7 +86,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       for (const file of files) directory.dropFile(file);
       broadcast.dropFiles(files);
     },
-    released: () => void giveBack(),
+    released: () => void giveBack(limits.pooledBytesMax),
   });
   const build = createBuildQueue(broadcast.build);
   const inbound = new Bandwidth(env, options.copyBytesPerSecond);
@@ -99,16 +101,24 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   let nextBlobId = Math.max(Math.floor(env.wallNow()) * 1024, ...listed.map(({ blobId }) => blobId + 1));
 
   /** Arenas nobody needs go back to the system once every thread has let go of them. */
-  async function giveBack(): Promise<void> {
-    if (isGivingBack || pool.stats().pooledBytes < pooledBytesMax) return;
-    isGivingBack = true;
+  async function giveBack(keptBytes: number): Promise<void> {
+    if (isGivingBack || pool.stats().pooledBytes <= keptBytes) return;
     const arenas = pool.trim();
+    if (arenas.length === 0) return;
+    isGivingBack = true;
     for (const arena of arenas) directory.drop(arena);
+    collectGarbage();
     await broadcast.dropArenas(arenas);
     pool.confirmDropped(arenas);
     isGivingBack = false;
   }
 
+  const guard = new MemoryGuard({
+    env,
+    limitBytes: options.processBytesMax ?? null,
+    residentBytes: options.residentBytes ?? (() => 0),
+    onShort: () => void giveBack(0),
+  });
   const context: HostedContext = {
     store,
     blobs,
@@ -125,9 +135,9 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     inbound,
     outbound,
     fetchesSegments: options.fetchesSegments,
-    admission: new Admission(),
+    admission: new Admission(limits.admittedBytesMax, guard),
     servingLeaseMs: options.servingLeaseMs ?? servingLeaseMs,
-    unindexedBytesMax: options.unindexedBytesMax,
+    unindexedBytesMax: limits.unindexedBytesMax,
     env,
     log,
     meta,

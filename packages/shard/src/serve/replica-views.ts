@@ -3,7 +3,7 @@
  * the memory of a set in use while any request of the thread reads it.
  * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
  */
-import type { Env } from '@quiver/env';
+import { collectGarbage, type Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   ClusterError,
@@ -142,6 +142,7 @@ export function createReplicaViews(options: {
           return true;
         case 'drop_arenas':
           for (const arena of message.arenas) directory.drop(arena);
+          collectGarbage();
           options.onArenasDropped(message.arenas);
           return true;
         case 'drop_files':
