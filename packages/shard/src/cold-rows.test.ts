@@ -3,7 +3,7 @@ import { createRng } from '@quiver/kernel';
 import { defaultSearchParams, type PointsOperation, type QueryRequest } from '@quiver/model';
 import { StorageError } from '@quiver/storage';
 import { afterEach, expect, test } from 'vitest';
-import { collectionOn, deletionOf, NodeCluster } from './testing/node-cluster.ts';
+import { collectionOn, deletionOf, NodeCluster, upsertOf } from './testing/node-cluster.ts';
 
 let cluster: NodeCluster;
 
@@ -210,3 +210,26 @@ test('vectors move to disk when the collection asks for it', async () => {
   await cluster.until('moved', () => sum(bytesOfVectors(1)) < sum(before) - 1_500 * 4 * dim);
   await expectSame(1);
 });
+
+test('an operation that lies half in a saved segment and half in a head is whole after a restart', async () => {
+  cluster = new NodeCluster(13);
+  await cluster.addNode(1);
+  const wide = 2_048;
+  const record = collectionOn('c', [1], { dim: wide });
+  const { config } = record;
+  cluster.meta.setCollection({
+    ...record,
+    config: { ...config, optimizer_config: { ...config.optimizer_config, indexing_threshold: 1_000 } },
+  });
+  await cluster.env.settle();
+  const writeSome = (from: number): Promise<number> =>
+    cluster.write('c', upsertOf(ids(from, from + 300), wide, 1));
+  // Heads end in the middle of operations, and are sealed while writes go on.
+  let next = 0;
+  for (; (cluster.manifest(1, 1)?.segments.length ?? 0) === 0; next += 300) await writeSome(next);
+  const before = await cluster.contents(1, 'c');
+  await cluster.kill(1);
+  await cluster.start(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  expect(before).toHaveLength(next);
+}, 120_000);

@@ -182,6 +182,8 @@ function compareIdsAtEnd(a: Uint8Array, b: Uint8Array): number {
 }
 
 function apply(replica: Replica, id: PointId, { point, vectors }: Found, baseGroup: number): void {
+  // Of an operation that a head had no room for, a part may lie in a saved segment and the rest be replayed.
+  if (!point.isTombstone && replica.versionOf(id) === point.seq) return;
   const { payload, contentCrc } = point;
   const change: OrderedChange = point.isTombstone
     ? { kind: 'delete', id, removed: [] }
