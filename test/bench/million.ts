@@ -7,6 +7,7 @@
  *     [--memory cold|cached] [--connections 2] [--batch 500] [--queries 500] [--seconds 10] [--efs 32,64,128] [--overfill]
  */
 import { readFileSync, rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
   createArena,
@@ -50,8 +51,6 @@ const lookEveryMs = 500;
 
 const set = readDataSet('wordnet-minilm');
 const { dim } = set;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 function report(facts: object): void {
   process.stdout.write(
     `${JSON.stringify({ bench: 'million', rows: rowCount, budget_mib: budgetMib, ...facts })}\n`,

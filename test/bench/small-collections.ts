@@ -6,6 +6,7 @@
  */
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startQuiver, type RunningServer } from '../harness/server.ts';
 import { buildRequest, runLoad } from './http-load.ts';
@@ -42,8 +43,6 @@ function diskBytes(folder: string): number {
     if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).blocks * 512;
   return bytes;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** All requests over a few connections; fails with the first bad answer's body. */
 async function send(server: RunningServer, requests: Buffer[]): Promise<number> {

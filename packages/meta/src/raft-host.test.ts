@@ -9,6 +9,26 @@ import { openRaftStorage } from './raft-storage.ts';
 let host: RaftHost | null = null;
 afterEach(() => host?.close());
 
+type HostOptions = Parameters<typeof startRaftHost>[0];
+
+/** A host of member 1 that does nothing beside what is given, and is told of nobody. */
+function start(given: Pick<HostOptions, 'storage' | 'env'> & Partial<HostOptions>): RaftHost {
+  return startRaftHost({
+    memberId: 1,
+    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
+    log: silentLog(),
+    send: () => undefined,
+    fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
+    apply: () => undefined,
+    snapshot: () => Uint8Array.of(7),
+    restore: () => undefined,
+    onRole: () => undefined,
+    onTurn: () => undefined,
+    onFailure: () => undefined,
+    ...given,
+  });
+}
+
 test('a snapshot beyond the stored commit index counts as committed at a restart', async () => {
   const store = await createMemoryStore();
   const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
@@ -23,19 +43,11 @@ test('a snapshot beyond the stored commit index counts as committed at a restart
   expect(await storage.readSnapshot()).toEqual(Buffer.from(state));
   const failures: unknown[] = [];
   const applied: number[] = [];
-  host = startRaftHost({
-    memberId: 1,
+  host = start({
     storage,
-    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
     env,
-    log: silentLog(),
-    send: () => undefined,
-    fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
     apply: ({ index }) => applied.push(index),
     snapshot: () => state,
-    restore: () => undefined,
-    onRole: () => undefined,
-    onTurn: () => undefined,
     onFailure: (error) => failures.push(error),
   });
   expect(host.applied).toBe(5);
@@ -63,20 +75,10 @@ test('the answer to a read of an earlier start confirms no read', async () => {
   /** A follower of member 2 that is asked for a read; what it asks the leader. */
   async function startAndRead(): Promise<{ read: Promise<void>; asked: Message }> {
     const sent: Message[] = [];
-    host = startRaftHost({
-      memberId: 1,
+    host = start({
       storage: await openRaftStorage(store),
-      settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
       env,
-      log: silentLog(),
       send: (message) => sent.push(message),
-      fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
-      apply: () => undefined,
-      snapshot: () => Uint8Array.of(7),
-      restore: () => undefined,
-      onRole: () => undefined,
-      onTurn: () => undefined,
-      onFailure: () => undefined,
     });
     host.step(heartbeat);
     await env.settle();
@@ -118,19 +120,11 @@ test('a snapshot that comes in the middle of a turn waits for its end', async ()
   await storage.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
   const env = createVirtualEnv({ seed: 1 });
   const problems: string[] = [];
-  host = startRaftHost({
-    memberId: 1,
+  host = start({
     storage,
-    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
     env,
     log: { ...silentLog(), error: (text) => void problems.push(text) },
-    send: () => undefined,
     fetchSnapshot: () => Promise.resolve(Uint8Array.of(8)),
-    apply: () => undefined,
-    snapshot: () => Uint8Array.of(7),
-    restore: () => undefined,
-    onRole: () => undefined,
-    onTurn: () => undefined,
     onFailure: (error) => void problems.push(String(error)),
   });
   const changes = [{ type: 'ConfChangeAddLearnerNode', nodeId: 3 }] as const;
@@ -169,20 +163,13 @@ test('entries that come behind a snapshot within one turn are on the disk before
   const behind = { type: 'EntryNormal', term: 2, index: 10, data: Uint8Array.of(1) } as const;
   const acknowledged: { index: number; onDisk: number }[] = [];
   let hasSnapshot = false;
-  host = startRaftHost({
-    memberId: 1,
+  host = start({
     storage,
-    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
     env,
-    log: silentLog(),
     send({ type, reject, index }) {
       if (type === 'MsgAppResp' && !reject) acknowledged.push({ index, onDisk: storage.log.lastIndex() });
     },
     fetchSnapshot: () => Promise.resolve(Uint8Array.of(8)),
-    apply: () => undefined,
-    snapshot: () => Uint8Array.of(7),
-    restore: () => undefined,
-    onRole: () => undefined,
     onTurn() {
       // Raft has taken the snapshot, and the turn that stores it has not begun.
       if (!hasSnapshot || host!.status().lastIndex !== 9) return;
@@ -220,20 +207,9 @@ test('a new member gets a snapshot that names it, also when the disk was full as
     },
   };
   const env = createVirtualEnv({ seed: 1 });
-  host = startRaftHost({
-    memberId: 1,
+  host = start({
     storage: Object.assign(Object.create(storage), full) as typeof storage,
-    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
     env,
-    log: silentLog(),
-    send: () => undefined,
-    fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
-    apply: () => undefined,
-    snapshot: () => Uint8Array.of(7),
-    restore: () => undefined,
-    onRole: () => undefined,
-    onTurn: () => undefined,
-    onFailure: () => undefined,
   });
   host.campaign();
   while (!host.isSettledLeader) await env.advance(50);
@@ -265,20 +241,10 @@ test('a volume that is full is told of once in ten seconds, as the log may lie o
   };
   const lines: string[] = [];
   const env = createVirtualEnv({ seed: 1 });
-  host = startRaftHost({
-    memberId: 1,
+  host = start({
     storage: Object.assign(Object.create(storage), full) as typeof storage,
-    settings: { tickMs: 50, snapshotAfterBytes: 1 << 20 },
     env,
     log: createLog({ level: 'error', format: 'json', write: (line) => void lines.push(line) }),
-    send: () => undefined,
-    fetchSnapshot: () => Promise.reject(new Error('nobody sends one')),
-    apply: () => undefined,
-    snapshot: () => Uint8Array.of(7),
-    restore: () => undefined,
-    onRole: () => undefined,
-    onTurn: () => undefined,
-    onFailure: () => undefined,
   });
   host.campaign();
   while (!host.isSettledLeader) await env.advance(50);

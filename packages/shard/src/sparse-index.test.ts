@@ -1,8 +1,9 @@
 // Sparse vectors get an inverted index when they are sealed; it is saved, loaded, and made later where it is missing.
-import { defaultSearchParams, type PointsOperation, type ScoredPoint } from '@quiver/model';
+import { type PointsOperation, type ScoredPoint } from '@quiver/model';
 import { afterEach, expect, test } from 'vitest';
 import { encodeJson, keys } from './control/records.ts';
 import { collectionOn, NodeCluster } from './testing/node-cluster.ts';
+import { nearestTo } from './testing/queries.ts';
 
 let cluster: NodeCluster;
 afterEach(() => cluster.close());
@@ -42,18 +43,7 @@ async function search(indices: readonly number[]): Promise<ScoredPoint[]> {
     indices: Uint32Array.from(indices),
     values: new Float32Array(indices.length).fill(1),
   } as const;
-  const request = {
-    query: { kind: 'nearest', input: { kind: 'vector', vector } },
-    using: 'words',
-    filter: null,
-    params: defaultSearchParams,
-    limit: 3,
-    offset: 0,
-    scoreThreshold: null,
-    withPayload: { kind: 'none' },
-    withVector: { kind: 'none' },
-    lookupFrom: null,
-  } as const;
+  const request = nearestTo(vector, { using: 'words', limit: 3 });
   const [points] = await cluster.run(
     cluster.node(1).running!.serve.reads.query(target, [request], {
       deadlineMs: cluster.env.now() + 10_000,

@@ -1,33 +1,13 @@
-import {
-  defaultSearchParams,
-  emptyFilter,
-  type Filter,
-  type QueryRequest,
-  type SegmentExplanation,
-} from '@quiver/model';
+import { emptyFilter, type Filter, type QueryRequest, type SegmentExplanation } from '@quiver/model';
 import { afterEach, expect, test } from 'vitest';
 import { collectionOn, NodeCluster, upsertOf } from '../testing/node-cluster.ts';
+import { nearestTo } from '../testing/queries.ts';
 
 let cluster: NodeCluster;
 afterEach(() => cluster.close());
 
 async function explained(request: Partial<QueryRequest>): Promise<SegmentExplanation[]> {
-  const query: QueryRequest = {
-    query: {
-      kind: 'nearest',
-      input: { kind: 'vector', vector: { kind: 'dense', values: Float32Array.of(1, 0, 0, 0) } },
-    },
-    using: '',
-    filter: null,
-    params: defaultSearchParams,
-    limit: 10,
-    offset: 0,
-    scoreThreshold: null,
-    withPayload: { kind: 'none' },
-    withVector: { kind: 'none' },
-    lookupFrom: null,
-    ...request,
-  };
+  const query = nearestTo({ kind: 'dense', values: Float32Array.of(1, 0, 0, 0) }, request);
   const target = { collection: cluster.collection('c'), shardIds: [0] };
   const options = { deadlineMs: cluster.env.now() + 10_000, consistency: { kind: 'any' } } as const;
   const answers = await cluster.run(cluster.node(1).running!.serve.reads.explain(target, [query], options));

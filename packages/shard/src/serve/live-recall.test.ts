@@ -8,24 +8,12 @@ import {
 import type { LiveRecallState } from '@quiver/rpc';
 import { afterEach, expect, test } from 'vitest';
 import { collectionOn, NodeCluster } from '../testing/node-cluster.ts';
+import { nearestTo } from '../testing/queries.ts';
 import { foundOf, LiveRecall, type MeasuredQuery } from './live-recall.ts';
 import type { ReplicaView } from './replica-views.ts';
 
 function nearest(values: readonly number[], more: Partial<QueryRequest> = {}): QueryRequest {
-  const vector = { kind: 'dense', values: Float32Array.from(values) } as const;
-  return {
-    query: { kind: 'nearest', input: { kind: 'vector', vector } },
-    using: '',
-    filter: null,
-    params: defaultSearchParams,
-    limit: 10,
-    offset: 0,
-    scoreThreshold: null,
-    withPayload: { kind: 'none' },
-    withVector: { kind: 'none' },
-    lookupFrom: null,
-    ...more,
-  };
+  return nearestTo({ kind: 'dense', values: Float32Array.from(values) }, more);
 }
 
 const scored = (id: number, score: number): ScoredPoint => ({ id, score }) as ScoredPoint;
