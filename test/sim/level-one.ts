@@ -63,7 +63,8 @@ export class LevelOne {
 
   tick(): void {
     const { nowMs, machine, shard } = this.#host;
-    if (!this.#isOut) this.#epoch = this.#world.checks.epochs[shard];
+    const { meta, checks } = this.#world;
+    if (!this.#isOut && this.#isIn(meta.read(shard))) this.#epoch = checks.epochs[shard];
     this.#lease.alive(nowMs, nowMs);
     if (this.#isAlone()) this.#lease.inSync(nowMs);
     if (this.#lease.wokeMs === null || nowMs - this.#askedMs < askEveryMs) return;
