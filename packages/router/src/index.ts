@@ -11,14 +11,13 @@ export type {
   UpdateResult,
   WriteContext,
 } from './api.ts';
-export { createRestHandler } from './rest/app.ts';
 export type {
-  RestHandler,
   RestMetrics,
   RestOptions,
   ServiceReports,
   TelemetryQuery,
 } from './rest/options.ts';
+export { createRestServer, type RestServer } from './rest/server.ts';
 export {
   createGrpcServices,
   startGrpcListener,

@@ -22,7 +22,7 @@ export interface ReplyBuilder {
   floats(values: Float32Array): void;
   /** As a list of integers. */
   integers(values: Uint32Array): void;
-  /** A copy of what was built since `start`. */
+  /** What was built since `start`: a view, valid until the next one. */
   take(): Buffer;
 }
 
@@ -31,7 +31,7 @@ const floatTextMax = 16;
 const scratchAt = areaStart;
 const bufferAt = scratchAt + floatsChunk * 4;
 const firstBytes = 64 * 1024;
-/** A buffer larger than this is given back after the reply. */
+/** A buffer larger than this is given back before the next reply. */
 const keepBytesMax = 8 * 1024 * 1024;
 /** Up to this length a loop beats a call into the engine. */
 const shortText = 24;
@@ -66,6 +66,9 @@ export function createReplyBuilder(): ReplyBuilder {
   return {
     start() {
       at = bufferAt;
+      if (buffer.length <= keepBytesMax) return;
+      wire = instantiateWire(bufferAt + firstBytes);
+      adopt();
     },
     ascii,
     json,
@@ -103,15 +106,6 @@ export function createReplyBuilder(): ReplyBuilder {
       for (let i = 0; i < values.length; i += 1) ascii(i === 0 ? String(values[i]) : `,${String(values[i])}`);
       ascii(']');
     },
-    take() {
-      const reply = Buffer.allocUnsafe(at - bufferAt);
-      reply.set(buffer.subarray(bufferAt, at));
-      at = bufferAt;
-      if (buffer.length > keepBytesMax) {
-        wire = instantiateWire(bufferAt + firstBytes);
-        adopt();
-      }
-      return reply;
-    },
+    take: () => buffer.subarray(bufferAt, at),
   };
 }

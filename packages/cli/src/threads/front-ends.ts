@@ -1,7 +1,6 @@
 /** REST and gRPC of one serve thread: listening sockets shared with the other threads, and their end in order. */
-import { createServer } from 'node:http';
 import type { Env } from '@quiver/env';
-import { createRestHandler, startGrpcListener, type Api } from '@quiver/router';
+import { createRestServer, startGrpcListener, type Api } from '@quiver/router';
 import type { Log, RequestStats } from '@quiver/telemetry';
 import { apiVersion, version } from '../version.ts';
 import type { Access, Listening } from './messages.ts';
@@ -34,30 +33,24 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
   const { api, listening, access, reports, stats, env, log } = options;
   let isUp = false;
   let isDraining = false;
-  const rest = createServer(
-    createRestHandler(api, {
-      ...access,
-      env,
-      log,
-      metrics: {
-        observe: (method, route, status, seconds) =>
-          stats.observe('rest', `${method} ${route}`, status, seconds, env.wallNow()),
-      },
-      service: {
-        telemetry: (query) => reports.telemetry(query),
-        metricsText: () => reports.metrics(),
-        ready: () => isUp && !isDraining,
-        isDraining: () => isDraining,
-        version: apiVersion,
-        quiverVersion: version,
-      },
-    }),
-  );
-  rest.keepAliveTimeout = 75_000;
-  await new Promise<void>((resolve, reject) => {
-    rest.once('error', reject);
-    rest.listen({ host: listening.host, port: listening.restPort ?? 0, reusePort: true }, resolve);
+  const rest = createRestServer(api, {
+    ...access,
+    env,
+    log,
+    metrics: {
+      observe: (method, route, status, seconds) =>
+        stats.observe('rest', `${method} ${route}`, status, seconds, env.wallNow()),
+    },
+    service: {
+      telemetry: (query) => reports.telemetry(query),
+      metricsText: () => reports.metrics(),
+      ready: () => isUp && !isDraining,
+      isDraining: () => isDraining,
+      version: apiVersion,
+      quiverVersion: version,
+    },
   });
+  await rest.listen({ host: listening.host, port: listening.restPort ?? 0, reusePort: true });
   const grpc =
     listening.grpcPort === null
       ? null
@@ -85,8 +78,7 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
     },
     async stop(graceMs) {
       isDraining = true;
-      const restClosed = new Promise<void>((resolve) => rest.close(() => resolve()));
-      rest.closeIdleConnections();
+      const restClosed = rest.close();
       const cut = env.after(graceMs, () => rest.closeAllConnections());
       await Promise.all([restClosed, grpc?.stop(graceMs)]);
       cut();

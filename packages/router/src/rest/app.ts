@@ -1,25 +1,23 @@
 /**
- * The REST front end on node:http: key, route, body, decode, use case, reply.
+ * The REST front end: key, route, body, decode, use case, reply.
  * Always: every request is answered once, an error in Qdrant's shape; a body over the limit is refused before it is
  * read. Bodies are scanned and decoded in one go, so one scanner and one reply builder serve the whole thread.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClusterError } from '@quiver/model';
 import { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from '@quiver/rpc';
 import { createBodyScanner, createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import { accessOf } from './auth.ts';
-import { BodyTooLarge, jsonErrorText, readBody, releaseChunks } from './body.ts';
+import { BodyTooLarge, jsonErrorText, readBody } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
+import type { Chunks, Exchange } from './exchange.ts';
 import type { RestHandler, RestOptions } from './options.ts';
 import { send, type Outgoing } from './respond.ts';
 import { createRouteTable, decodeSegment, normalPath, type Match } from './route-table.ts';
 
 const timeoutMsDefault = 60_000;
-/** How long a client whose body was refused may go on sending it before the connection is cut. */
-const drainMs = 5_000;
 const jsonType = 'application/json';
 const textType = 'text/plain; charset=utf-8';
 const nothing = new Uint8Array(0);
@@ -35,38 +33,26 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     return Math.round((env.now() - startMs) * 1e6) / 1e9;
   }
 
-  function finish(
-    request: IncomingMessage,
-    response: ServerResponse,
-    startMs: number,
-    route: Route | null,
-    outgoing: Outgoing,
-  ): void {
-    const cors = options.corsEnabled ? corsHeaders(request) : undefined;
-    if (service.isDraining?.() === true) response.setHeader('connection', 'close');
-    send(
-      request,
-      response,
-      cors === undefined ? outgoing : { ...outgoing, headers: { ...cors, ...outgoing.headers } },
-    );
+  function finish(exchange: Exchange, startMs: number, route: Route | null, given: Outgoing): void {
+    const isLast = given.isLast === true || service.isDraining?.() === true;
+    const cors = options.corsEnabled ? corsHeaders(exchange) : undefined;
+    send(exchange, {
+      ...given,
+      isLast,
+      ...(cors === undefined ? {} : { headers: { ...cors, ...given.headers } }),
+    });
     metrics?.observe(
-      request.method ?? '',
+      exchange.method,
       route?.template ?? 'unknown',
-      outgoing.status,
+      given.status,
       (env.now() - startMs) / 1_000,
     );
   }
 
-  function fail(
-    request: IncomingMessage,
-    response: ServerResponse,
-    startMs: number,
-    route: Route | null,
-    thrown: unknown,
-  ): void {
+  function fail(exchange: Exchange, startMs: number, route: Route | null, thrown: unknown): void {
     const error = asClusterError(thrown);
     const status = httpStatus(error.code);
-    const asked = { method: request.method, route: route?.template };
+    const asked = { method: exchange.method, route: route?.template };
     // As over gRPC: a refusal that a state of the cluster explains is no fault of this process, and may come often.
     if (grpcStatus(error.code) === grpcCode.internal)
       log.error('request failed', { ...asked, error: thrown });
@@ -74,25 +60,21 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       log.debug('request refused', { ...asked, code: error.code, reason: error.message });
     if (error.code === 'unauthenticated') {
       const body = Buffer.from(error.message);
-      finish(request, response, startMs, route, { status, contentType: null, body });
+      finish(exchange, startMs, route, { status, contentType: null, body });
       return;
     }
     const text = JSON.stringify(errorText(error));
     const headers: Record<string, string> = {};
     if (error.retryAfterSeconds !== undefined)
       headers['retry-after'] = String(Math.ceil(error.retryAfterSeconds));
-    if (error instanceof BodyTooLarge) {
-      headers['connection'] = 'close';
-      request.resume();
-      env.after(drainMs, () => request.socket.destroy());
-    }
+    const isLast = error instanceof BodyTooLarge;
+    if (isLast) exchange.discardBody();
     const body = Buffer.from(`{"status":{"error":${text}},"time":${seconds(startMs)}}`);
-    finish(request, response, startMs, route, { status, contentType: jsonType, body, headers });
+    finish(exchange, startMs, route, { status, contentType: jsonType, body, headers, isLast });
   }
 
   function succeed(
-    request: IncomingMessage,
-    response: ServerResponse,
+    exchange: Exchange,
     startMs: number,
     route: Route,
     answer: Answer,
@@ -100,7 +82,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
   ): void {
     if (answer.kind === 'text') {
       const body = Buffer.from(answer.text);
-      finish(request, response, startMs, route, { status: answer.status, contentType: textType, body });
+      finish(exchange, startMs, route, { status: answer.status, contentType: textType, body });
       return;
     }
     const headers: Record<string, string> =
@@ -119,10 +101,10 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       builder.ascii(`,"status":"ok","time":${seconds(startMs)}}`);
     }
     const body = builder.take();
-    finish(request, response, startMs, route, { status: 200, contentType: jsonType, body, headers });
+    finish(exchange, startMs, route, { status: 200, contentType: jsonType, body, headers });
   }
 
-  function scan(chunks: readonly Uint8Array[]): unknown {
+  function scan(exchange: Exchange, chunks: Chunks): unknown {
     try {
       return scanner.scan(chunks, true);
     } catch (error) {
@@ -130,34 +112,36 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       const isEmpty = chunks.every((chunk) => chunk.length === 0);
       throw new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
     } finally {
-      releaseChunks(chunks);
+      exchange.releaseBody();
     }
   }
 
   async function serve(
-    request: IncomingMessage,
-    response: ServerResponse,
+    exchange: Exchange,
     startMs: number,
     match: Match,
     queryString: string,
     access: Access,
   ): Promise<void> {
     const { route, parameters } = match;
-    const missingShards = request.headers[partialResultsHeader] === 'allow' ? new Set<number>() : null;
+    const missingShards = exchange.header(partialResultsHeader) === 'allow' ? new Set<number>() : null;
     try {
-      let chunks: readonly Uint8Array[] = [];
-      if (route.hasBody) chunks = await readBody(request, options.bodyBytesMax);
+      let doc: unknown;
+      if (route.hasBody) {
+        const body = readBody(exchange, options.bodyBytesMax);
+        doc = scan(exchange, body instanceof Promise ? await body : body);
+      }
       const context = (timeoutMs: number | null): { access: Access; deadlineMs: number } => ({
         access,
         deadlineMs: startMs + (timeoutMs ?? timeoutMsDefault),
       });
-      const affinity = request.headers[affinityHeader];
+      const affinity = exchange.header(affinityHeader);
       const call: Call = {
         api,
         service,
         parameter: (name) => decodeSegment(parameters[name] ?? ''),
         query: queryString === '' ? noParameters : new URLSearchParams(queryString),
-        doc: route.hasBody ? scan(chunks) : undefined,
+        doc,
         marks: scanner,
         access,
         wallNowMs: env.wallNow(),
@@ -165,39 +149,39 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         readContext: (timeoutMs, consistency) => ({
           ...context(timeoutMs),
           ...(consistency === undefined ? {} : { consistency }),
-          ...(typeof affinity === 'string' ? { affinity } : {}),
+          ...(affinity === undefined ? {} : { affinity }),
           ...(missingShards === null ? {} : { missingShards }),
         }),
         writeContext: (timeoutMs, wait) => ({ ...context(timeoutMs), wait }),
       };
       const answer = await route.run(call);
-      succeed(request, response, startMs, route, answer, missingShards);
+      succeed(exchange, startMs, route, answer, missingShards);
     } catch (error) {
-      fail(request, response, startMs, route, error);
+      fail(exchange, startMs, route, error);
     }
   }
 
-  return (request, response) => {
+  return (exchange) => {
     const startMs = env.now();
     let match: Match | null = null;
     try {
-      const url = request.url ?? '/';
+      const { method, url } = exchange;
       const mark = url.indexOf('?');
       const path = normalPath(mark < 0 ? url : url.slice(0, mark));
-      if (options.corsEnabled && isPreflight(request)) {
-        const headers = preflightHeaders(request);
-        send(request, response, { status: 200, contentType: null, body: nothing, headers });
+      if (options.corsEnabled && isPreflight(exchange)) {
+        const headers = preflightHeaders(exchange);
+        send(exchange, { status: 200, contentType: null, body: nothing, headers });
         return;
       }
-      match = findRoute(request.method ?? '', path);
-      const access = accessOf(request, path, options);
+      match = findRoute(method, path);
+      const access = accessOf(exchange, path, options);
       if (match === null) {
-        finish(request, response, startMs, null, { status: 404, contentType: null, body: nothing });
+        finish(exchange, startMs, null, { status: 404, contentType: null, body: nothing });
         return;
       }
-      void serve(request, response, startMs, match, mark < 0 ? '' : url.slice(mark + 1), access);
+      void serve(exchange, startMs, match, mark < 0 ? '' : url.slice(mark + 1), access);
     } catch (error) {
-      fail(request, response, startMs, match?.route ?? null, error);
+      fail(exchange, startMs, match?.route ?? null, error);
     }
   };
 }

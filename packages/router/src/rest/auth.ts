@@ -1,7 +1,7 @@
 /** Who asks, by the `api-key` header or a bearer token. Open without a key: `/` and the probes of health. */
-import type { IncomingMessage } from 'node:http';
 import { ClusterError } from '@quiver/model';
 import type { Access } from '../api.ts';
+import type { Exchange } from './exchange.ts';
 import type { RestOptions } from './options.ts';
 
 const openPaths = new Set(['/', '/healthz', '/livez', '/readyz']);
@@ -10,11 +10,11 @@ const bearer = 'Bearer ';
 type Keys = Pick<RestOptions, 'apiKey' | 'readOnlyApiKey' | 'altApiKey'>;
 
 /** @throws ClusterError unauthenticated */
-export function accessOf(request: IncomingMessage, path: string, keys: Keys): Access {
+export function accessOf(exchange: Exchange, path: string, keys: Keys): Access {
   const { apiKey, altApiKey, readOnlyApiKey } = keys;
   if (apiKey === null && altApiKey === null && readOnlyApiKey === null) return 'full';
   if (openPaths.has(path)) return 'read';
-  const given = keyOf(request);
+  const given = keyOf(exchange);
   if (given === null)
     throw new ClusterError('unauthenticated', 'Must provide an API key or an Authorization bearer token');
   if (isSame(given, apiKey) || isSame(given, altApiKey)) return 'full';
@@ -22,10 +22,10 @@ export function accessOf(request: IncomingMessage, path: string, keys: Keys): Ac
   throw new ClusterError('unauthenticated', 'Invalid API key or JWT');
 }
 
-function keyOf(request: IncomingMessage): string | null {
-  const header = request.headers['api-key'];
-  if (typeof header === 'string') return header;
-  const authorization = request.headers.authorization;
+function keyOf(exchange: Exchange): string | null {
+  const header = exchange.header('api-key');
+  if (header !== undefined) return header;
+  const authorization = exchange.header('authorization');
   return authorization?.startsWith(bearer) === true ? authorization.slice(bearer.length) : null;
 }
 

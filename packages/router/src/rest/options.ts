@@ -1,7 +1,7 @@
 /** What the REST front end is given: limits, keys and the service's own reports. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
+import type { Exchange } from './exchange.ts';
 
 export interface RestOptions {
   /** null: no key is asked for */
@@ -45,8 +45,8 @@ export interface TelemetryQuery {
   readonly anonymize: boolean;
 }
 
-/** The listener of a node:http server; never throws, always answers. */
-export type RestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+/** Never throws, always answers. */
+export type RestHandler = (exchange: Exchange) => void;
 
 /** 32 MiB, as in Qdrant. */
 export const bodyBytesMaxDefault = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Answers onto the socket: headers, compression where the client takes it and the body is worth it. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip, gzipSync, zstdCompress } from 'node:zlib';
+import type { Exchange } from './exchange.ts';
 
 /** Below, compression costs more than it saves. */
 const compressFromBytes = 1_024;
@@ -14,40 +14,43 @@ export interface Outgoing {
   readonly status: number;
   /** null: no body type */
   readonly contentType: string | null;
+  /** The sender's again when `send` returns. */
   readonly body: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The connection ends with it. */
+  readonly isLast?: boolean;
 }
 
 /** Never waits for a client that takes no coding; the answer may be sent later otherwise. */
-export function send(request: IncomingMessage, response: ServerResponse, outgoing: Outgoing): void {
-  const accepted = request.headers['accept-encoding'];
+export function send(exchange: Exchange, outgoing: Outgoing): void {
+  const accepted = exchange.header('accept-encoding');
   if (accepted === undefined || outgoing.body.length < compressFromBytes) {
-    write(response, outgoing, null);
+    write(exchange, outgoing, null);
     return;
   }
   const coding = chooseCoding(accepted);
-  if (coding === null) write(response, outgoing, null);
+  if (coding === null) write(exchange, outgoing, null);
   else if (coding === 'gzip' && outgoing.body.length <= compressInlineMax)
-    write(response, { ...outgoing, body: gzipSync(outgoing.body, { level: gzipLevel }) }, coding);
-  else
-    compress(coding, outgoing.body).then(
-      (body) => write(response, { ...outgoing, body }, coding),
-      () => write(response, outgoing, null),
+    write(exchange, { ...outgoing, body: gzipSync(outgoing.body, { level: gzipLevel }) }, coding);
+  else {
+    const plain = outgoing.body.slice();
+    compress(coding, plain).then(
+      (body) => write(exchange, { ...outgoing, body }, coding),
+      () => write(exchange, { ...outgoing, body: plain }, null),
     );
+  }
 }
 
 function write(
-  response: ServerResponse,
-  { status, contentType, body, headers }: Outgoing,
+  exchange: Exchange,
+  { status, contentType, body, headers, isLast = false }: Outgoing,
   coding: string | null,
 ): void {
-  if (response.destroyed || response.headersSent) return;
-  const lines: string[] = ['content-length', String(body.length)];
+  const lines: string[] = [];
   if (contentType !== null) lines.push('content-type', contentType);
   if (coding !== null) lines.push('content-encoding', coding, 'vary', 'accept-encoding');
   if (headers !== undefined) for (const [key, value] of Object.entries(headers)) lines.push(key, value);
-  response.writeHead(status, lines);
-  response.end(body);
+  exchange.answer(status, lines, body, isLast);
 }
 
 type Coding = 'gzip' | 'zstd' | 'br';

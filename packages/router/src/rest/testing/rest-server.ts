@@ -1,11 +1,9 @@
 /** The REST front end over a fake node on a free port, for tests. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createRealEnv } from '@quiver/env';
 import { silentLog } from '@quiver/telemetry';
 import { createFakeNode, type FakeNode } from '../../testing/fake-node.ts';
-import { createRestHandler } from '../app.ts';
 import type { RestOptions } from '../options.ts';
+import { createRestServer } from '../server.ts';
 
 export interface RestServer {
   readonly node: FakeNode;
@@ -28,7 +26,7 @@ export interface RestReply {
 export async function startRestServer(options: Partial<RestOptions> = {}): Promise<RestServer> {
   const node = await createFakeNode();
   const observed: RestServer['observed'] = [];
-  const handler = createRestHandler(node.api, {
+  const server = createRestServer(node.api, {
     apiKey: null,
     readOnlyApiKey: null,
     altApiKey: null,
@@ -46,9 +44,8 @@ export async function startRestServer(options: Partial<RestOptions> = {}): Promi
     },
     ...options,
   });
-  const server = createServer(handler);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const url = `http://127.0.0.1:${port}`;
   return {
     node,
     url,
@@ -65,11 +62,11 @@ export async function startRestServer(options: Partial<RestOptions> = {}): Promi
       const { status, headers: replyHeaders } = response;
       return { status, text, headers: replyHeaders, error: doc.status?.error, result: doc.result };
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close() {
+      const closed = server.close();
+      server.closeAllConnections();
+      return closed;
+    },
   };
 }
 
