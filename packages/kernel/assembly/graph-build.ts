@@ -1,8 +1,12 @@
 // Inserting rows into the open graph (Malkov and Yashunin 2018, Alg. 1 and 4). Always: the rows of the upper list come
 // first and in its order, so a layer above 0 is complete before the other rows are inserted; a row that equals one in
 // the graph byte for byte gets no links but hangs in its chain (NEXT), so copies cannot crowd a neighbourhood.
+// Several threads may insert rows that are only in layer 0 at once: who changes the links or the chain of a row holds its
+// lock; walks read links without it and see old ones, new ones or some of both, each a row of the graph. A row is
+// complete before the first link leads to it.
 import { distanceOf } from './key';
 import { OPEN, WORK } from './scratch';
+import { lockRow, unlockRow } from './row-lock';
 import {
   DIM,
   LAYERS,
@@ -24,7 +28,8 @@ import {
 } from './graph';
 import { beamKey, descend, keyAt, nearestOfTable, nodeOf, size, tableCount, walk } from './graph-walk';
 
-/** WORK holds the chosen nodes (u32[2048]) and then keys to choose from (u64[2049]). */
+/** WORK holds the chosen nodes of a full list (u32[2048]), those of the new node (the same), and keys to choose from (u64[2049]). */
+const OWN_AT: usize = 8192;
 const KEYS_AT: usize = 16_384;
 /** Keeps the touching loads alive. */
 let sink: u32 = 0;
@@ -80,15 +85,28 @@ function linkBack(layer: i32, base: u32, node: u32): void {
     count++;
   }
   const kept = choose(layer, keys, count, limit, WORK);
-  memory.copy(links, WORK, <usize>kept << 2);
+  writeLinks(links, WORK, kept);
   for (let i = kept; i < limit; i++) store<u32>(links + (<usize>i << 2), NONE);
+}
+
+/** Word by word: another thread may be reading them. */
+function writeLinks(links: usize, from: usize, count: u32): void {
+  const end = <usize>count << 2;
+  for (let i: usize = 0; i < end; i += 4) store<u32>(links + i, load<u32>(from + i));
 }
 
 /** Links a node to the best of the beam, both ways. */
 function link(layer: i32, node: u32): void {
-  const links = linksOf(layer, node);
-  const kept = choose(layer, OPEN, size, M, links);
-  for (let i: u32 = 0; i < kept; i++) linkBack(layer, load<u32>(links + (<usize>i << 2)), node);
+  const own = WORK + OWN_AT;
+  const kept = choose(layer, OPEN, size, M, own);
+  writeLinks(linksOf(layer, node), own, kept);
+  for (let i: u32 = 0; i < kept; i++) {
+    const base = load<u32>(own + (<usize>i << 2));
+    // Layers above are one thread's.
+    if (layer == 0) lockRow(base);
+    linkBack(layer, base, node);
+    if (layer == 0) unlockRow(base);
+  }
 }
 
 /** Equal byte for byte; where the rows are not in memory, equal in all that a walk knows of them. */
@@ -112,8 +130,10 @@ function hangAtEqual(row: u32): bool {
   for (let i = 0; i < count; i++) {
     const other = nodeOf(keyAt(i));
     if (!equalRows(row, other)) continue;
+    lockRow(other);
     store<u32>(NEXT + (<usize>row << 2), nextOf(other));
     store<u32>(NEXT + (<usize>other << 2), row);
+    unlockRow(other);
     return true;
   }
   return false;

@@ -264,7 +264,8 @@ export function estimateRows(a: u32, b: u32): f32 {
 export function equalCodes(a: u32, b: u32): bool {
   const s = TERMS + <usize>a * BLOCK_STRIDE,
     t = TERMS + <usize>b * BLOCK_STRIDE;
-  if (v128.any_true(v128.xor(v128.load(s), v128.load(t)))) return false;
+  // The fourth word is a lock.
+  if (v128.any_true(v128.and(v128.xor(v128.load(s), v128.load(t)), i32x4(-1, -1, -1, 0)))) return false;
   const x = codesOf(a),
     y = codesOf(b);
   for (let i: usize = 0; i < CODE_DIM; i += 16)
