@@ -2,6 +2,7 @@ export { createFlat } from './flat.ts';
 export type { FlatParams } from './flat.ts';
 export type { SearchFacts, SearchRequest, VectorIndex, Walk } from './vector-index.ts';
 export { createHnsw, RowsNeededError } from './hnsw/build.ts';
+export { helpHnsw } from './hnsw/help.ts';
 export type { HnswBuilder, HnswParams } from './hnsw/build.ts';
 export { checkHnsw } from './hnsw/check.ts';
 export type { GraphReport } from './hnsw/check.ts';

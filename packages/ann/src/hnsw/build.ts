@@ -1,7 +1,7 @@
 /**
- * Building a graph over rows that already lie in the arena, by steps of the caller's size. Always: one thread builds;
- * the same rows, parameters and seed give the same bytes; when `step` has returned true every row that has the vector
- * can be reached from where searches start, or is equal to one that can.
+ * Building a graph over rows that already lie in the arena, by steps of the caller's size. Always: one thread builds, and others
+ * may help it in its longest stages (`help.ts`); without help the same rows, parameters and seed give the same bytes; when
+ * `step` has returned true every row that has the vector can be reached from where searches start, or is equal to one that can.
  *
  * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
  * link leads to are adopted) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for
@@ -40,6 +40,7 @@ import { addNeighbourCodes } from './neighbour-codes.ts';
 import { cutOf, quantiseGraph } from './quantise.ts';
 import { Reach } from './reach.ts';
 import { visitedAddress } from './search.ts';
+import { forgetHelp, helpedUnits, isShared, shareStage } from './shared-stage.ts';
 
 export interface HnswParams {
   /** In the same arena as the region, unless they are in a file. */
@@ -72,9 +73,11 @@ export class RowsNeededError extends Error {
 export interface HnswBuilder {
   /** Does about `rows` rows' worth of work; true when the graph is complete. @throws {RowsNeededError} */
   step(rows: number): boolean;
-  /** Rows' worth of work done and to do, for progress. */
+  /** Rows' worth of work done, by helpers too, and to do, for progress. */
   readonly done: number;
   readonly total: number;
+  /** Helpers may come now. */
+  readonly isShared: boolean;
 }
 
 /** Rows whose mean and range stand for all. */
@@ -89,6 +92,7 @@ export function createHnsw(kernel: SimdKernel, region: Region, params: HnswParam
   const { count, m } = params;
   if (m < 2 || m > mMax) throw new Error(`invariant broken: m ${m} is outside 2..${mMax}`);
   if (count > segmentRowsMax) throw new Error(`invariant broken: ${count} rows, most is ${segmentRowsMax}`);
+  const { buffer } = kernel.arena.memory;
   const stages = build(kernel, region, params);
   const total = count + Math.ceil(count / encodeShare);
   let done = 0;
@@ -96,7 +100,10 @@ export function createHnsw(kernel: SimdKernel, region: Region, params: HnswParam
   return {
     total,
     get done() {
-      return Math.min(done, total);
+      return done === 0 ? 0 : Math.min(done + helpedUnits(buffer, region), total);
+    },
+    get isShared() {
+      return done > 0 && !isComplete && isShared(buffer, region);
     },
     step(rows) {
       // A stage yields after every row's worth of work.
@@ -157,12 +164,12 @@ function* build(
   }
   const isUpper = new Uint8Array(count);
   for (const row of upper) isUpper[row] = 1;
-  for (let row = 0; row < count; row += 1) {
-    if (isUpper[row] === 1 || !isPresent(row)) continue;
+  yield* shareStage(buffer, region, 'insert', count, (row) => {
+    if (isUpper[row] === 1 || !isPresent(row)) return false;
     open();
     exports.insertRow(row, efConstruct);
-    yield;
-  }
+    return true;
+  });
   yield* adoptUnreached(viewGraph(buffer, region), isPresent, (row) => {
     open();
     exports.adopt(row, efConstruct);
@@ -172,6 +179,7 @@ function* build(
   const { quantization } = params;
   if (replacesCodes(quantization))
     yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, access, openRows);
+  forgetHelp(buffer, region);
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
   yield* calibrate(kernel, region, params, access, layout, upper);
@@ -200,7 +208,7 @@ function* adoptUnreached(
   }
 }
 
-function presenceOf(
+export function presenceOf(
   buffer: ArrayBuffer | SharedArrayBuffer,
   { present, count }: HnswParams,
 ): (row: number) => boolean {

@@ -28,6 +28,7 @@
  * | 88 | presentCount u32: rows that have the vector |
  * | 92 | walksRows u32: 1 = walks read the f32 rows, not the codes (see `discernment.ts`) |
  * | 96 + 4l | layerCounts u32, l = 1..8 |
+ * | 132..144 | while it is built: the shared stage, its next unit, helpers inside, units they did (see `shared-stage.ts`); else 0 |
  * | 160 + 4l | links of layer l: offset of u32[layerCounts[l]][m], l = 1..layerCount-1 |
  * | 192 | codebook: offset of f32[subspaces][dims of one][16] |
  * | 196, 200 | subspaces u32 (even), dims of one u32 (2, 4 or 8) |

@@ -10,10 +10,10 @@ import { sampleResiduals, trainSubspace } from './codebook.ts';
 import { none, persistedBytesOf, type HnswLayout } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 import { chooseWalk, type WalkSetting } from './neighbour-choice.ts';
+import { shareStage, type SharedStage } from './shared-stage.ts';
 
 /** Fewer rows are scanned in less time than a walk's tables take. */
 const rowsMin = 1024;
-const rowsPerStep = 32;
 const blocksPerStep = 1024;
 
 /**
@@ -39,7 +39,13 @@ export function* addNeighbourCodes(
   const header = new Uint32Array(memory.buffer, region.offset, 64);
   const figures = new Float32Array(memory.buffer, region.offset, 64);
 
-  yield* eachRow(count, rowsPerStep, (row) => exports.fillLinks(row), open);
+  const eachRow = (stage: SharedStage, work: (row: number) => void): Generator<undefined, void, undefined> =>
+    shareStage(memory.buffer, region, stage, count, (row) => {
+      open();
+      work(row);
+      return true;
+    });
+  yield* eachRow('fill', (row) => exports.fillLinks(row));
   const book = new Float32Array(
     memory.buffer,
     region.offset + layout.codebook,
@@ -65,7 +71,7 @@ export function* addNeighbourCodes(
   header[52 / 4] = full.stride;
   header[60 / 4] = full.neighbourCodes;
   header.set([layout.codebook, subspaces.count, subspaces.dims], 192 / 4);
-  yield* eachRow(count, rowsPerStep, (row) => exports.encodeNeighbours(row), open);
+  yield* eachRow('encode', (row) => exports.encodeNeighbours(row));
 
   const wide = viewGraph(memory.buffer, region);
   const nearestOf = (row: number): number | null => {
@@ -93,18 +99,4 @@ export function* addNeighbourCodes(
   header[52 / 4] = plain.stride;
   header[60 / 4] = 0;
   clearMarks(memory.buffer, region, persistedBytesOf(layout, plain, count), params);
-}
-
-function* eachRow(
-  count: number,
-  perStep: number,
-  work: (row: number) => void,
-  open: () => void,
-): Generator<undefined, void, undefined> {
-  for (let from = 0; from < count; from += perStep) {
-    open();
-    const to = Math.min(count, from + perStep);
-    for (let row = from; row < to; row += 1) work(row);
-    yield;
-  }
 }

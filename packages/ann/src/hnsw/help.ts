@@ -1,0 +1,49 @@
+/**
+ * Helping a thread to build its graph. Always: what a helper does is what the builder would have done, row by row; which of them
+ * does a row, and so the order of insertion, is chance.
+ */
+import { accessRows, type Region, type SimdKernel } from '@quiver/kernel';
+import { presenceOf, type HnswParams } from './build.ts';
+import { layoutOf, persistedBytesOf } from './format.ts';
+import { viewGraph } from './graph-view.ts';
+import { visitedAddress } from './search.ts';
+import { helpStage, type SharedStage, type UnitWork } from './shared-stage.ts';
+
+/**
+ * Works at the stage that is shared now, if one is, until it has no rows left; yields every few milliseconds.
+ * REQUIRES: the builder's header is written; another thread than the builder's.
+ * @param params - as the builder has them
+ */
+export function helpHnsw(
+  kernel: SimdKernel,
+  region: Region,
+  params: HnswParams,
+): Generator<undefined, void, undefined> {
+  const { buffer } = kernel.arena.memory;
+  const { exports } = kernel;
+  const { count, efConstruct } = params;
+
+  return helpStage(buffer, region, (stage) => {
+    const { rows } = accessRows(kernel, params.rows, params.file ?? null);
+    const { upper, presentCount } = viewGraph(buffer, region);
+    const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
+    const persistedBytes = persistedBytesOf(layout, layout.full, count);
+    const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
+    const isPresent = presenceOf(buffer, params);
+    const isUpper = new Uint8Array(count);
+    for (const row of upper) isUpper[row] = 1;
+    const works: Readonly<Record<SharedStage, (row: number) => void>> = {
+      insert: (row) => {
+        if (isUpper[row] === 0 && isPresent(row)) exports.insertRow(row, efConstruct);
+      },
+      fill: (row) => exports.fillLinks(row),
+      encode: (row) => exports.encodeNeighbours(row),
+    };
+    const work: UnitWork = (row) => {
+      exports.openGraph(region.offset, rows.address, rows.stride, visited);
+      works[stage](row);
+      return true;
+    };
+    return { units: count, work };
+  });
+}
