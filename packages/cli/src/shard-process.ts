@@ -9,7 +9,7 @@ import { createPeerCaller, createPeerLinks, peerPaths } from '@quiver/rpc';
 import { bindCluster } from '@quiver/shard';
 import type { Store } from '@quiver/storage';
 import { inTurns } from './in-turns.ts';
-import { memoryBudget } from './roles/sizing.ts';
+import { buildThreadCount, memoryBudget } from './roles/sizing.ts';
 import type { RoleProcess } from './roles/process.ts';
 import type { ShardVolumes } from './shard-volumes.ts';
 import { startShard, type RunningShard } from './threads/start-shard.ts';
@@ -36,9 +36,10 @@ export async function startShardProcess(
 ): Promise<ShardProcess> {
   const { config, env, log, secret, callMsMax } = role;
   const { nodeId } = volumes;
+  const buildThreads = buildThreadCount(config.quiver.build_threads);
   const budget = memoryBudget(
     { processBytes: config.storage.memory_budget, segmentMib: config.quiver.memory_budget_mb },
-    1 + serveThreads + config.quiver.build_threads,
+    1 + serveThreads + buildThreads,
   );
   const caller = createPeerCaller({ nodeId, secret, callMsMax }, env);
   const links = createPeerLinks({
@@ -62,7 +63,7 @@ export async function startShardProcess(
   const shard = await startShard({
     nodeId,
     serveThreads,
-    buildThreads: config.quiver.build_threads,
+    buildThreads,
     budgetBytes: budget.segmentBytes,
     processBytesMax: budget.processBytes,
     copyBytesPerSecond: config.cluster.heal.bandwidth_mb_per_sec * 2 ** 20,

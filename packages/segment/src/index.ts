@@ -33,6 +33,7 @@ export { buildSparseBytes } from './sparse-bytes.ts';
 export { allocateSealed, canBeInFile, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
 export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
 export { buildSealed, noRow } from './seal.ts';
+export { helpGraph } from './seal-graph.ts';
 export type { SealProgress, SealResult } from './seal.ts';
 export { carryDeaths } from './carry-deaths.ts';
 export {

@@ -3,12 +3,9 @@
  * for each vector that the plan gives one. Always: only the target's regions and files are written; the inputs keep serving, and
  * deaths that come meanwhile are carried over by the control thread (carry-deaths.ts) before the target is published.
  */
-import { createHnsw, RowsNeededError } from '@quiver/ann';
 import {
   encodeRow,
-  scratchBytesPerThread,
   strideOf,
-  subregion,
   type ArenaDirectory,
   type ByteFileWriter,
   type FileDigest,
@@ -20,6 +17,7 @@ import { compareRows } from './id-order.ts';
 import { createIdWords } from './id-words.ts';
 import { headerWords } from './layout.ts';
 import type { SegmentDescriptor } from './descriptor.ts';
+import { buildGraph } from './seal-graph.ts';
 import { openSegment } from './segment-reader.ts';
 import type { SegmentReader } from './segment.ts';
 import {
@@ -37,6 +35,8 @@ export interface SealProgress {
   /** Rows (inputs in the first stage) done and to do in this stage. */
   readonly done: number;
   readonly total: number;
+  /** The vector whose graph other threads may help with now (`helpGraph`); null = none. */
+  readonly shared: string | null;
 }
 
 export interface SealResult {
@@ -56,8 +56,6 @@ export const noRow = 0xffff_ffff;
 /** Bytes and rows between two yields. */
 const bytesPerStep = 1 << 20;
 const rowsPerStep = 512;
-/** Rows inserted into a graph between two yields: a millisecond or two. */
-const graphRowsPerStep = 4;
 
 /**
  * @param target - as `allocateSealed` made it
@@ -78,7 +76,7 @@ export function* buildSealed(
     const cursors: Cursor[] = [];
     for (const input of inputs) {
       cursors.push(createCursor(input, target));
-      onProgress({ stage: 'sort', done: cursors.length, total: inputs.length });
+      onProgress({ stage: 'sort', done: cursors.length, total: inputs.length, shared: null });
       yield;
     }
     yield* copyRows(reader, directory, cursors, sinks, onProgress);
@@ -189,7 +187,7 @@ function* copyRows(
     row += 1;
     if (work < bytesPerStep && row % rowsPerStep !== 0) continue;
     work = 0;
-    onProgress({ stage: 'copy', done: row, total });
+    onProgress({ stage: 'copy', done: row, total, shared: null });
     yield;
   }
   assert(row === total, `${row} rows are alive, ${total} were planned`);
@@ -294,44 +292,4 @@ function storedRow(
   const bytes = sink?.scratch ?? new Uint8Array(stride);
   encodeRow(bytes.buffer, 0, rows, denseRow(from.memory, other, source));
   return bytes;
-}
-
-/** @returns false: the rows are needed in memory, and are not there */
-function* buildGraph(
-  reader: SegmentReader,
-  directory: ArenaDirectory,
-  graph: SegmentDescriptor['graphs'][number],
-  seed: number,
-  onProgress: (progress: SealProgress) => void,
-): Steps<boolean> {
-  const { descriptor, views } = reader;
-  const view = views.vectors.find(({ schema }) => schema.name === graph.vector);
-  assert(view?.kind === 'dense', `graph of vector "${graph.vector}", which is not dense`);
-  const builder = createHnsw(
-    directory.kernel(descriptor.core.arena),
-    subregion(descriptor.core, graph.offset, graph.bytes),
-    {
-      rows: view.rows,
-      file: view.file,
-      count: descriptor.capacityRows,
-      m: graph.m,
-      threads: directory.arena(descriptor.core.arena).scratchBytes / scratchBytesPerThread,
-      efConstruct: graph.efConstruct,
-      seed,
-      present: view.presentAddress,
-      neighbourCodes: graph.neighbourCodes,
-      quantization: graph.quantization,
-    },
-  );
-  for (;;) {
-    try {
-      const isComplete = builder.step(graphRowsPerStep);
-      onProgress({ stage: 'graph', done: builder.done, total: builder.total });
-      if (isComplete) return true;
-    } catch (error) {
-      if (error instanceof RowsNeededError) return false;
-      throw error;
-    }
-    yield;
-  }
 }

@@ -104,6 +104,14 @@ export type ToBuild =
       readonly target: SegmentDescriptor;
       readonly seed: number;
     }
+  /** Work at a graph of a task that another thread builds, until it is cancelled or this thread has a task of its own. */
+  | {
+      readonly kind: 'help';
+      readonly task: number;
+      readonly target: SegmentDescriptor;
+      readonly seed: number;
+      readonly vector: string;
+    }
   | {
       readonly kind: 'build_column';
       readonly task: number;
@@ -119,10 +127,11 @@ export type ToBuild =
     }
   | { readonly kind: 'cancel'; readonly task: number };
 
-/** Build thread -> control thread. After `built`, `bytes` or `stopped` the thread reads none of the task's regions. */
+/** Build thread -> control thread. After `built`, `bytes`, `stopped` or `helped` the thread reads none of the task's regions. */
 export type FromBuild =
   | { readonly kind: 'progress'; readonly task: number; readonly progress: BuildProgress }
   | { readonly kind: 'built'; readonly task: number; readonly result: SealResult }
+  | { readonly kind: 'helped'; readonly task: number }
   /** Of a column or a sparse index. */
   | { readonly kind: 'bytes'; readonly task: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Cancelled (`failure` null) or failed. */
@@ -133,4 +142,6 @@ export interface BuildProgress {
   readonly stage: SealProgress['stage'] | 'column';
   readonly done: number;
   readonly total: number;
+  /** See `SealProgress`. */
+  readonly shared: string | null;
 }

@@ -49,7 +49,9 @@ async function buildHelped(
 
 function vectorsOf(count: number, dim: number, distinct: number): Float32Array[] {
   const rng = createRng(seed);
-  const drawn = Array.from({ length: distinct }, () => Float32Array.from({ length: dim }, () => rng.normal()));
+  const drawn = Array.from({ length: distinct }, () =>
+    Float32Array.from({ length: dim }, () => rng.normal()),
+  );
   return Array.from({ length: count }, (_, i) => drawn[i % distinct]!);
 }
 

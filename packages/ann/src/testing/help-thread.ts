@@ -10,7 +10,9 @@ const words = new Int32Array(control);
 const kernel = createSimdKernel(arena, thread);
 parentPort!.postMessage('ready');
 while (Atomics.load(words, helpWords.stop) === 0) {
-  if (isShared(arena.memory.buffer, region))
-    for (const _ of helpHnsw(kernel, region, params)) Atomics.add(words, helpWords.turns, 1);
+  if (isShared(arena.memory.buffer, region)) {
+    const help = helpHnsw(kernel, region, params);
+    while (help.next().done !== true) Atomics.add(words, helpWords.turns, 1);
+  }
   Atomics.wait(words, helpWords.stop, 0, 1);
 }

@@ -91,7 +91,10 @@ export const storageKeys = {
     full_scan_threshold_kb: integer(10_000, 'KiB of vectors below which a filtered search scans.', {
       min: 10,
     }),
-    max_indexing_threads: integer(0, 'Default of new collections (reported only).'),
+    max_indexing_threads: integer(
+      0,
+      'Default of new collections: most threads at one graph. 0: as many of `quiver.build_threads` as have nothing else to do.',
+    ),
     on_disk: orNull(flag(false, 'Default of new collections (reported only).')),
     memory: maybeOneOf(memory, 'Default of new collections (reported only).'),
     payload_m: maybeInteger('Default of new collections (reported only).'),

@@ -82,7 +82,11 @@ export const configSchema = {
   feature_flags: maybeObject('Switches of single Qdrant releases.', noEffect),
   gpu: maybeObject('Graph building on a graphics card.', noEffect),
   quiver: {
-    build_threads: integer(1, 'Threads that build graphs and merge segments.', { min: 1, max: 64 }),
+    build_threads: integer(
+      0,
+      'Threads that build graphs, several at one graph where others have nothing to do, and merge segments. 0: one for every two cores, at most 8.',
+      { min: 0, max: 64 },
+    ),
     memory_budget_mb: orNull(
       integer(
         0,

@@ -21,6 +21,11 @@ export function serveThreadCount(asked: number | null): number {
   return asked === null || asked === 0 ? Math.max(1, availableParallelism()) : asked;
 }
 
+/** @param asked - `quiver.build_threads` */
+export function buildThreadCount(asked: number): number {
+  return asked === 0 ? Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2))) : asked;
+}
+
 export interface MemoryBudget {
   /** For the process as a whole. */
   readonly processBytes: number;

@@ -1,11 +1,19 @@
 /**
  * The build thread's work: merges with graphs, payload columns and sparse indexes, one task after another, in slices so that messages
- * are heard. Always: only the target's regions are written; a cancelled task answers `stopped` when it reads nothing more.
+ * are heard; help with another thread's graph while there is nothing else. Always: only the target's regions are written; a cancelled
+ * task answers `stopped` (help: `helped`) when it touches nothing more.
  */
 import { collectGarbage, type Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { ClusterError, parsePayload } from '@quiver/model';
-import { buildColumn, buildSealed, buildSparseBytes, openSegment, type Steps } from '@quiver/segment';
+import {
+  buildColumn,
+  buildSealed,
+  buildSparseBytes,
+  helpGraph,
+  openSegment,
+  type Steps,
+} from '@quiver/segment';
 import type { PlainError } from '@quiver/rpc';
 import type { FromBuild, ShardPort, ToBuild } from '../protocol.ts';
 
@@ -15,6 +23,8 @@ const progressEveryMs = 250;
 interface Task {
   readonly id: number;
   readonly run: () => Steps<void>;
+  /** Any task goes before it. */
+  readonly isHelp: boolean;
   isCancelled: boolean;
 }
 
@@ -53,20 +63,24 @@ export function createBuilder(options: {
     const endMs = env.now() + sliceMs;
     try {
       for (;;) {
-        if (task.isCancelled) {
+        if (task.isCancelled || (task.isHelp && queue.length > 0)) {
+          steps.return();
           current = null;
-          port.post({ kind: 'stopped', task: task.id, failure: null });
+          port.post(endOf(task, null));
           break;
         }
         if (steps.next().done === true) {
           current = null;
+          if (task.isHelp) port.post(endOf(task, null));
           break;
         }
         if (env.now() >= endMs) break;
       }
     } catch (error) {
+      // What a helper leaves half done, the builder would wait for.
+      if (task.isHelp) throw error;
       current = null;
-      port.post({ kind: 'stopped', task: task.id, failure: failureOf(error) });
+      port.post(endOf(task, failureOf(error)));
     }
     schedule();
   }
@@ -86,7 +100,11 @@ export function createBuilder(options: {
   function* column(message: Extract<ToBuild, { kind: 'build_column' }>): Steps<void> {
     const reader = openSegment(message.segment, directory);
     const rowCount = reader.rowCount();
-    report({ kind: 'progress', task: message.task, progress: { stage: 'column', done: 0, total: rowCount } });
+    report({
+      kind: 'progress',
+      task: message.task,
+      progress: { stage: 'column', done: 0, total: rowCount, shared: null },
+    });
     const built = yield* buildColumn(message.field, message.schema, {
       rowCount,
       payload: (row) => (reader.payloadBytes(row) === 0 ? null : parsePayload(reader.payload(row))),
@@ -98,6 +116,10 @@ export function createBuilder(options: {
   function* sparse({ task, segment, vector }: Extract<ToBuild, { kind: 'build_sparse' }>): Steps<void> {
     const bytes = yield* buildSparseBytes(openSegment(segment, directory), vector);
     port.post({ kind: 'bytes', task, bytes }, [bytes.buffer]);
+  }
+
+  function enqueue(id: number, run: Task['run'], isHelp = false): void {
+    queue.push({ id, run, isHelp, isCancelled: false });
   }
 
   port.onMessage((message) => {
@@ -114,13 +136,18 @@ export function createBuilder(options: {
         for (const file of message.files) directory.dropFile(file);
         break;
       case 'build':
-        queue.push({ id: message.task, run: () => build(message), isCancelled: false });
+        enqueue(message.task, () => build(message));
         break;
+      case 'help': {
+        const { target, vector, seed } = message;
+        enqueue(message.task, () => helpGraph(target, directory, vector, seed), true);
+        break;
+      }
       case 'build_column':
-        queue.push({ id: message.task, run: () => column(message), isCancelled: false });
+        enqueue(message.task, () => column(message));
         break;
       case 'build_sparse':
-        queue.push({ id: message.task, run: () => sparse(message), isCancelled: false });
+        enqueue(message.task, () => sparse(message));
         break;
       case 'cancel': {
         const asked =
@@ -131,6 +158,10 @@ export function createBuilder(options: {
     }
     schedule();
   });
+}
+
+function endOf({ id, isHelp }: Task, failure: PlainError | null): FromBuild {
+  return isHelp ? { kind: 'helped', task: id } : { kind: 'stopped', task: id, failure };
 }
 
 function failureOf(error: unknown): PlainError {

@@ -166,3 +166,16 @@ async function assertWhole({ stored, parts }: SavedSegment, name: string, blobs:
 function chunkCount(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / blobChunkBytes));
 }
+
+/** Parts but for those in damaged files. */
+export function without(
+  parts: Readonly<Record<string, number>>,
+  damaged: ReadonlySet<number>,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(parts).filter(([, blob]) => !damaged.has(blob)));
+}
+
+/** Parts but for payload columns. */
+export function withoutColumns(parts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(parts).filter(([name]) => !name.startsWith('column/')));
+}

@@ -25,6 +25,8 @@ import {
   emptyManifest,
   encodeDeaths,
   saveParts,
+  without,
+  withoutColumns,
   type Manifest,
   type SavedSegment,
 } from './manifest.ts';
@@ -50,7 +52,13 @@ import {
 } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
 import { createTaskLog } from './task-log.ts';
-import { coldVectorsOf, graphsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
+import {
+  coldVectorsOf,
+  graphsOf,
+  indexingThreadsOf,
+  isOutdated,
+  isPlacedOtherwise,
+} from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -193,10 +201,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
         swap(inputs, null);
       } else {
         let target = allocateSealed(pool, plan);
+        const threadsMax = indexingThreadsOf(record);
         try {
-          const descriptors = inputs.map(({ descriptor }) => descriptor);
-          const result = await build.build(replica, descriptors, target, target.id, (progress) =>
-            task.progress(progress.stage, progress.done, progress.total),
+          const result = await build.build(
+            replica,
+            { inputs: inputs.map(({ descriptor }) => descriptor), target, seed: target.id, threadsMax },
+            ({ stage, done, total }) => task.progress(stage, done, total),
           );
           if (result.needsRows !== null) {
             needingRows.add(result.needsRows);
@@ -361,17 +371,6 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
 function freeBytes(pool: ArenaPool): number {
   const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
   return budgetBytes - usedBytes - retiredBytes - leavingBytes;
-}
-
-function without(
-  parts: Readonly<Record<string, number>>,
-  damaged: ReadonlySet<number>,
-): Record<string, number> {
-  return Object.fromEntries(Object.entries(parts).filter(([, blob]) => !damaged.has(blob)));
-}
-
-function withoutColumns(parts: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(parts).filter(([name]) => !name.startsWith('column/')));
 }
 
 function policySegment(

@@ -26,6 +26,17 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
   );
 }
 
+/** By vector name: most threads at its graph, 0 = all there are. */
+export function indexingThreadsOf({ config }: CollectionRecord): Map<string, number> {
+  const { hnsw_config: base, params } = config;
+  return new Map(
+    [...denseVectors(params)].map(([name, { hnsw_config: own }]) => [
+      name,
+      own?.max_indexing_threads ?? base.max_indexing_threads ?? 0,
+    ]),
+  );
+}
+
 /** Vectors whose rows are to stay on the disk. */
 export function coldVectorsOf({ config }: CollectionRecord): Set<string> {
   const cold = [...denseVectors(config.params)].filter(([, { memory, on_disk: onDisk }]) =>

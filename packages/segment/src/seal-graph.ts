@@ -1,0 +1,86 @@
+/** The graph of one vector of a segment that is being sealed: by the thread that seals it, with the help of others. */
+import { createHnsw, helpHnsw, RowsNeededError, type HnswParams } from '@quiver/ann';
+import {
+  scratchBytesPerThread,
+  subregion,
+  type ArenaDirectory,
+  type Region,
+  type SimdKernel,
+} from '@quiver/kernel';
+import { assert } from '@quiver/model';
+import type { SegmentDescriptor } from './descriptor.ts';
+import type { SealProgress } from './seal.ts';
+import { openSegment } from './segment-reader.ts';
+import type { SegmentReader } from './segment.ts';
+import type { Steps } from './steps.ts';
+
+type GraphPlan = SegmentDescriptor['graphs'][number];
+
+/** Rows inserted between two yields: a millisecond or two. */
+const rowsPerStep = 4;
+
+/** @returns false: the rows are needed in memory, and are not there */
+export function* buildGraph(
+  reader: SegmentReader,
+  directory: ArenaDirectory,
+  graph: GraphPlan,
+  seed: number,
+  onProgress: (progress: SealProgress) => void,
+): Steps<boolean> {
+  const { kernel, region, params } = workplace(reader, directory, graph, seed);
+  const builder = createHnsw(kernel, region, params);
+  for (;;) {
+    try {
+      const isComplete = builder.step(rowsPerStep);
+      const { done, total, isShared } = builder;
+      onProgress({ stage: 'graph', done, total, shared: isShared ? graph.vector : null });
+      if (isComplete) return true;
+    } catch (error) {
+      if (error instanceof RowsNeededError) return false;
+      throw error;
+    }
+    yield;
+  }
+}
+
+/**
+ * Another thread's help with a graph that its builder said is shared. Always: it touches the target until it ends or is ended
+ * (`return`), and may do nothing at all.
+ * @param seed - as `buildSealed` has it
+ */
+export function* helpGraph(
+  target: SegmentDescriptor,
+  directory: ArenaDirectory,
+  vector: string,
+  seed: number,
+): Steps<void> {
+  const graph = target.graphs.find((plan) => plan.vector === vector);
+  assert(graph !== undefined, `help with a graph of vector "${vector}", which gets none`);
+  const { kernel, region, params } = workplace(openSegment(target, directory), directory, graph, seed);
+  yield* helpHnsw(kernel, region, params);
+}
+
+function workplace(
+  { descriptor, views }: SegmentReader,
+  directory: ArenaDirectory,
+  graph: GraphPlan,
+  seed: number,
+): { readonly kernel: SimdKernel; readonly region: Region; readonly params: HnswParams } {
+  const view = views.vectors.find(({ schema }) => schema.name === graph.vector);
+  assert(view?.kind === 'dense', `graph of vector "${graph.vector}", which is not dense`);
+  const { core } = descriptor;
+  const params: HnswParams = {
+    rows: view.rows,
+    file: view.file,
+    count: descriptor.capacityRows,
+    m: graph.m,
+    threads: directory.arena(core.arena).scratchBytes / scratchBytesPerThread,
+    efConstruct: graph.efConstruct,
+    seed,
+    present: view.presentAddress,
+    neighbourCodes: graph.neighbourCodes,
+    quantization: graph.quantization,
+  };
+  const region = subregion(core, graph.offset, graph.bytes);
+  return { kernel: directory.kernel(core.arena), region, params };
+}
