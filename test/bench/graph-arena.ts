@@ -29,7 +29,7 @@ export function stageRows(
   const { dim } = set;
   const stride = strideOf('f32', dim);
   const { bytes } = hnswBytes({ ...shape, count, dim });
-  const arena = createArena(1, stride * count + bytes, scratchBytesPerThread);
+  const arena = createArena(1, stride * count + bytes, shape.threads * scratchBytesPerThread);
   const rows: Rows = { metric, element: 'f32', dim, stride, address: arena.scratchBytes };
   const target = new Float32Array(arena.memory.buffer, rows.address, (stride / 4) * count);
   for (let row = 0; row < count; row += 1)

@@ -6,6 +6,7 @@ import { accessRows, type Region, type SimdKernel } from '@quiver/kernel';
 import { presenceOf, type HnswParams } from './build.ts';
 import { layoutOf, persistedBytesOf } from './format.ts';
 import { viewGraph } from './graph-view.ts';
+import { codewordTraining } from './neighbour-codes.ts';
 import { visitedAddress } from './search.ts';
 import { helpStage, type SharedStage, type UnitWork } from './shared-stage.ts';
 
@@ -32,16 +33,19 @@ export function helpHnsw(
     const isPresent = presenceOf(buffer, params);
     const isUpper = new Uint8Array(count);
     for (const row of upper) isUpper[row] = 1;
-    const works: Readonly<Record<SharedStage, (row: number) => void>> = {
+    if (stage === 'train')
+      return { units: layout.subspaces.count, work: codewordTraining(kernel, region, params, layout) };
+    const works: Readonly<Record<Exclude<SharedStage, 'train'>, (row: number) => void>> = {
       insert: (row) => {
         if (isUpper[row] === 0 && isPresent(row)) exports.insertRow(row, efConstruct);
       },
       fill: (row) => exports.fillLinks(row),
       encode: (row) => exports.encodeNeighbours(row),
     };
+    const workOn = works[stage];
     const work: UnitWork = (row) => {
       exports.openGraph(region.offset, rows.address, rows.stride, visited);
-      works[stage](row);
+      workOn(row);
       return true;
     };
     return { units: count, work };

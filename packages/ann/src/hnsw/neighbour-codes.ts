@@ -10,11 +10,38 @@ import { sampleResiduals, trainSubspace } from './codebook.ts';
 import { none, persistedBytesOf, type HnswLayout } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 import { chooseWalk, type WalkSetting } from './neighbour-choice.ts';
-import { shareStage, type SharedStage } from './shared-stage.ts';
+import { shareStage, type SharedStage, type UnitWork } from './shared-stage.ts';
 
 /** Fewer rows are scanned in less time than a walk's tables take. */
 const rowsMin = 1024;
 const blocksPerStep = 1024;
+
+/**
+ * Training of the codewords of one subspace, on residuals of the graph's own links: of the same ones in every thread, since the
+ * links do not change meanwhile.
+ */
+export function codewordTraining(
+  { arena }: SimdKernel,
+  region: Region,
+  { rows, count, seed }: HnswParams,
+  { codebook, lanes, subspaces }: HnswLayout,
+): UnitWork {
+  const { buffer } = arena.memory;
+  const { links, linkStride } = viewGraph(buffer, region);
+  const wordsOfOne = 16 * subspaces.dims;
+  const book = new Float32Array(buffer, region.offset + codebook, wordsOfOne * subspaces.count);
+  const training = { rows, subspaces, seed };
+  const drawLink = (rng: Rng): readonly [number, number] | null => {
+    const row = rng.below(count);
+    const to = links[row * linkStride + rng.below(lanes)]!;
+    return to === none ? null : [row, to];
+  };
+  const residuals = sampleResiduals(arena.memory, training, drawLink);
+  return (subspace) => {
+    book.set(trainSubspace(residuals, training, subspace), wordsOfOne * subspace);
+    return true;
+  };
+}
 
 /**
  * REQUIRES: the graph is whole and its blocks lie as `layout.plain`.
@@ -29,7 +56,7 @@ export function* addNeighbourCodes(
   upper: Uint32Array,
   open: () => void,
 ): Generator<undefined, void, undefined> {
-  const { rows, count, seed } = params;
+  const { count } = params;
   const { exports } = kernel;
   const { memory } = kernel.arena;
   const { plain, full, subspaces } = layout;
@@ -46,23 +73,13 @@ export function* addNeighbourCodes(
       return true;
     });
   yield* eachRow('fill', (row) => exports.fillLinks(row));
-  const book = new Float32Array(
+  yield* shareStage(
     memory.buffer,
-    region.offset + layout.codebook,
-    16 * subspaces.count * subspaces.dims,
+    region,
+    'train',
+    subspaces.count,
+    codewordTraining(kernel, region, params, layout),
   );
-  const training = { rows, subspaces, seed };
-  const drawLink = (rng: Rng): readonly [number, number] | null => {
-    const row = rng.below(count);
-    const to = graph.links[row * graph.linkStride + rng.below(layout.lanes)]!;
-    return to === none ? null : [row, to];
-  };
-  const residuals = sampleResiduals(memory, training, drawLink);
-  yield;
-  for (let subspace = 0; subspace < subspaces.count; subspace += 1) {
-    book.set(trainSubspace(residuals, training, subspace), 16 * subspaces.dims * subspace);
-    yield;
-  }
   for (let to = count; to > 0; to -= blocksPerStep) {
     open();
     exports.spreadBlocks(Math.max(0, to - blocksPerStep), to, plain.stride, full.stride);

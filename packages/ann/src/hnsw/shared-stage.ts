@@ -5,10 +5,10 @@
  */
 import type { Region } from '@quiver/kernel';
 
-/** Rows are inserted into layer 0; free links are filled; neighbour codes are made. */
-export type SharedStage = 'insert' | 'fill' | 'encode';
+/** Units are rows, but for `train`: rows are inserted into layer 0; free links are filled; codewords of a subspace are trained; neighbour codes are made. */
+export type SharedStage = 'insert' | 'fill' | 'train' | 'encode';
 
-const stages: readonly SharedStage[] = ['insert', 'fill', 'encode'];
+const stages: readonly SharedStage[] = ['insert', 'fill', 'train', 'encode'];
 /** Units taken at a time: milliseconds of work. */
 const unitsPerTake = 8;
 const waitMs = 1;
