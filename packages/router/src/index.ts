@@ -11,12 +11,7 @@ export type {
   UpdateResult,
   WriteContext,
 } from './api.ts';
-export type {
-  RestMetrics,
-  RestOptions,
-  ServiceReports,
-  TelemetryQuery,
-} from './rest/options.ts';
+export type { RestMetrics, RestOptions, ServiceReports, TelemetryQuery } from './rest/options.ts';
 export { createRestServer, type RestServer } from './rest/server.ts';
 export {
   createGrpcServices,
