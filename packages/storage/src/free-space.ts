@@ -33,8 +33,11 @@ export const defaultWatermarks: Watermarks = {
 const measureEveryMs = 1_000;
 
 export interface FreeSpace {
-  /** @throws StorageError 'insufficient_storage' */
-  admit(essential: boolean): void;
+  /**
+   * @param spareFraction - of the disk, that must be free beyond the limit
+   * @throws StorageError 'insufficient_storage'
+   */
+  admit(essential: boolean, spareFraction?: number): void;
   noteWritten(bytes: number): void;
   freeFraction(): number;
   stop(): void;
@@ -74,12 +77,13 @@ export async function watchSpace(
   }
 
   return {
-    admit(essential) {
+    admit(essential, spareFraction = 0) {
       const { clientFreeFractionMin, essentialFreeFractionMin, roomBytes } = watermarks;
       const room = space.totalBytes === 0 ? 0 : Math.min(roomBytes / space.totalBytes, 0.5);
-      const min = essential
+      const limit = essential
         ? Math.max(essentialFreeFractionMin, room / 2)
         : Math.max(clientFreeFractionMin, room);
+      const min = limit + spareFraction;
       const free = freeFraction();
       if (free < min)
         throw new StorageError(

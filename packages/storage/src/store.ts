@@ -52,7 +52,7 @@ export interface Store {
    * For an owner that must refuse before it orders a change: throws as `commit` would for lack of space now.
    * @throws StorageError 'insufficient_storage', 'poisoned' or 'closed'
    */
-  assertRoom(options?: CommitOptions): void;
+  assertRoom(options?: RoomOptions): void;
   /** Deletes a range in the background, paced; resolves when done. */
   deleteRange(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Writes the tail anchor and closes cleanly. */
@@ -82,4 +82,9 @@ export interface CheckedPage {
 export interface CommitOptions {
   /** Counted against the higher watermark only: deletes, catch-up, metadata. */
   readonly essential?: boolean;
+}
+
+export interface RoomOptions extends CommitOptions {
+  /** Of the disk, that must be free beyond the watermark; 0..1, default 0. */
+  readonly spareFraction?: number;
 }

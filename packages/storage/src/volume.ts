@@ -362,9 +362,9 @@ function runVolume(
         close: () => snapshot.close(),
       };
     },
-    assertRoom({ essential = false } = {}) {
+    assertRoom({ essential = false, spareFraction = 0 } = {}) {
       loop.assertUsable();
-      space.admit(essential);
+      space.admit(essential, spareFraction);
     },
     deleteRange: (from, to) => deleteRange(from, Buffer.compare(to, systemEnd) > 0 ? systemEnd : to),
     close() {

@@ -95,7 +95,7 @@ export const configSchema = {
     ),
     disk_free_min_percent: integer(
       10,
-      'Writes answer 507 below this share of free disk (or 256 MiB), deletes below half of it.',
+      'Below this share of free disk (or 256 MiB) a replica in sync with more takes over, else writes answer 507; deletes below half of it.',
       { max: 50 },
     ),
     unindexed_limit_mb: integer(

@@ -16,13 +16,15 @@ import { Primacy } from './primacy.ts';
 import { ReplicaCalls } from './replica-calls.ts';
 import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
-import { loadReplicaState } from './replica-state.ts';
+import { loadReplicaState, noteOwner } from './replica-state.ts';
 import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
-import { encodeJson, keys, pointOfKey, removeRecords } from './records.ts';
+import { pointOfKey, removeRecords } from './records.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
+import { isRoomMessage } from './room-message.ts';
+import { RoomSearch } from './room-search.ts';
 import { isAtRest, restTicks } from './rest.ts';
 import { SearchState, type SearchContext } from './search-state.ts';
 import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
@@ -31,7 +33,6 @@ import { viewOf } from './shard-view.ts';
 import { SlotMover, vectorNamesOf } from './slot-mover.ts';
 import type { Turns } from './turns.ts';
 
-const format = 2;
 /** After a failure, before the replica is opened anew. */
 const reopenAfterMs = 2_000;
 
@@ -55,6 +56,7 @@ export class HostedReplica {
   readonly #calls = new ReplicaCalls();
   readonly #segments: SegmentExchange;
   readonly #mender: RecordMender;
+  readonly #room: RoomSearch;
   readonly #meta: ShardProposals;
   readonly #slots: SlotMover;
   #host: ReplicaHost | null = null;
@@ -105,12 +107,16 @@ export class HostedReplica {
       askOthers: (timeoutMs) => this.#primacy.askOthers(timeoutMs),
       onChange: (end) => this.#search.replica?.applied.setLease(end),
     });
-    this.#mender = new RecordMender({
-      number,
-      env,
-      log,
+    const others = {
       others: () => this.#shard.inSync.filter((replica) => replica !== number),
-      send: (to, message) => context.send(this.#shard, number, to, message),
+      send: (to: number, message: FrameMessage) => context.send(this.#shard, number, to, message),
+    };
+    this.#room = new RoomSearch({
+      ...{ number, store: context.store, env, log, ...others },
+      handOver: (to, timeoutMs) => this.#primacy.handOver(timeoutMs, to),
+    });
+    this.#mender = new RecordMender({
+      ...{ number, env, log, ...others },
       read: async (ids) => (await this.#host?.readRecords(ids)) ?? [],
       write: async (record) => (await this.#host?.mendRecord(record)) ?? false,
     });
@@ -145,12 +151,7 @@ export class HostedReplica {
   /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
   async open(): Promise<void> {
     const { store } = this.#context;
-    if (store.getSync(keys.ident(this.number)) === undefined) {
-      const ident = { collectionUuid: this.record.uuid, shardId: this.#shard.shardId, format };
-      await store.commit([{ kind: 'put', key: keys.ident(this.number), value: encodeJson(ident) }], {
-        essential: true,
-      });
-    }
+    await noteOwner(store, this.number, this.record.uuid, this.#shard.shardId);
     const loaded = await loadReplicaState(store, this.number);
     const { state } = loaded.persisted;
     // What came and went since an older configuration is on the disk, or is not.
@@ -202,6 +203,7 @@ export class HostedReplica {
   /** @param bytes - of the frame it came in */
   receive(from: number, message: FrameMessage, bytes: number): void {
     if (isRecordMessage(message)) this.#mender.receive(from, message);
+    else if (isRoomMessage(message)) this.#room.receive(from, message);
     else if (isSlotMessage(message)) this.#slots.receive(from, message);
     else if (!this.#segments.takes(from, message)) {
       this.#host?.receive(from, message, bytes);
@@ -220,6 +222,9 @@ export class HostedReplica {
   async write({ operation, slots, operationKey, timeoutMs }: ReplicaWrite): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#primacy.awaited(timeoutMs);
+    // Deletions are what makes room: they stay.
+    if (operation.kind !== 'delete' && (await this.#room.movedAway()))
+      throw new ClusterError('stale_route', 'the disk is full; another replica leads now');
     const { admission, unindexedBytesMax, env, store } = this.#context;
     const end = admission.begin(bytesOfOperation(operation));
     try {
@@ -263,27 +268,21 @@ export class HostedReplica {
     return this.#primacy.isPrimary;
   }
 
-  /**
-   * Moves the primary's role to another replica that is in sync: to `wanted`, or to the one that has most.
-   * @returns whether it is there now, or never was here
-   */
-  async handOver(timeoutMs: number, wanted: number | null = null): Promise<boolean> {
-    const host = this.#host;
-    if (host === null || host.status.role !== 'primary') return true;
-    const { effectiveIsr, followers } = host.status;
-    const best = followers
-      .filter(({ allocId, isInSync }) => isInSync && effectiveIsr.includes(allocId))
-      .filter(({ allocId }) => wanted === null || allocId === String(wanted))
-      .sort((a, b) => b.durableSeq - a.durableSeq)[0];
-    if (best === undefined) return false;
-    const deadlineMs = this.#context.env.now() + timeoutMs;
-    return this.#calls.handOver(() => host.step({ kind: 'hand_over', to: best.allocId, deadlineMs }));
+  /** See `Primacy`. */
+  handOver(timeoutMs: number): Promise<boolean> {
+    return this.#primacy.handOver(timeoutMs, null);
+  }
+
+  /** To another replica, for balance: not where writes would be refused. @returns whether it leads now */
+  async giveTo(replica: number, timeoutMs: number): Promise<boolean> {
+    return (await this.#room.ask([replica])) !== null && this.#primacy.handOver(timeoutMs, replica);
   }
 
   /** It is about to be closed: what waits for others is not waited for any more. */
   stopWaiting(): void {
     this.#isClosed = true;
     this.#mender.close();
+    this.#room.close();
     this.#slots.close();
     this.#meta.stop();
   }

@@ -63,6 +63,24 @@ export class Primacy {
     }
   }
 
+  /**
+   * Moves the role to another replica that is in sync: to `wanted`, or to the one that has most.
+   * @returns whether it is there now, or never was here
+   */
+  async handOver(timeoutMs: number, wanted: number | null): Promise<boolean> {
+    const { env, calls } = this.#options;
+    const host = this.#options.host();
+    if (host?.isPrimary !== true) return true;
+    const { effectiveIsr, followers } = host.status;
+    const best = followers
+      .filter(({ allocId, isInSync }) => isInSync && effectiveIsr.includes(allocId))
+      .filter(({ allocId }) => wanted === null || allocId === String(wanted))
+      .sort((a, b) => b.durableSeq - a.durableSeq)[0];
+    if (best === undefined) return false;
+    const deadlineMs = env.now() + timeoutMs;
+    return calls.handOver(() => host.step({ kind: 'hand_over', to: best.allocId, deadlineMs }));
+  }
+
   /** Resolves when a read that saw `seq` is known to have been linearizable. @throws ClusterError */
   async confirmRead({ seq, generation, inSyncMin, timeoutMs }: ConfirmedRead): Promise<void> {
     const { env, number, search, host } = this.#options;

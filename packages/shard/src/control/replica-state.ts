@@ -14,6 +14,22 @@ import type { Store } from '@quiver/storage';
 import type { IndexSum } from './digests.ts';
 import { decodeJson, encodeJson, keys, orderRecordOf } from './records.ts';
 
+/** Of a replica's records. */
+const format = 2;
+
+/** Writes what the records of a replica belong to, where nothing says so yet. @throws StorageError */
+export async function noteOwner(
+  store: Store,
+  number: number,
+  collectionUuid: string,
+  shardId: number,
+): Promise<void> {
+  const key = keys.ident(number);
+  if (store.getSync(key) !== undefined) return;
+  const value = encodeJson({ collectionUuid, shardId, format });
+  await store.commit([{ kind: 'put', key, value }], { essential: true });
+}
+
 /** The state record: the machine's state, and the sum of the by-seq index as of this batch. */
 export interface StateRecord {
   readonly state: ReplicaState<PointId>;

@@ -17,11 +17,13 @@ import { contentCrcOf, vectorBytes, type OrderedChange } from './change.ts';
 import { FrameReader, FrameWriter } from './frame-bytes.ts';
 import { decodeVector, vectorParts } from './records.ts';
 import type { RecordMessage } from './record-message.ts';
+import type { RoomMessage } from './room-message.ts';
 import type { SegmentMessage } from './segment-message.ts';
 
 export type ReplicaMessage = Message<OrderedChange, PointId>;
 /** Between copies of a shard, or between the primaries of two shards. */
-export type FrameMessage = ReplicaMessage | SegmentMessage | RecordMessage | SlotMessage<OrderedChange>;
+export type FrameMessage =
+  ReplicaMessage | SegmentMessage | RecordMessage | RoomMessage | SlotMessage<OrderedChange>;
 type Record = StoredRecord<OrderedChange>;
 
 export function isSlotMessage(message: FrameMessage): message is SlotMessage<OrderedChange> {

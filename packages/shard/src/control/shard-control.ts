@@ -165,7 +165,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     nodeId,
     env,
     catalogue: () => (isDraining || isClosing ? null : catalogue),
-    handOver: async ({ from, to }) => (await hosted.get(from)?.handOver(plannedMoveMs, to)) ?? false,
+    handOver: async ({ from, to }) => (await hosted.get(from)?.giveTo(to, plannedMoveMs)) ?? false,
   });
   let cancelTick = env.after(tickEveryMs, tick);
   let ticks = 0;

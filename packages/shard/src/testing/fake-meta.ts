@@ -9,6 +9,7 @@ import {
   type Catalogue,
   type CollectionRecord,
   type NodeId,
+  type NodeRecord,
   type ShardRecord,
 } from '@quiver/model';
 import type { MetaCommand } from '@quiver/rpc';
@@ -42,6 +43,12 @@ export class FakeMeta {
   /** For a node whose connection is back. */
   deliver(): void {
     this.#deliver();
+  }
+
+  /** All of them up. */
+  setNodes(ids: readonly NodeId[]): void {
+    const nodes = new Map(ids.map((id) => [id, { id, state: 'up' } as NodeRecord]));
+    this.catalogue = { ...this.catalogue, nodes };
   }
 
   setCollection(record: CollectionRecord): void {

@@ -58,6 +58,8 @@ export class NodeCluster {
   servingLeaseMs: number | null = null;
   /** Nodes whose disks are full. */
   readonly full = new Set<NodeId>();
+  /** Free fraction of the disks of the others; 1 where nothing is said. */
+  readonly freeFraction = new Map<NodeId, number>();
   readonly #pauses = new NodePauses();
   /** Frames that get lost. */
   dropFrames: (frame: Uint8Array) => boolean = () => false;
@@ -97,8 +99,10 @@ export class NodeCluster {
     const { meta } = this;
     const env = this.#pauses.envOf(id, this.env);
     const shared = createSharedState(nodeThreads);
+    const diskBytes = 1 << 30;
+    const free = (): number => (this.full.has(id) ? 0 : (this.freeFraction.get(id) ?? 1));
     const measure = (): Promise<{ freeBytes: number; totalBytes: number }> =>
-      Promise.resolve({ freeBytes: this.full.has(id) ? 0 : 1 << 30, totalBytes: 1 << 30 });
+      Promise.resolve({ freeBytes: free() * diskBytes, totalBytes: diskBytes });
     const store = await createFaultyStore(node.disk, { measure }, env);
     const control = await createShardControl({
       nodeId: id,
