@@ -36,8 +36,12 @@ export interface RaftSettings {
 
 export const heartbeatTicks = 2;
 export const electionTicks = 20;
-/** Longest that a node believes in its leader without a word. */
-const ticksAtOnceMax = electionTicks / 2;
+/**
+ * A process that is late by more was not there to hear its leader, or to be heard: that time does not count. Where all are
+ * late, elections then become as slow as they are, instead of being called before an answer can have come; and a leader
+ * that is late does not send at once all the heartbeats that it missed.
+ */
+const ticksAtOnceMax = heartbeatTicks;
 const retryWriteMs = 200;
 const triesPerLine = 50;
 
