@@ -40,7 +40,7 @@ export function collectionUseCases(options: UseCaseOptions): CollectionUseCases 
         throw new ClusterError('bad_request', text);
       }
       const config = newCollectionConfig(request, defaults, shardNodeCount(catalogue));
-      checkShardCount(config.params.shard_number, shardNodeCount(catalogue));
+      checkShardCount(catalogue, null, config.params.shard_number);
       const command = { kind: 'create_collection', name, uuid: env.uuid(), config } as const;
       return (await meta.propose(command, call(context))).changed;
     },

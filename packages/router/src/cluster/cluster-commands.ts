@@ -14,7 +14,6 @@ import {
   type ShardRecord,
 } from '@quiver/model';
 import type { ClusterCommand } from '@quiver/rpc';
-import { shardNodeCount } from '../read-options.ts';
 import { checkShardCount } from '../shard-count.ts';
 import { isCustom, shardsWithKey, shownKey } from '../shard-keys.ts';
 import type { ClusterOperation } from './cluster-api.ts';
@@ -72,7 +71,7 @@ export function clusterCommands(
         throw bad(`Sharding key ${shownKey(key)} already exists for collection ${collection.name}`);
       if (placement?.length === 0) throw bad('placement names no peer; leave it out to have peers chosen');
       requireTakers(catalogue, ...(placement ?? []));
-      checkShardCount(shardNumber ?? collection.config.params.shard_number, shardNodeCount(catalogue));
+      checkShardCount(catalogue, collection, shardNumber ?? collection.config.params.shard_number);
       return [{ kind: 'create_shard_key', uuid, key, shardNumber, replicationFactor, placement }];
     }
     case 'drop_shard_key': {
@@ -90,7 +89,7 @@ export function clusterCommands(
         throw bad(`sharding key ${shownKey(shardKey)} does not exist for collection ${collection.name}`);
       if (collection.resharding !== null)
         throw bad(`resharding is already in progress for collection ${collection.name}`);
-      if (direction === 'up') checkShardCount(collection.shards.length + 1, shardNodeCount(catalogue));
+      if (direction === 'up') checkShardCount(catalogue, collection, 1);
       return [{ kind: 'start_resharding', uuid, direction, nodeId, shardKey }];
     }
     case 'commit_resharding':
