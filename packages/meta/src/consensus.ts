@@ -27,6 +27,8 @@ export interface ConsensusOptions {
   readonly log: Log;
   readonly send: (message: Message) => void;
   readonly fetchSnapshot: (message: Message) => Promise<Uint8Array>;
+  /** See `RaftHostOptions`. */
+  readonly onStuck: (isStuck: boolean) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -65,6 +67,11 @@ export function startConsensus(options: ConsensusOptions): Consensus {
     onRole() {
       if (host.softState.role === 'StateLeader') return;
       rejectAll('another member leads the metadata store now');
+    },
+    onStuck(isStuck) {
+      // They are tried again with another member; what of them is in the log here is told apart by its session.
+      if (isStuck) rejectAll('the metadata volume of this member takes no writes');
+      options.onStuck(isStuck);
     },
     onFailure(error) {
       rejectAll('the metadata volume failed');

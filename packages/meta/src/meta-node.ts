@@ -9,10 +9,11 @@ import type { MetaCommand, MetaStatus, PeerCaller, PeerLinks } from '@quiver/rpc
 import type { Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import { createAddressBook, type AddressBook } from './address-book.ts';
+import { announce } from './announcement.ts';
 import { createCatalogueFeed, emptyCatalogue, type CatalogueFeed } from './catalogue-feed.ts';
 import { startConsensus, type Consensus } from './consensus.ts';
 import { defaultControllerSettings, type ControllerSettings } from './controller-view.ts';
-import { askToJoin, found, joinTimeoutMs, type Founded, type Founding } from './founding.ts';
+import { found, joinTimeoutMs, type Founded, type Founding } from './founding.ts';
 import { metaAddresses, startHeartbeats } from './heartbeats.ts';
 import { installFounders } from './install-founders.ts';
 import { startDuties, type Duties } from './leader-duties.ts';
@@ -25,10 +26,11 @@ import { createProposalLanes } from './proposal-lanes.ts';
 import { createProposer } from './proposer.ts';
 import { openRaftStorage, type Identity, type RaftStorage } from './raft-storage.ts';
 import { register } from './registration.ts';
-import { retryUnavailable, sleep } from './retry.ts';
+import { retryUnavailable } from './retry.ts';
 import { defaultSessionSettings, type SessionSettings } from './session-table.ts';
 import { fetchSnapshot } from './snapshot-stream.ts';
 import { createSnapshotWatch } from './snapshot-watch.ts';
+import { createStandIn } from './stand-in.ts';
 import type { MemberRecord } from './state-command.ts';
 import { createStateMachine, type StateMachine } from './state-machine.ts';
 import { createWatchService } from './watch-service.ts';
@@ -90,9 +92,6 @@ interface Running {
   readonly consensus: Consensus;
   readonly duties: Duties;
 }
-
-const announceMs = 2_000;
-const announceTimeoutMs = 5_000;
 
 /** Opens the volume; founding, joining and catching up go on behind (`ready`). */
 export async function startMetaNode(options: MetaNodeOptions): Promise<MetaNode> {
@@ -166,6 +165,7 @@ function runNode(
           throw new ClusterError('unavailable', `member ${message.from} has no known address`);
         return fetchSnapshot(caller, { address, index: message.snapshot!.meta.index, memberId, env });
       },
+      onStuck: (isStuck) => standIn.setNeeded(isStuck),
       onFailure: options.onFailure,
     });
     const duties = startDuties({
@@ -224,7 +224,13 @@ function runNode(
       await settle(await found(context));
     }
     await run();
-    void announce(isMember);
+    if (isMember)
+      void announce({
+        ...{ member, book, caller, env },
+        founding: options.founding,
+        knownAddress: () => machine.state.members.get(memberId)?.address,
+        isClosed: () => isClosed,
+      });
     await register(
       { propose: (command, given) => meta.propose(command, given) },
       { ...self, memberId },
@@ -259,28 +265,6 @@ function runNode(
     });
   }
 
-  /** Tells the others where this member is, until the state has it so: its address may have changed. */
-  async function announce(isReturning: boolean): Promise<void> {
-    if (!isReturning || member.address === '') return;
-    while (!isClosed && machine.state.members.get(memberId)?.address !== member.address) {
-      const configured =
-        options.founding.kind === 'peers'
-          ? options.founding.peers.map(({ address }) => address)
-          : options.founding.kind === 'join'
-            ? options.founding.addresses
-            : [];
-      const all = [...new Set([...configured, ...book.all()])].filter(
-        (address) => address !== member.address,
-      );
-      await Promise.all(
-        all.map((address) =>
-          askToJoin({ caller, env, self: member }, address, announceTimeoutMs).catch(() => null),
-        ),
-      );
-      await sleep(env, announceMs);
-    }
-  }
-
   function status(): MetaStatus {
     const raft = running?.consensus.host.status();
     const nodeOf = (id: number): NodeId => machine.state.members.get(id)?.nodeId ?? id;
@@ -305,13 +289,13 @@ function runNode(
     };
   }
 
+  const candidates = (): string[] =>
+    [...new Set([...book.all(), ...metaAddresses(feed.catalogue())])].filter((one) => one !== member.address);
+  const standIn = createStandIn({ feed, caller, env, log, candidates });
   const heartbeats = startHeartbeats({
     env,
     caller,
-    candidates: () =>
-      [...new Set([...book.all(), ...metaAddresses(feed.catalogue())])].filter(
-        (one) => one !== member.address,
-      ),
+    candidates,
     takeHere: (heartbeat) => isClosed || running === null || running.duties.takeHeartbeat(heartbeat),
     make() {
       const report = { replicas: replicas(), broken: [...broken] };
@@ -327,7 +311,7 @@ function runNode(
     async proposeFor(clientId, seq, command: MetaCommand, given) {
       const deadlineMs = given?.deadlineMs ?? env.now() + proposeTimeoutMs;
       const answer = await retryUnavailable(env, deadlineMs, (attemptMs) =>
-        proposer.propose({ clientId, seq, command, hops: 0 }, attemptMs),
+        (standIn.isNeeded ? standIn : proposer).propose({ clientId, seq, command, hops: 0 }, attemptMs),
       );
       const reply = replyOf(answer);
       await feed.reached(reply.revision, deadlineMs);
@@ -338,7 +322,9 @@ function runNode(
     onChange: (listener) => feed.onChange(listener),
     reached: (revision, { deadlineMs }) => feed.reached(revision, deadlineMs),
     async refresh({ deadlineMs }) {
-      await peer.readIndex(deadlineMs);
+      await retryUnavailable(env, deadlineMs, (attemptMs) =>
+        (standIn.isNeeded ? standIn : peer).readIndex(attemptMs),
+      );
       await feed.delivered();
     },
     status: () => Promise.resolve(status()),
@@ -354,6 +340,7 @@ function runNode(
       isClosed = true;
       heartbeats.stop();
       running?.duties.stop();
+      standIn.close();
       watches.close();
       links.close();
       await running?.consensus.close();

@@ -24,6 +24,7 @@ function start(given: Pick<HostOptions, 'storage' | 'env'> & Partial<HostOptions
     restore: () => undefined,
     onRole: () => undefined,
     onTurn: () => undefined,
+    onStuck: () => undefined,
     onFailure: () => undefined,
     ...given,
   });

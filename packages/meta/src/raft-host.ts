@@ -44,6 +44,10 @@ export const electionTicks = 20;
 const ticksAtOnceMax = heartbeatTicks;
 const retryWriteMs = 200;
 const triesPerLine = 50;
+/** Answers to more messages than these are not kept until the volume takes writes again: they count as lost. */
+const stepsWhileStuckMax = 1_024;
+const closedText = 'the metadata store is closed';
+const stuckText = 'the metadata volume of this member takes no writes';
 
 export interface RaftHostOptions {
   readonly memberId: number;
@@ -62,6 +66,8 @@ export interface RaftHostOptions {
   readonly onRole: () => void;
   /** After every turn. */
   readonly onTurn: () => void;
+  /** The disk is full: nothing more is applied here, others go on and one of them leads; or it takes writes again. */
+  readonly onStuck: (isStuck: boolean) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -123,6 +129,8 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   let arrived: { readonly message: Message; readonly state: Uint8Array } | null = null;
   /** What `ready` gave is not done yet. */
   let isWorking = false;
+  let isStuck = false;
+  let stepsWhileStuck = 0;
   let cancelTick = env.after(settings.tickMs, onTimer);
 
   function onTimer(): void {
@@ -134,7 +142,8 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       const due = Math.floor((env.now() - lastTickAtMs) / settings.tickMs);
       if (due <= 0) return;
       lastTickAtMs = due > ticksAtOnceMax ? env.now() : lastTickAtMs + due * settings.tickMs;
-      for (let i = Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {
+      // Nothing that it would say could be sent.
+      for (let i = isStuck ? 0 : Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {
         reads.tick();
         node.tick();
       }
@@ -212,15 +221,26 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
     for (let tries = 0; ; tries += 1)
       try {
         await act();
+        if (isStuck) setStuck(false);
         return;
       } catch (error) {
         const isRefusal =
           error instanceof StorageError && (error.code === 'insufficient_storage' || error.code === 'busy');
         if (!isRefusal || isOver) throw error;
+        if (error.code === 'insufficient_storage' && !isStuck) setStuck(true);
         // The log may lie on the disk that is full.
         if (tries % triesPerLine === 0) log.error('the metadata volume takes no writes', { error });
         await new Promise<void>((resolve) => env.after(retryWriteMs, resolve));
       }
+  }
+
+  function setStuck(now: boolean): void {
+    // Alone it can only wait for its disk.
+    if (now && confState.voters.length === 1) return;
+    isStuck = now;
+    stepsWhileStuck = 0;
+    if (now) reads.rejectAll(unavailable(stuckText));
+    options.onStuck(now);
   }
 
   function applyEntry(entry: Entry): void {
@@ -264,7 +284,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   function end(): void {
     isOver = true;
     cancelTick();
-    reads.rejectAll(closed());
+    reads.rejectAll(unavailable(closedText));
   }
 
   /** The state comes first, by a call of its own; raft sees the announcement when it is here. */
@@ -301,7 +321,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   }
 
   function guarded(act: () => void): void {
-    if (isOver) throw closed();
+    if (isOver) throw unavailable(closedText);
     try {
       act();
     } catch (error) {
@@ -320,6 +340,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
     proposeConfChange: (change) => guarded(() => node.proposeConfChange(change)),
     step(message) {
       if (isOver || message.to !== memberId) return;
+      if (isStuck && (stepsWhileStuck += 1) > stepsWhileStuckMax) return;
       if (message.type === 'MsgSnap' && message.snapshot !== null && message.snapshot.meta.index > applied) {
         takeSnapshot(message);
         return;
@@ -328,7 +349,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       turn();
     },
     readIndex(deadlineMs) {
-      if (isOver) return Promise.reject(closed());
+      if (isOver || isStuck) return Promise.reject(isOver ? unavailable(closedText) : unavailable(stuckText));
       const read = reads.begin(deadlineMs);
       turn();
       return read;
@@ -365,7 +386,7 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       return term;
     },
     get isSettledLeader() {
-      return softState.role === 'StateLeader' && appliedTerm === term;
+      return softState.role === 'StateLeader' && appliedTerm === term && !isStuck;
     },
     async close() {
       end();
@@ -374,6 +395,6 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
   };
 }
 
-function closed(): ClusterError {
-  return new ClusterError('unavailable', 'the metadata store is closed', { retryAfterSeconds: 1 });
+function unavailable(text: string): ClusterError {
+  return new ClusterError('unavailable', text, { retryAfterSeconds: 1 });
 }

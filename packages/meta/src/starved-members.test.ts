@@ -82,6 +82,7 @@ async function startMembers(clock: VirtualEnv, taskMs: number): Promise<RaftHost
       restore: () => undefined,
       onRole: () => undefined,
       onTurn: () => undefined,
+      onStuck: () => undefined,
       onFailure: (error) => expect.unreachable(String(error)),
     });
     hosts.push(host);

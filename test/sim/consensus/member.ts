@@ -165,6 +165,7 @@ export class Member implements FaultyMember {
             before.filter((id) => !now.includes(id)),
           );
       },
+      onStuck: () => undefined,
       onFailure: (error) => {
         if (process.life === life) endMember(this, this.#world, error);
       },

@@ -5,7 +5,7 @@
 import { createVirtualEnv, type VirtualEnv } from '@quiver/env/testing';
 import { ClusterError } from '@quiver/model';
 import { PeerUnreachable, type PeerCaller, type PeerLinks, type WatchSink } from '@quiver/rpc';
-import { createMemoryStore, type Store } from '@quiver/storage';
+import { createMemoryStore, StorageError, type Store } from '@quiver/storage';
 import { silentLog } from '@quiver/telemetry';
 import { connectMeta } from '../connect-meta.ts';
 import type { Founding } from '../founding.ts';
@@ -38,6 +38,8 @@ export interface MetaNetwork {
   /** Both ways between the two groups. */
   partition(some: readonly string[], others: readonly string[]): void;
   heal(): void;
+  /** Processes whose volumes refuse writes. */
+  readonly full: Set<string>;
   leader(): MetaNode | undefined;
   /** Advances until it holds. @throws after `limitMs` of virtual time */
   until(what: string, holds: () => boolean, limitMs?: number): Promise<void>;
@@ -59,6 +61,7 @@ export function createMetaNetwork(seed: number): MetaNetwork {
   const connected: Meta[] = [];
   const stores = new Map<string, Store>();
   const cuts = new Set<string>();
+  const full = new Set<string>();
   const nameAt = (address: string): string | undefined =>
     [...processes].find(([, process]) => process.address === address && process.node !== null)?.[0];
   const isCut = (a: string, b: string): boolean => cuts.has(`${a} ${b}`);
@@ -169,13 +172,23 @@ export function createMetaNetwork(seed: number): MetaNetwork {
     return new Promise((resolve) => env.after(durationMs, resolve));
   }
 
+  /** The same volume, which refuses while its disk is full. */
+  function onDisk(name: string, store: Store): Store {
+    const commit: Store['commit'] = (changes, options) =>
+      full.has(name)
+        ? Promise.reject(new StorageError('insufficient_storage', '0.0 % of the disk is free'))
+        : store.commit(changes, options);
+    return Object.create(store, { commit: { value: commit } }) as Store;
+  }
+
   const network: MetaNetwork = {
     env,
+    full,
     processes,
     async start(name, founding, options: StartOptions = {}) {
       const { address = `${name}:6335`, settings = {}, nodeId = null } = options;
       const roles: MetaSelf['roles'] = options.roles ?? ['meta'];
-      const store = stores.get(name) ?? (await createMemoryStore(env));
+      const store = stores.get(name) ?? onDisk(name, await createMemoryStore(env));
       stores.set(name, store);
       const incarnation = (processes.get(name)?.incarnation ?? 0) + 1;
       const node = await startMetaNode({
