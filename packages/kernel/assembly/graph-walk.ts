@@ -87,6 +87,15 @@ export function offer(key: u64, ef: i32): void {
   if (low < cursor) cursor = low;
 }
 
+/** Takes the farthest key out of the beam. REQUIRES: there is one. */
+// @ts-ignore: decorator
+@inline
+export function dropFarthest(): u64 {
+  size--;
+  if (cursor > size) cursor = size;
+  return keyAt(size);
+}
+
 /** Takes the nearest node not yet expanded; NONE when the beam is done. */
 // @ts-ignore: decorator
 @inline

@@ -16,7 +16,7 @@ import {
   estimate,
 } from './graph';
 import { isSeen, seen } from './visited';
-import { beamKey, clearBeam, keyAt, offer, setBeam, size, takeNearest } from './graph-walk';
+import { beamKey, clearBeam, dropFarthest, keyAt, nodeOf, offer, setBeam, size, takeNearest } from './graph-walk';
 import { distanceOf } from './key';
 import { chainPasses, isHopeless, WIDEN_MAX } from './passing';
 import { QUERY, SCORES, WORK } from './scratch';
@@ -34,9 +34,12 @@ const ENTRY_MAX: f32 = 63;
 let tableScale: f32 = 0;
 let tableBase: f32 = 0;
 let resultCount: i32 = 0;
-/** The beam's width; rows that do not pass take places beyond those asked for. */
+/** The beam's width: what was asked for and, where rows are checked, a place more for each row in it that does not pass. */
 let width: i32 = 0;
 let widthMax: i32 = 0;
+let widthAsked: i32 = 0;
+/** Keys in the beam whose rows do not pass; 0 where rows are not checked. */
+let failing: i32 = 0;
 let isChecked: bool = false;
 let sink: u32 = 0;
 /** Blocks read by the last walk, and how many of their rows passed. */
@@ -171,7 +174,21 @@ function sumTables(codes: usize): void {
   sums3 = odd1;
 }
 
-/** Offers four links, their table sums given, to the beam; where rows are checked, one that does not pass widens it. */
+/**
+ * Adds a key to a beam of the nearest rows that pass, and of those nearer than the last of these that do not: they lead to
+ * others. Such rows have places of their own, until the beam is as wide as it may be.
+ */
+function offerChecked(key: u64, row: u32): void {
+  if (!chainPasses(row)) failing++;
+  offer(key, size + 1);
+  width = min<i32>(widthMax, widthAsked + failing);
+  while (size > width || (size - failing == widthAsked && !chainPasses(nodeOf(keyAt(size - 1))))) {
+    if (!chainPasses(nodeOf(dropFarthest()))) failing--;
+    width = min<i32>(widthMax, widthAsked + failing);
+  }
+}
+
+/** Offers four links, their table sums given, to the beam. */
 // @ts-ignore: decorator
 @inline
 function offerFour(links: usize, factors: usize, at: usize, sums: v128, from: v128, scale: v128, base: v128): void {
@@ -189,8 +206,9 @@ function offerFour(links: usize, factors: usize, at: usize, sums: v128, from: v1
     bits &= bits - 1;
     const link = load<u32>(links + at + i);
     if (isSeen(link)) continue;
-    if (isChecked && width < widthMax && !chainPasses(link)) width++;
-    offer(beamKey(load<f32>(WORK + DISTANCES_AT + i), link), width);
+    const key = beamKey(load<f32>(WORK + DISTANCES_AT + i), link);
+    if (isChecked) offerChecked(key, link);
+    else offer(key, width);
   } while (bits != 0);
 }
 
@@ -250,8 +268,11 @@ export function walkNeighbours(entry: u32, ef: i32, limit: i32, check: bool, bud
   passed = 0;
   isChecked = check;
   width = ef;
+  widthAsked = ef;
   widthMax = check ? min<i32>(ef * WIDEN_MAX, RESULTS_MAX) : ef;
-  offer(beamKey(0, entry), ef);
+  failing = check && !chainPasses(entry) ? 1 : 0;
+  if (failing > 0) width++;
+  offer(beamKey(0, entry), width);
   const scale = f32x4.splat(tableScale),
     base = f32x4.splat(tableBase);
   while (true) {
