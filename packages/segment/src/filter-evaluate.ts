@@ -39,6 +39,28 @@ export function* evaluateFilter(node: FilterNode, source: FilterSource, out: Bit
   yield* source.dropUnseen(out);
 }
 
+/** Every row that passes, visible or not. REQUIRES: `isOfColumns`. */
+export function rowsThatPass(node: FilterNode, source: FilterSource): Steps<Bitset> {
+  return rowsOf(node, null, source);
+}
+
+/** Whether columns alone answer: what passes then depends on no group and on no payload. */
+export function isOfColumns(node: FilterNode, source: Pick<FilterSource, 'columns' | 'rowCount'>): boolean {
+  switch (node.kind) {
+    case 'all':
+    case 'some':
+      return node.nodes.every((child) => isOfColumns(child, source));
+    case 'not':
+      return isOfColumns(node.node, source);
+    case 'field':
+      return servingColumn(node, source) !== null;
+    case 'ids':
+    case 'slots':
+    case 'point':
+      return false;
+  }
+}
+
 /** A set to start from: every row where `within` is null. */
 function startOf(within: Bitset | null, source: FilterSource): Bitset {
   const rows = new Bitset(source.rowCount);

@@ -58,6 +58,7 @@ export { createSlotColumn } from './slot-column.ts';
 export type { SlotColumn } from './slot-column.ts';
 export { createFieldCache } from './field-cache.ts';
 export type { DecodedField, FieldCache } from './field-cache.ts';
+export { FilterCache, type PassingRows, type SealedRows } from './filter-cache.ts';
 export { createSegmentFields, filterSource } from './filter-source.ts';
 export type { SegmentFields } from './filter-source.ts';
 export { estimateFilter } from './cardinality.ts';

@@ -13,12 +13,13 @@ import {
   type Vector,
 } from '@quiver/model';
 import {
-  Bitset,
-  evaluateFilter,
   isLargeEnough,
   searchSegment,
   sparseDocumentCounts,
+  type FilterCache,
   type FilterNode,
+  type PassingRows,
+  type SealedRows,
   type SegmentReader,
   type SegmentSearch,
   type Steps,
@@ -39,6 +40,7 @@ export function* searchNearest(
   collection: CollectionRecord,
   request: QueryRequest,
   filter: FilterNode | null,
+  filters: FilterCache,
 ): Steps<ScoredPoint[]> {
   const { excluded, isLargerBetter, usesFloor, search } = yield* nearestSearch(
     view,
@@ -57,12 +59,8 @@ export function* searchNearest(
     for (const segment of usesFloor ? largestFirst(view.segments) : view.segments) {
       const { reader } = segment;
       if (params.indexedOnly && isUnindexed(segment, collection, request.using)) continue;
-      let passing: Bitset | null = null;
-      if (filter !== null) {
-        const source = view.source(segment);
-        passing = new Bitset(source.rowCount);
-        yield* evaluateFilter(filter, source, passing);
-      }
+      const passing =
+        filter === null ? null : yield* filters.passing(filter, view.source(segment), sealedRows(segment));
       const found = yield* searchSegment(reader, directory, search(passing, floor), view.group);
       for (let i = 0; i < found.count; i += 1) {
         const score = found.scores[i]!;
@@ -85,6 +83,10 @@ export function* searchNearest(
     .map(({ reader, row, score }) => ({ ...recordOf(reader, row), score, orderValue: null }));
 }
 
+function sealedRows({ reader, fields }: OpenSegment): SealedRows | null {
+  return reader.descriptor.kind === 'sealed' ? { segment: fields, hasDead: reader.deadCount() > 0 } : null;
+}
+
 /** So that the best floor there is comes first. */
 function largestFirst(segments: readonly OpenSegment[]): readonly OpenSegment[] {
   return segments.length < 2
@@ -99,7 +101,7 @@ interface NearestSearch {
   /** A segment is searched faster when it is told which score an answer must reach. */
   readonly usesFloor: boolean;
   /** What a segment is asked, given the rows that pass (null = all) and the score that an answer must reach (null = none). */
-  readonly search: (passing: Bitset | null, floor: number | null) => SegmentSearch;
+  readonly search: (passing: PassingRows | null, floor: number | null) => SegmentSearch;
 }
 
 export function* nearestSearch(
@@ -134,8 +136,8 @@ export function* nearestSearch(
       fullScanThresholdKib:
         space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold,
       quantization: params.quantization,
-      filter: passing?.words ?? null,
-      passing: passing?.count() ?? 0,
+      filter: passing?.rows.words ?? null,
+      passing: passing?.count ?? 0,
       floor,
       filteredWalkBelow:
         params.acorn?.enable === true ? (params.acorn.maxSelectivity ?? acornSelectivityDefault) : null,

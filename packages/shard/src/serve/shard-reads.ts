@@ -30,9 +30,9 @@ import type { ReadOptions, ShardReads, ShardTarget } from '@quiver/rpc';
 import {
   Bitset,
   canonicalKey,
-  compileFilter,
   countFacet,
   evaluateFilter,
+  FilterCache,
   orderRows,
   withinSlots,
   type FacetValue,
@@ -70,6 +70,7 @@ export function createShardReads(options: {
   readonly onRecall: (measured: MeasuredQuery) => void;
 }): ShardReadsEnd {
   const { views, directory, scheduler, env } = options;
+  const filters = new FilterCache();
   const recall = new LiveRecall({
     env,
     timeShare: options.recallTimeShare,
@@ -80,7 +81,7 @@ export function createShardReads(options: {
   });
 
   function compile(collection: CollectionRecord, filter: Filter | null): FilterNode | null {
-    return filter === null || isEmpty(filter) ? null : compileFilter(filter, collection.payloadSchema);
+    return filter === null || isEmpty(filter) ? null : filters.compile(filter, collection.payloadSchema);
   }
 
   function* answer(
@@ -90,7 +91,8 @@ export function createShardReads(options: {
   ): Steps<ScoredPoint[]> {
     const filter = masked(view, compile(collection, request.filter));
     const { query } = request;
-    if (query?.kind === 'nearest') return yield* searchNearest(view, directory, collection, request, filter);
+    if (query?.kind === 'nearest')
+      return yield* searchNearest(view, directory, collection, request, filter, filters);
     if (query?.kind === 'order_by') {
       const wanted = request.offset + request.limit;
       const ordered = yield* rankByValue(view, collection, query.orderBy, filter, wanted, request);
