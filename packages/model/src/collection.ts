@@ -150,6 +150,14 @@ export function denseVectors(params: CollectionParams): Map<string, VectorParams
   return new Map(Object.entries(vectors));
 }
 
+/** The parameters of one of them, or undefined. */
+export function denseVector(params: CollectionParams, name: string): VectorParams | undefined {
+  const { vectors } = params;
+  if (vectors === undefined) return undefined;
+  if (isSingleVector(vectors)) return name === '' ? vectors : undefined;
+  return Object.hasOwn(vectors, name) ? vectors[name] : undefined;
+}
+
 /** True for `{size, distance}`, false for a map by name. */
 export function isSingleVector(
   vectors: VectorParams | Record<string, VectorParams>,

@@ -56,6 +56,7 @@ export {
   type VectorSelector,
 } from './query.ts';
 export {
+  denseVector,
   denseVectors,
   isSingleVector,
   type Catalogue,

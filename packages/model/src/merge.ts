@@ -2,7 +2,7 @@
  * Joining the answers of several shards, at a node over its shards and at a router over nodes. Pure.
  * Always: an answer of a part has nothing cut off that the whole may need (`partOf`), and is in the order of the whole.
  */
-import { denseVectors, type CollectionRecord } from './collection.ts';
+import { denseVector, type CollectionRecord } from './collection.ts';
 import { comparePointIds, type PointId } from './point-id.ts';
 import type {
   FacetHit,
@@ -20,7 +20,7 @@ export type ScoreOrder = 'larger' | 'smaller';
 
 /** Euclid and Manhattan scores are distances; everything else is better when larger. */
 export function scoreOrder(collection: CollectionRecord, using: string): ScoreOrder {
-  const distance = denseVectors(collection.config.params).get(using)?.distance;
+  const distance = denseVector(collection.config.params, using)?.distance;
   return distance === 'Euclid' || distance === 'Manhattan' ? 'smaller' : 'larger';
 }
 

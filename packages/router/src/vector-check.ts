@@ -6,13 +6,12 @@
  */
 import {
   ClusterError,
+  denseVector,
   denseVectors,
-  isSingleVector,
   type CollectionRecord,
   type PointBatch,
   type Vector,
   type VectorColumn,
-  type VectorParams,
   type VectorSelector,
 } from '@quiver/model';
 import { unknownVector } from './collection-config.ts';
@@ -22,14 +21,10 @@ export type VectorSpace =
 
 /** What is stored under a name, or undefined. */
 export function vectorSpace(record: CollectionRecord, name: string): VectorSpace | undefined {
-  const { vectors, sparse_vectors: sparse } = record.config.params;
-  let params: VectorParams | undefined;
-  if (vectors !== undefined) {
-    if (isSingleVector(vectors)) params = name === '' ? vectors : undefined;
-    else params = Object.hasOwn(vectors, name) ? vectors[name] : undefined;
-  }
+  const params = denseVector(record.config.params, name);
   if (params !== undefined)
     return { kind: params.multivector_config === undefined ? 'dense' : 'multi', size: params.size };
+  const sparse = record.config.params.sparse_vectors;
   return sparse !== undefined && Object.hasOwn(sparse, name) ? { kind: 'sparse' } : undefined;
 }
 

@@ -5,7 +5,7 @@
  * else to do, and within a share of its time; not where vectors are on disk.
  */
 import type { Env } from '@quiver/env';
-import { denseVectors, type CollectionRecord, type QueryRequest, type ScoredPoint } from '@quiver/model';
+import { denseVector, type CollectionRecord, type QueryRequest, type ScoredPoint } from '@quiver/model';
 import { coldVectors, type Steps } from '@quiver/segment';
 import type { ReplicaView, ReplicaViews } from './replica-views.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -117,7 +117,7 @@ function isMeasurable(
   { query, using, params, ...request }: QueryRequest,
 ): boolean {
   if (query?.kind !== 'nearest' || params.exact) return false;
-  const space = denseVectors(config.params).get(using);
+  const space = denseVector(config.params, using);
   const wanted = request.offset + request.limit;
   return space !== undefined && space.multivector_config === undefined && wanted > 0 && wanted <= answersMax;
 }

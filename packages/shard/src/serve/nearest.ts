@@ -3,7 +3,7 @@ import type { ArenaDirectory } from '@quiver/kernel';
 import {
   ClusterError,
   comparePointIds,
-  denseVectors,
+  denseVector,
   ownsPoint,
   type CollectionRecord,
   type PointId,
@@ -120,7 +120,7 @@ export function* nearestSearch(
       ? yield* weightedByRarity(view, directory, request.using, given)
       : given;
   const wanted = request.offset + request.limit;
-  const space = denseVectors(collection.config.params).get(request.using);
+  const space = denseVector(collection.config.params, request.using);
   const { params } = request;
   return {
     excluded,

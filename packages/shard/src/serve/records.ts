@@ -17,6 +17,7 @@ export type RecordOf = (reader: SegmentReader, row: number) => PointRecord;
 
 const emptyPayload = new TextEncoder().encode('{}');
 const encoder = new TextEncoder();
+const blockBytes = 4_096;
 
 /** Makes the selectors' work once for all rows of a request. */
 export function recordMaker(withPayload: PayloadSelector, withVector: VectorSelector): RecordOf {
@@ -31,10 +32,28 @@ export function recordMaker(withPayload: PayloadSelector, withVector: VectorSele
 
 function payloadMaker(selector: PayloadSelector): (reader: SegmentReader, row: number) => Uint8Array | null {
   if (selector.kind === 'none') return () => null;
-  if (selector.kind === 'all')
-    return (reader, row) => (reader.payloadBytes(row) === 0 ? emptyPayload : reader.payload(row).slice());
+  if (selector.kind === 'all') {
+    const copyOf = createCopies();
+    return (reader, row) => (reader.payloadBytes(row) === 0 ? emptyPayload : copyOf(reader.payload(row)));
+  }
   const select = payloadSelection(selector);
   return (reader, row) => encoder.encode(stringifyJson(select(parsePayload(reader.payload(row)))));
+}
+
+/** Copies of bytes, some of them in one buffer: a buffer each is what costs. */
+function createCopies(): (bytes: Uint8Array) => Uint8Array {
+  let block = emptyPayload;
+  let used = block.length;
+  return (bytes) => {
+    if (used + bytes.length > block.length) {
+      block = new Uint8Array(Math.max(blockBytes, bytes.length));
+      used = 0;
+    }
+    const copy = block.subarray(used, used + bytes.length);
+    copy.set(bytes);
+    used += bytes.length;
+    return copy;
+  };
 }
 
 function vectorsOf(reader: SegmentReader, row: number, selector: VectorSelector): VectorsByName | null {
