@@ -95,7 +95,11 @@ export async function runLoad(
       });
     });
   await Promise.all(Array.from({ length: options.connections }, runConnection));
-  const seconds = (performance.now() - startedAt) / 1000;
+  return loadResult(latencies, (performance.now() - startedAt) / 1000, failures);
+}
+
+/** @param latencies - in ms; sorted in place */
+export function loadResult(latencies: number[], seconds: number, failures: number): LoadResult {
   latencies.sort((a, b) => a - b);
   const at = (share: number): number =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN;

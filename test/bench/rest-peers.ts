@@ -1,16 +1,20 @@
 /**
- * Quiver and the Qdrant server (int8 quantisation, always_ram, rescoring) over REST in one run: upload, time until green,
- * memory, then search with payload at recall@10 >= 0.95, rounds interleaved. Each server takes the lowest ef that reaches
- * the recall on one half of the queries; its figures come from the other half.
+ * Quiver and the Qdrant server (int8 quantisation, always_ram, rescoring) in one run: upload over REST, time until green,
+ * memory, then search with payload over REST and gRPC at recall@10 >= 0.95 and 0.99, rounds interleaved. Each server takes the
+ * lowest ef that reaches the recall on one half of the queries; its figures come from the other half. Rates are by the clock
+ * and by CPU time of the server: where other work shares the cores only the latter compare.
  *
- *   node test/bench/rest-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 5] [--seconds 3] [--only quiver|qdrant]
+ *   node test/bench/rest-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 5] [--seconds 3] [--targets 0.95,0.99]
+ *     [--only quiver|qdrant]
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { encodeMessage, messageSchema } from '../../packages/rpc/src/index.ts';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
 import { call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { readDataSet, recallOf, type DataSet } from './data-set.ts';
-import { buildRequest, runLoad } from './http-load.ts';
+import { runGrpcLoad } from './grpc-load.ts';
+import { buildRequest, runLoad, type LoadResult } from './http-load.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -19,11 +23,11 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     only: { type: 'string' },
-    target: { type: 'string', default: '0.95' },
+    targets: { type: 'string', default: '0.95,0.99' },
   },
 });
 const k = 10;
-const target = Number(flags.target);
+const targets = flags.targets.split(',').map(Number);
 const efs = [10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512];
 const uploadBatch = 500;
 const uploadConnections = 4;
@@ -36,8 +40,15 @@ interface Contender {
   readonly name: string;
   readonly server: RunningServer;
   readonly params: (ef: number) => object;
-  ef: number;
-  recall: number;
+}
+
+/** A contender at one target. */
+interface Side {
+  readonly contender: Contender;
+  readonly ef: number;
+  readonly recall: number;
+  readonly results: LoadResult[];
+  readonly perCpuSecond: number[];
 }
 
 function truncated(data: DataSet, count: number): DataSet {
@@ -111,6 +122,17 @@ function searchRequest(contender: Contender, query: number, ef: number): Buffer 
   return buildRequest('POST', '/collections/bench/points/query', JSON.stringify(body));
 }
 
+function grpcMessage(contender: Contender, query: number, ef: number): Buffer {
+  const data = set.queries.subarray(query * set.dim, (query + 1) * set.dim);
+  return encodeMessage(messageSchema('QueryPoints'), {
+    collection_name: 'bench',
+    query: { nearest: { dense: { data } } },
+    limit: k,
+    with_payload: { enable: true },
+    params: contender.params(ef),
+  });
+}
+
 async function measureRecall(contender: Contender, ef: number, odd: boolean): Promise<number> {
   const asked = Array.from({ length: set.queryCount / 2 }, (_, i) => 2 * i + (odd ? 1 : 0));
   let sum = 0;
@@ -133,15 +155,90 @@ async function measureRecall(contender: Contender, ef: number, odd: boolean): Pr
   return sum / asked.length;
 }
 
-async function chooseEf(contender: Contender): Promise<void> {
+async function chooseEf(contender: Contender, target: number): Promise<Side> {
   for (const ef of efs) {
     if ((await measureRecall(contender, ef, false)) < target) continue;
-    contender.ef = ef;
-    contender.recall = await measureRecall(contender, ef, true);
-    report(contender.name, { ef, recall: round(contender.recall) });
-    return;
+    const recall = await measureRecall(contender, ef, true);
+    return { contender, ef, recall, results: [], perCpuSecond: [] };
   }
   throw new Error(`${contender.name} does not reach recall ${target}`);
+}
+
+type Protocol = 'rest' | 'grpc';
+
+async function runRound(
+  { contender, ef, results, perCpuSecond }: Side,
+  protocol: Protocol,
+  connections: number,
+): Promise<void> {
+  const { server, name } = contender;
+  const asked = Array.from({ length: set.queryCount / 2 }, (_, i) => 2 * i + 1);
+  const load = { connections, seconds: Number(flags.seconds) };
+  const before = cpuSeconds(server);
+  const result =
+    protocol === 'rest'
+      ? await runLoad(
+          server.restPort,
+          asked.map((query) => searchRequest(contender, query, ef)),
+          load,
+        )
+      : await runGrpcLoad(
+          server.grpcPort,
+          '/qdrant.Points/Query',
+          asked.map((query) => grpcMessage(contender, query, ef)),
+          load,
+        );
+  if (result.failures > 0) throw new Error(`${name}: ${result.failures} searches over ${protocol} failed`);
+  results.push(result);
+  perCpuSecond.push(result.requests / (cpuSeconds(server) - before));
+}
+
+async function measure(
+  target: number,
+  protocol: Protocol,
+  connections: number,
+  chosen: Side[],
+): Promise<void> {
+  const sides: Side[] = chosen.map((side) => ({ ...side, results: [], perCpuSecond: [] }));
+  for (let i = 0; i < Number(flags.rounds); i += 1)
+    for (const side of sides) await runRound(side, protocol, connections);
+  for (const { contender, ef, recall, results, perCpuSecond } of sides)
+    report(contender.name, {
+      target,
+      protocol,
+      connections,
+      ef,
+      recall: round(recall),
+      per_s: Math.round(median(results.map(({ perSecond }) => perSecond))),
+      per_cpu_s: Math.round(median(perCpuSecond)),
+      p50_ms: round(median(results.map(({ p50Ms }) => p50Ms))),
+      p99_ms: round(median(results.map(({ p99Ms }) => p99Ms))),
+    });
+  const [ours, theirs] = sides;
+  if (ours === undefined || theirs === undefined) return;
+  report('ratio', {
+    target,
+    protocol,
+    connections,
+    quiver_to_qdrant: round(
+      median(ours.results.map(({ perSecond }, i) => perSecond / theirs.results[i]!.perSecond)),
+    ),
+    by_cpu: round(median(ours.perCpuSecond.map((rate, i) => rate / theirs.perCpuSecond[i]!))),
+  });
+}
+
+/** Median time of a search within the server, by its own histogram: the upper bound of the bucket it lies in. */
+async function reportInServer({ name, server }: Contender): Promise<void> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const buckets = [...text.matchAll(/rest_responses_duration_seconds_bucket\{(.*)\} (\d+)/g)]
+    .filter(([, labels]) => /points\/query"/.test(labels!) && !/status="[45]/.test(labels!))
+    .map(([, labels, count]) => ({ le: Number(/le="([^"]+)"/.exec(labels!)?.[1]), count: Number(count) }));
+  const total = Math.max(0, ...buckets.map(({ count }) => count));
+  const half = buckets.find(({ count }) => count >= total / 2);
+  report(name, {
+    searches_in_server: total,
+    p50_in_server_ms_at_most: half === undefined ? null : half.le * 1_000,
+  });
 }
 
 function round(value: number): number {
@@ -164,8 +261,6 @@ if (flags.only !== 'qdrant')
     name: 'quiver',
     server: await startQuiver(),
     params: (ef) => ({ hnsw_ef: ef }),
-    ef: 0,
-    recall: 0,
   });
 if (flags.only !== 'quiver') {
   const server = await startQdrant();
@@ -173,43 +268,18 @@ if (flags.only !== 'quiver') {
     hnsw_ef: ef,
     quantization: { rescore: true, oversampling: 1.5 },
   });
-  if (server !== null) contenders.push({ name: 'qdrant', server, params, ef: 0, recall: 0 });
+  if (server !== null) contenders.push({ name: 'qdrant', server, params });
 }
 try {
   const requests = uploadRequests();
   for (const contender of contenders) await load(contender, requests);
-  for (const contender of contenders) await chooseEf(contender);
-  for (const connections of [1, 8]) {
-    const rates = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-    const tails = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-    for (let round = 0; round < Number(flags.rounds); round += 1) {
-      for (const contender of contenders) {
-        const asked = Array.from({ length: set.queryCount / 2 }, (_, i) =>
-          searchRequest(contender, 2 * i + 1, contender.ef),
-        );
-        const result = await runLoad(contender.server.restPort, asked, {
-          connections,
-          seconds: Number(flags.seconds),
-        });
-        if (result.failures > 0) throw new Error(`${contender.name}: ${result.failures} searches failed`);
-        rates.get(contender.name)!.push(result.perSecond);
-        tails.get(contender.name)!.push(result.p99Ms);
-      }
-    }
-    for (const { name, ef, recall } of contenders)
-      report(name, {
-        connections,
-        ef,
-        recall: round(recall),
-        per_s: Math.round(median(rates.get(name)!)),
-        p99_ms: round(median(tails.get(name)!)),
-      });
-    if (contenders.length === 2)
-      report('ratio', {
-        connections,
-        quiver_to_qdrant: round(median(rates.get('quiver')!) / median(rates.get('qdrant')!)),
-      });
+  for (const target of targets) {
+    const sides: Side[] = [];
+    for (const contender of contenders) sides.push(await chooseEf(contender, target));
+    for (const connections of [1, 8]) await measure(target, 'rest', connections, sides);
+    await measure(target, 'grpc', 8, sides);
   }
+  for (const contender of contenders) await reportInServer(contender);
 } finally {
   for (const { server } of contenders) await server.stop();
 }
