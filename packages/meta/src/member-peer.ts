@@ -90,14 +90,24 @@ export function createMemberPeer(options: MemberPeerOptions): MemberPeer {
 
   /**
    * A request that comes late, of a start whose volume is lost by now, would put a member that is no more in the place of
-   * the one that is there.
+   * the one that is there. One of another cluster (a folder in the wrong place, or the addresses of the wrong cluster) has a
+   * log of its own, which must not meet this one.
    */
-  async function assertStillThere({ memberId, address }: MemberRecord, deadlineMs: number): Promise<void> {
+  async function assertMayJoin({ memberId, address }: MemberRecord, deadlineMs: number): Promise<void> {
     const asked = encodePlain({ kind: 'hello', member });
     const answer = await options.caller.call(address, peerPaths.meta.status, asked, { deadlineMs });
-    const there = (decodePlain(answer) as MemberHello).member.memberId;
-    if (there !== memberId)
-      throw new ClusterError('bad_request', `member ${memberId} is not at ${address} any more: ${there} is`);
+    const there = decodePlain(answer) as MemberHello;
+    if (there.member.memberId !== memberId)
+      throw new ClusterError(
+        'bad_request',
+        `member ${memberId} is not at ${address} any more: ${there.member.memberId} is`,
+      );
+    if (there.clusterId !== null && there.clusterId !== options.clusterId())
+      throw new ClusterError(
+        'bad_request',
+        `member ${memberId} at ${address} belongs to cluster ${there.clusterId}, this one is ${options.clusterId()}: ` +
+          'correct the addresses it is started with, or start it with an empty storage folder',
+      );
   }
 
   /** The leader puts the newcomer into the state and lets it follow as a learner. */
@@ -113,7 +123,7 @@ export function createMemberPeer(options: MemberPeerOptions): MemberPeer {
           await options.caller.call(address, peerPaths.meta.join, request, { deadlineMs: attemptMs }),
         ) as JoinReply;
       }
-      await assertStillThere(newcomer, attemptMs);
+      await assertMayJoin(newcomer, attemptMs);
       await proposer.append({ kind: 'put_member', member: newcomer }, attemptMs);
       const isThere = (): boolean =>
         [...host.confState.voters, ...host.confState.learners].includes(newcomer.memberId);

@@ -322,3 +322,18 @@ describe('a process that is no member', () => {
 
 /** No shards: the members of these tests hold none. */
 const customConfig = { ...config, params: { ...config.params, sharding_method: 'custom' as const } };
+
+test('a member of another cluster that is started with the addresses of this one does not become part of it', async () => {
+  const all = await three(31);
+  const leader = network.leader()!;
+  await network.settle((await network.start('z', { kind: 'alone' })).ready);
+  network.kill('z');
+  // As when its folder is put where a peer of this cluster was.
+  const stray = await network.start('z', { kind: 'join', addresses: ['a:6335'] }, { address: 'z:7335' });
+  await network.env.advance(20_000);
+  expect(stray.clusterId).not.toBe(leader.clusterId);
+  for (const node of all) {
+    expect([...node.localStatus().voters, ...node.localStatus().learners]).not.toContain(stray.nodeId);
+    expect(node.localStatus().voters).toHaveLength(3);
+  }
+});
