@@ -1,5 +1,6 @@
 /** Use case: universal query. Checks against the collection, finds vectors that lie elsewhere, asks the shards. */
 import {
+  assert,
   ClusterError,
   type AddressedQuery,
   type CollectionRecord,
@@ -51,11 +52,24 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
     return vector;
   }
 
-  async function resolve(
+  /** Most queries bring their vector: nothing is waited for. */
+  function resolve(
     record: CollectionRecord,
-    { shardKeys, ...request }: AddressedQuery,
+    asked: AddressedQuery,
+    context: RequestContext,
+  ): Resolved | Promise<Resolved> {
+    const { query, using } = asked;
+    return query?.kind === 'nearest' && query.input.kind === 'vector'
+      ? nearestTo(record, asked, checkedQueryVector(record, using, query.input.vector), asked.filter)
+      : resolveStored(record, asked, context);
+  }
+
+  async function resolveStored(
+    record: CollectionRecord,
+    asked: AddressedQuery,
     context: RequestContext,
   ): Promise<Resolved> {
+    const { shardKeys, ...request } = asked;
     // A point used as a query may lie in any shard, whichever are searched.
     const everywhere = readScope(record, undefined);
     const query = request.query;
@@ -64,17 +78,9 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
       return { scope: readScope(record, shardKeys), request };
     }
     const { input } = query;
-    const near = (vector: Vector, filter: Filter | null): Resolved => ({
-      scope: readScope(record, shardKeys),
-      request: {
-        ...request,
-        query: { kind: 'nearest', input: { kind: 'vector', vector } },
-        filter,
-        lookupFrom: null,
-      },
-    });
-    if (input.kind === 'vector')
-      return near(checkedQueryVector(record, request.using, input.vector), request.filter);
+    assert(input.kind === 'id', 'a query with its vector was to be looked up');
+    const near = (vector: Vector, filter: Filter | null): Resolved =>
+      nearestTo(record, asked, vector, filter);
     if (request.lookupFrom === null) {
       if (vectorSpace(record, request.using) === undefined)
         await refuseUnknownVector(everywhere, request.using, input.id, context);
@@ -116,6 +122,8 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
     context: RequestContext,
   ): Promise<ScoredPoint[][]> {
     const routed = readOptions(context, record, meta.catalogue());
+    const only = resolved.length === 1 && context.explanations === undefined ? resolved[0] : undefined;
+    if (only !== undefined) return reads.query(only.scope, [only.request], routed);
     const groups = Map.groupBy(resolved, ({ scope }) => scope.shardIds.join());
     const answers = new Map<Resolved, ScoredPoint[]>();
     const explanations = new Map<Resolved, ShardExplanation[]>();
@@ -147,9 +155,33 @@ export function queryUseCases(options: UseCaseOptions): Pick<Api, 'query'> {
         checkTargetRecall(record, request.params);
         checkFilter(record, request.filter, 'read');
         checkVectorSelector(record, request.withVector);
-        resolved.push(await resolve(record, request, context));
+        const one = resolve(record, request, context);
+        resolved.push(one instanceof Promise ? await one : one);
       }
       return askTogether(record, resolved, context);
+    },
+  };
+}
+
+function nearestTo(
+  record: CollectionRecord,
+  asked: AddressedQuery,
+  vector: Vector,
+  filter: Filter | null,
+): Resolved {
+  return {
+    scope: readScope(record, asked.shardKeys),
+    request: {
+      query: { kind: 'nearest', input: { kind: 'vector', vector } },
+      using: asked.using,
+      filter,
+      params: asked.params,
+      limit: asked.limit,
+      offset: asked.offset,
+      scoreThreshold: asked.scoreThreshold,
+      withPayload: asked.withPayload,
+      withVector: asked.withVector,
+      lookupFrom: null,
     },
   };
 }

@@ -14,10 +14,11 @@ import type { ReadScope } from './routed-reads.ts';
 
 /** @throws ClusterError bad_request: an unknown key; not_found: neither a target nor its fallback */
 export function readScope(collection: CollectionRecord, selector: ShardKeySelector | undefined): ReadScope {
-  const shards =
-    selector === undefined
-      ? collection.shards
-      : chosenKeys(collection, selector).flatMap((key) => shardsOfKey(collection, key, 'bad_request'));
+  if (selector === undefined)
+    return { collection, shardIds: collection.shards.map(({ shardId }) => shardId) };
+  const shards = chosenKeys(collection, selector).flatMap((key) =>
+    shardsOfKey(collection, key, 'bad_request'),
+  );
   return { collection, shardIds: [...new Set(shards.map(({ shardId }) => shardId))] };
 }
 

@@ -21,7 +21,10 @@ const timeoutMsDefault = 60_000;
 const jsonType = 'application/json';
 const textType = 'text/plain; charset=utf-8';
 const nothing = new Uint8Array(0);
+const none: readonly string[] = [];
 const noParameters = new URLSearchParams();
+
+type Given = Omit<Outgoing, 'headers' | 'isLast'> & Partial<Pick<Outgoing, 'headers' | 'isLast'>>;
 
 export function createRestHandler(api: Api, options: RestOptions): RestHandler {
   const { env, log, metrics, service } = options;
@@ -33,20 +36,12 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     return Math.round((env.now() - startMs) * 1e6) / 1e9;
   }
 
-  function finish(exchange: Exchange, startMs: number, route: Route | null, given: Outgoing): void {
+  function finish(exchange: Exchange, startMs: number, route: Route | null, given: Given): void {
+    const { status, contentType, body, headers = none } = given;
     const isLast = given.isLast === true || service.isDraining?.() === true;
-    const cors = options.corsEnabled ? corsHeaders(exchange) : undefined;
-    send(exchange, {
-      ...given,
-      isLast,
-      ...(cors === undefined ? {} : { headers: { ...cors, ...given.headers } }),
-    });
-    metrics?.observe(
-      exchange.method,
-      route?.template ?? 'unknown',
-      given.status,
-      (env.now() - startMs) / 1_000,
-    );
+    const all = options.corsEnabled ? [...corsHeaders(exchange), ...headers] : headers;
+    send(exchange, { status, contentType, body, headers: all, isLast });
+    metrics?.observe(exchange.method, route?.template ?? 'unknown', status, (env.now() - startMs) / 1_000);
   }
 
   function fail(exchange: Exchange, startMs: number, route: Route | null, thrown: unknown): void {
@@ -64,9 +59,10 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       return;
     }
     const text = JSON.stringify(errorText(error));
-    const headers: Record<string, string> = {};
-    if (error.retryAfterSeconds !== undefined)
-      headers['retry-after'] = String(Math.ceil(error.retryAfterSeconds));
+    const headers =
+      error.retryAfterSeconds === undefined
+        ? none
+        : ['retry-after', String(Math.ceil(error.retryAfterSeconds))];
     const isLast = error instanceof BodyTooLarge;
     if (isLast) exchange.discardBody();
     const body = Buffer.from(`{"status":{"error":${text}},"time":${seconds(startMs)}}`);
@@ -85,10 +81,10 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       finish(exchange, startMs, route, { status: answer.status, contentType: textType, body });
       return;
     }
-    const headers: Record<string, string> =
+    const headers =
       missingShards === null || missingShards.size === 0
-        ? {}
-        : { [missingShardsHeader]: [...missingShards].sort((a, b) => a - b).join(',') };
+        ? none
+        : [missingShardsHeader, [...missingShards].sort((a, b) => a - b).join(',')];
     builder.start();
     if (answer.kind === 'json') builder.json(JSON.stringify(answer.value));
     else {
@@ -146,12 +142,16 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         access,
         wallNowMs: env.wallNow(),
         context,
-        readContext: (timeoutMs, consistency) => ({
-          ...context(timeoutMs),
-          ...(consistency === undefined ? {} : { consistency }),
-          ...(affinity === undefined ? {} : { affinity }),
-          ...(missingShards === null ? {} : { missingShards }),
-        }),
+        readContext(timeoutMs, consistency) {
+          const plain = context(timeoutMs);
+          if (consistency === undefined && affinity === undefined && missingShards === null) return plain;
+          return {
+            ...plain,
+            ...(consistency === undefined ? {} : { consistency }),
+            ...(affinity === undefined ? {} : { affinity }),
+            ...(missingShards === null ? {} : { missingShards }),
+          };
+        },
         writeContext: (timeoutMs, wait) => ({ ...context(timeoutMs), wait }),
       };
       const answer = await route.run(call);
@@ -170,7 +170,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
       const path = normalPath(mark < 0 ? url : url.slice(0, mark));
       if (options.corsEnabled && isPreflight(exchange)) {
         const headers = preflightHeaders(exchange);
-        send(exchange, { status: 200, contentType: null, body: nothing, headers });
+        send(exchange, { status: 200, contentType: null, body: nothing, headers, isLast: false });
         return;
       }
       match = findRoute(method, path);

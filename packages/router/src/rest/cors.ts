@@ -3,11 +3,12 @@ import type { Exchange } from './exchange.ts';
 
 const vary = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
 const methods = 'HEAD, CONNECT, DELETE, TRACE, PUT, GET, POST, PATCH, OPTIONS';
-const without: Readonly<Record<string, string>> = { vary };
+const without: readonly string[] = ['vary', vary];
 
-export function corsHeaders(exchange: Exchange): Readonly<Record<string, string>> {
+/** Names and values in turn, as everywhere in answers. */
+export function corsHeaders(exchange: Exchange): readonly string[] {
   const origin = exchange.header('origin');
-  return origin === undefined ? without : { 'access-control-allow-origin': origin, vary };
+  return origin === undefined ? without : ['access-control-allow-origin', origin, 'vary', vary];
 }
 
 export function isPreflight(exchange: Exchange): boolean {
@@ -18,11 +19,12 @@ export function isPreflight(exchange: Exchange): boolean {
   );
 }
 
-export function preflightHeaders(exchange: Exchange): Readonly<Record<string, string>> {
+export function preflightHeaders(exchange: Exchange): readonly string[] {
   const asked = exchange.header('access-control-request-headers');
-  return {
+  return [
     ...corsHeaders(exchange),
-    'access-control-allow-methods': methods,
-    ...(asked === undefined ? {} : { 'access-control-allow-headers': asked }),
-  };
+    'access-control-allow-methods',
+    methods,
+    ...(asked === undefined ? [] : ['access-control-allow-headers', asked]),
+  ];
 }

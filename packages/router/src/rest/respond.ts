@@ -16,9 +16,10 @@ export interface Outgoing {
   readonly contentType: string | null;
   /** The sender's again when `send` returns. */
   readonly body: Uint8Array;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
   /** The connection ends with it. */
-  readonly isLast?: boolean;
+  readonly isLast: boolean;
 }
 
 /** Never waits for a client that takes no coding; the answer may be sent later otherwise. */
@@ -43,13 +44,13 @@ export function send(exchange: Exchange, outgoing: Outgoing): void {
 
 function write(
   exchange: Exchange,
-  { status, contentType, body, headers, isLast = false }: Outgoing,
+  { status, contentType, body, headers, isLast }: Outgoing,
   coding: string | null,
 ): void {
   const lines: string[] = [];
   if (contentType !== null) lines.push('content-type', contentType);
   if (coding !== null) lines.push('content-encoding', coding, 'vary', 'accept-encoding');
-  if (headers !== undefined) for (const [key, value] of Object.entries(headers)) lines.push(key, value);
+  for (const text of headers) lines.push(text);
   exchange.answer(status, lines, body, isLast);
 }
 

@@ -119,25 +119,24 @@ export function createShardReads(options: {
     { consistency, deadlineMs }: ReadOptions,
     read: (view: ReplicaView, collection: CollectionRecord, shardId: number) => Promise<T>,
   ): Promise<T[]> {
-    return Promise.all(
-      shardIds.map(async (shardId) => {
-        let [seq, generation] = [0, 0];
-        const purpose = consistency.kind === 'linearizable' ? 'confirmed' : 'shown';
-        const answer = await views.reading(collection, shardId, purpose, (view) => {
-          seq = view.group;
-          generation = view.generation;
-          return read(view, collection, shardId);
-        });
-        if (consistency.kind === 'any') return answer;
-        const { inSyncMin } = consistency;
-        const replica = replicaNumber(collection, shardId, options.nodeId);
-        await options.calls.ask(
-          { kind: 'confirm_read', replica, collectionUuid: collection.uuid, seq, generation, inSyncMin },
-          deadlineMs,
-        );
-        return answer;
-      }),
-    );
+    const readOne = async (shardId: number): Promise<T> => {
+      let [seq, generation] = [0, 0];
+      const purpose = consistency.kind === 'linearizable' ? 'confirmed' : 'shown';
+      const answer = await views.reading(collection, shardId, purpose, (view) => {
+        seq = view.group;
+        generation = view.generation;
+        return read(view, collection, shardId);
+      });
+      if (consistency.kind === 'any') return answer;
+      const { inSyncMin } = consistency;
+      const replica = replicaNumber(collection, shardId, options.nodeId);
+      await options.calls.ask(
+        { kind: 'confirm_read', replica, collectionUuid: collection.uuid, seq, generation, inSyncMin },
+        deadlineMs,
+      );
+      return answer;
+    };
+    return Promise.all(shardIds.map(readOne));
   }
 
   return {
