@@ -5,8 +5,9 @@
 // lock; walks read links without it and see old ones, new ones or some of both, each a row of the graph. A row is
 // complete before the first link leads to it.
 import { distanceOf } from './key';
-import { OPEN, WORK } from './scratch';
-import { lockRow, unlockRow } from './row-lock';
+import { LIST, OPEN, WORK } from './scratch';
+import { lockRow, takePending, unlockRow } from './row-lock';
+import { hideRow, seen } from './visited';
 import {
   DIM,
   LAYERS,
@@ -16,6 +17,7 @@ import {
   NONE,
   ROWS,
   ROW_STRIDE,
+  UPPER_ROWS,
   elementBytes,
   equalCodes,
   estimateRows,
@@ -26,7 +28,18 @@ import {
   rowOf,
   touchCodes,
 } from './graph';
-import { beamKey, descend, keyAt, nearestOfTable, nodeOf, size, tableCount, walk } from './graph-walk';
+import {
+  beamKey,
+  clearBeam,
+  descend,
+  keyAt,
+  nearestOfTable,
+  nodeOf,
+  offer,
+  size,
+  tableCount,
+  walk,
+} from './graph-walk';
 
 /** WORK holds the chosen nodes of a full list (u32[2048]), those of the new node (the same), and keys to choose from (u64[2049]). */
 const OWN_AT: usize = 8192;
@@ -57,12 +70,16 @@ function choose(layer: i32, keys: usize, count: i32, limit: u32, out: usize): u3
   return kept;
 }
 
-/** Adds `node` to the links of `base`; when they are full, chooses anew among them and it. */
+/** Adds `node` to the links of `base`, unless it is among them; when they are full, chooses anew among them and it. */
 function linkBack(layer: i32, base: u32, node: u32): void {
   const limit = layer == 0 ? M0 : M;
   const links = linksOf(layer, base);
   let degree: u32 = 0;
-  while (degree < limit && load<u32>(links + (<usize>degree << 2)) != NONE) degree++;
+  for (; degree < limit; degree++) {
+    const other = load<u32>(links + (<usize>degree << 2));
+    if (other == NONE) break;
+    if (other == node) return;
+  }
   if (degree < limit) {
     store<u32>(links + (<usize>degree << 2), node);
     return;
@@ -95,11 +112,16 @@ function writeLinks(links: usize, from: usize, count: u32): void {
   for (let i: usize = 0; i < end; i += 4) store<u32>(links + i, load<u32>(from + i));
 }
 
-/** Links a node to the best of the beam, both ways. */
-function link(layer: i32, node: u32): void {
+/** Links a node to the best of the beam, both ways. @param isKnown - others may have linked themselves to it already */
+function link(layer: i32, node: u32, isKnown: bool): void {
   const own = WORK + OWN_AT;
   const kept = choose(layer, OPEN, size, M, own);
-  writeLinks(linksOf(layer, node), own, kept);
+  if (!isKnown) writeLinks(linksOf(layer, node), own, kept);
+  for (let i: u32 = 0; isKnown && i < kept; i++) {
+    lockRow(node);
+    linkBack(layer, node, load<u32>(own + (<usize>i << 2)));
+    unlockRow(node);
+  }
   for (let i: u32 = 0; i < kept; i++) {
     const base = load<u32>(own + (<usize>i << 2));
     // Layers above are one thread's.
@@ -124,8 +146,8 @@ function equalRows(a: u32, b: u32): bool {
   return true;
 }
 
-/** Hangs a row into the chain of an equal one among the nearest of the beam. */
-function hangAtEqual(row: u32): bool {
+/** Hangs a row into the chain of an equal one among the nearest of the beam; returns that one, NONE when there is none. */
+function hangAtEqual(row: u32): u32 {
   const count = min<i32>(size, 8);
   for (let i = 0; i < count; i++) {
     const other = nodeOf(keyAt(i));
@@ -134,29 +156,45 @@ function hangAtEqual(row: u32): bool {
     store<u32>(NEXT + (<usize>row << 2), nextOf(other));
     store<u32>(NEXT + (<usize>other << 2), row);
     unlockRow(other);
-    return true;
+    return other;
   }
-  return false;
+  return NONE;
 }
 
-function insertBottom(row: u32, entry: u32, ef: i32): void {
+/** Returns the row that stands for it in layer 0: itself, or an equal one. */
+function insertBottom(row: u32, entry: u32, ef: i32, hasLinksTo: bool): u32 {
   walk(0, entry, ef);
-  if (hangAtEqual(row)) return;
-  link(0, row);
+  // Links lead to it: it must not become the copy of another.
+  const equal = hasLinksTo ? NONE : hangAtEqual(row);
+  if (equal != NONE) return equal;
+  link(0, row, hasLinksTo);
+  return row;
 }
 
-/** Inserts a row that is only in layer 0. REQUIRES: the upper list is inserted. */
-export function insertRow(row: u32, ef: i32): void {
+/**
+ * Inserts a row that is only in layer 0 and marked as pending, or links it again; returns 0 when it was not.
+ * REQUIRES: the upper list is inserted; a row to be linked again has no links of its own.
+ */
+export function insertPending(row: u32, ef: i32): u32 {
+  const pending = takePending(row);
+  if (pending == 0) return 0;
   queryFromRow(row);
+  hideRow(row);
   let node = nearestOfTable(tableCount());
   for (let layer = LAYERS - 1; layer >= 1; layer--) node = descend(layer, node);
-  insertBottom(row, rowOf(1, node), ef);
+  insertBottom(row, rowOf(1, node), ef, pending == 2);
+  return 1;
 }
 
-/** Inserts node `node` of the upper list into its layers and layer 0. REQUIRES: all before it are inserted. */
+/**
+ * Inserts node `node` of the upper list into its layers, and into layer 0 when it is pending there; where it equals a row of the
+ * graph, that one takes its place in the list.
+ * REQUIRES: all before it are inserted; node 0 is either the only row of layer 0 or linked there.
+ */
 export function insertUpper(node: u32, ef: i32): void {
-  if (node == 0) return;
   const row = rowOf(1, node);
+  const pending = takePending(row);
+  if (node == 0) return;
   queryFromRow(row);
   let entry = nearestOfTable(min(node, tableCount()));
   for (let layer = LAYERS - 1; layer >= 1; layer--) {
@@ -166,9 +204,44 @@ export function insertUpper(node: u32, ef: i32): void {
     }
     walk(layer, entry, ef);
     entry = nodeOf(keyAt(0));
-    link(layer, node);
+    link(layer, node, false);
   }
-  insertBottom(row, rowOf(1, entry), ef);
+  if (pending == 0) return;
+  hideRow(row);
+  // A copy has no links in layer 0 to go on by.
+  store<u32>(UPPER_ROWS + (<usize>node << 2), insertBottom(row, rowOf(1, entry), ef, pending == 2));
+}
+
+/**
+ * Makes up for links that a row has lost: of the `count` candidates at LIST takes the nearest that are nearer to the row than to
+ * any of its links, up to `wanted`. (As FreshDiskANN's deletion, arXiv 2105.09613, Alg. 4, with the links that are left kept.)
+ */
+export function patchLinks(row: u32, count: i32, wanted: u32): void {
+  const links = linksOf(0, row);
+  let degree: u32 = 0;
+  while (degree < M0 && load<u32>(links + (<usize>degree << 2)) != NONE) degree++;
+  clearBeam();
+  seen(row);
+  for (let i: u32 = 0; i < degree; i++) seen(load<u32>(links + (<usize>i << 2)));
+  let sum: u32 = 0;
+  for (let i = 0; i < count; i++) sum += touchCodes(load<u32>(LIST + (<usize>i << 2)));
+  sink += sum;
+  for (let i = 0; i < count; i++) {
+    const other = load<u32>(LIST + (<usize>i << 2));
+    if (!seen(other)) offer(beamKey(estimateRows(row, other), other), count);
+  }
+  const end = min(M0, degree + wanted);
+  for (let i = 0; i < size && degree < end; i++) {
+    const key = keyAt(i),
+      other = nodeOf(key),
+      d = distanceOf(key);
+    let isKept = true;
+    for (let j: u32 = 0; j < degree && isKept; j++)
+      isKept = estimateRows(other, load<u32>(links + (<usize>j << 2))) >= d;
+    if (!isKept) continue;
+    store<u32>(links + (<usize>degree << 2), other);
+    degree++;
+  }
 }
 
 /**

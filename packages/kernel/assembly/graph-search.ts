@@ -30,6 +30,8 @@ const RESULTS_SPARE: i32 = 16;
 /** Candidates kept beyond k by a scan of codes, at least. */
 const SCAN_SPARE: i32 = 32;
 const OPEN_MAX = 131_072;
+/** A chain of copies may take the places of nearer rows behind it: so many times the beam are listed where all are near enough. */
+const COPIES_SPARE: i32 = 4;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
 const ERRORS: f32 = 3;
 
@@ -60,7 +62,7 @@ function listBeam(k: i32, limit: i32, isChecked: bool): i32 {
   let count = 0,
     bound: u32 = 0xffffffff;
   const isOpen = limit == 0;
-  if (isOpen) limit = max(k, size);
+  if (isOpen) limit = min(OPEN_MAX, COPIES_SPARE * max(k, size));
   const least = leastOf(k);
   for (let i = 0; i < size && count < limit; i++) {
     const key = keyAt(i);

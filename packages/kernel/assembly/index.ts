@@ -6,7 +6,7 @@ export { ignoreCodes, openGraph } from './graph';
 export { hideRow } from './visited';
 export { encodeRows } from './encode';
 export { encodeAlone, quantiseRows } from './quantised';
-export { adopt, insertRow, insertUpper } from './graph-build';
+export { adopt, insertPending, insertUpper, patchLinks } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
 export { estimateTop, listCandidates, searchFact, searchGraph, walkedBytes } from './graph-search';
 export { sparseBest, sparseCandidates } from './sparse';

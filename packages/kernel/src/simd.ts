@@ -32,8 +32,11 @@ export interface KernelExports {
   quantiseRows(...numbers: number[]): void;
   encodeAlone(row: number): number;
   insertUpper(node: number, ef: number): void;
-  insertRow(row: number, ef: number): void;
+  /** Rows of layer 0 marked as pending; 0: it was not. */
+  insertPending(row: number, ef: number): number;
   adopt(row: number, ef: number): number;
+  /** Candidates in `list`. */
+  patchLinks(row: number, count: number, wanted: number): void;
   readonly searchGraph: (...numbers: number[]) => number;
   /** The rows that `searchGraph` would score exactly, to `list`. */
   readonly listCandidates: (...numbers: number[]) => number;

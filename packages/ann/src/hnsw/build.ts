@@ -39,6 +39,7 @@ import { replacesCodes, type Quantization } from '../quantization.ts';
 import { addNeighbourCodes } from './neighbour-codes.ts';
 import { cutOf, quantiseGraph } from './quantise.ts';
 import { Reach } from './reach.ts';
+import { carryLinks, isWorthReusing, rowStates, type ReusedGraph } from './reuse.ts';
 import { visitedAddress } from './search.ts';
 import { forgetHelp, helpedUnits, isShared, shareStage } from './shared-stage.ts';
 
@@ -60,6 +61,8 @@ export interface HnswParams {
   readonly neighbourCodes: NeighbourCodesWish;
   /** As given to `hnswBytes`. */
   readonly quantization: Quantization | null;
+  /** A graph over many of the rows to go on from. */
+  readonly reused?: ReusedGraph | null;
 }
 
 /** Codes cannot tell the rows apart, and the rows are not in memory: nothing was built. */
@@ -87,15 +90,17 @@ const magnitudesMax = 1_000_000;
 /** Encoding a row costs about this share of inserting it. */
 const encodeShare = 64;
 const repairRoundsMax = 8;
+/** In a row's terms; see assembly/row-lock.ts. */
+const pendingAt = 14;
 
 export function createHnsw(kernel: SimdKernel, region: Region, params: HnswParams): HnswBuilder {
   const { count, m } = params;
   if (m < 2 || m > mMax) throw new Error(`invariant broken: m ${m} is outside 2..${mMax}`);
   if (count > segmentRowsMax) throw new Error(`invariant broken: ${count} rows, most is ${segmentRowsMax}`);
   const { buffer } = kernel.arena.memory;
-  const stages = build(kernel, region, params);
   const total = count + Math.ceil(count / encodeShare);
   let done = 0;
+  const stages = build(kernel, region, params, (rows) => (done += rows));
   let isComplete = false;
   return {
     total,
@@ -120,6 +125,7 @@ function* build(
   kernel: SimdKernel,
   region: Region,
   params: HnswParams,
+  onDone: (rows: number) => void,
 ): Generator<undefined, void, undefined> {
   const { count, efConstruct, seed } = params;
   const access = accessRows(kernel, params.rows, params.file ?? null);
@@ -157,18 +163,16 @@ function* build(
     if (access.file !== null) throw new RowsNeededError();
     new Uint32Array(buffer, region.offset, 64)[92 / 4] = 1;
   }
+  const linked = yield* prepareRows(kernel, region, params, layout, upper, isPresent, open);
+  onDone(linked);
   for (let node = 0; node < upper.length; node += 1) {
     open();
     exports.insertUpper(node, efConstruct);
     yield;
   }
-  const isUpper = new Uint8Array(count);
-  for (const row of upper) isUpper[row] = 1;
   yield* shareStage(buffer, region, 'insert', count, (row) => {
-    if (isUpper[row] === 1 || !isPresent(row)) return false;
     open();
-    exports.insertRow(row, efConstruct);
-    return true;
+    return exports.insertPending(row, efConstruct) === 1;
   });
   yield* adoptUnreached(viewGraph(buffer, region), isPresent, (row) => {
     open();
@@ -183,6 +187,47 @@ function* build(
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
   yield* calibrate(kernel, region, params, access, layout, upper);
+}
+
+/**
+ * Says of every row whether it is to be inserted, after carrying over what an older graph has.
+ * @param upper - a row that stays linked comes first, and rows that others stand for give way to them
+ * @returns rows that need nothing
+ */
+function* prepareRows(
+  kernel: SimdKernel,
+  region: Region,
+  { count, reused = null }: HnswParams,
+  layout: HnswLayout,
+  upper: Uint32Array,
+  isPresent: (row: number) => boolean,
+  open: () => void,
+): Generator<undefined, number, undefined> {
+  const { buffer } = kernel.arena.memory;
+  const graph = viewGraph(buffer, region);
+  const isReused = reused !== null && isWorthReusing(reused, graph.presentCount);
+  const { states, copies } = isReused
+    ? yield* carryLinks(graph, reused, (row, candidates, lost) => {
+        open();
+        kernel.list.set(candidates);
+        kernel.exports.patchLinks(row, candidates.length, lost);
+      })
+    : { states: new Uint8Array(count).fill(rowStates.insert), copies: new Map<number, number>() };
+  const pending = new Uint16Array(buffer, region.offset + layout.blocks);
+  let linked = 0;
+  for (let row = 0; row < count; row += 1)
+    if (!isPresent(row) || states[row] === rowStates.linked) linked += 1;
+    else pending[(row * layout.plain.stride + pendingAt) / 2] = states[row]!;
+  if (!isReused) return linked;
+  for (const [i, row] of upper.entries()) upper[i] = copies.get(row) ?? row;
+  const first = upper.findIndex((row) => states[row] === rowStates.linked);
+  if (first >= 0) [upper[0], upper[first]] = [upper[first]!, upper[0]!];
+  else
+    upper[0] = states.findIndex(
+      (state, row) => state === rowStates.linked && isPresent(row) && !copies.has(row),
+    );
+  graph.upper.set(upper);
+  return linked;
 }
 
 /** Gives every unreached row a link from a near one, and looks again: that one may itself have been cut off. */

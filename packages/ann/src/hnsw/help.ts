@@ -3,7 +3,7 @@
  * does a row, and so the order of insertion, is chance.
  */
 import { accessRows, type Region, type SimdKernel } from '@quiver/kernel';
-import { presenceOf, type HnswParams } from './build.ts';
+import type { HnswParams } from './build.ts';
 import { layoutOf, persistedBytesOf } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 import { codewordTraining } from './neighbour-codes.ts';
@@ -26,19 +26,14 @@ export function helpHnsw(
 
   return helpStage(buffer, region, (stage) => {
     const { rows } = accessRows(kernel, params.rows, params.file ?? null);
-    const { upper, presentCount } = viewGraph(buffer, region);
+    const { presentCount } = viewGraph(buffer, region);
     const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
     const persistedBytes = persistedBytesOf(layout, layout.full, count);
     const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
-    const isPresent = presenceOf(buffer, params);
-    const isUpper = new Uint8Array(count);
-    for (const row of upper) isUpper[row] = 1;
     if (stage === 'train')
       return { units: layout.subspaces.count, work: codewordTraining(kernel, region, params, layout) };
-    const works: Readonly<Record<Exclude<SharedStage, 'train'>, (row: number) => void>> = {
-      insert: (row) => {
-        if (isUpper[row] === 0 && isPresent(row)) exports.insertRow(row, efConstruct);
-      },
+    const works: Readonly<Record<Exclude<SharedStage, 'train'>, (row: number) => unknown>> = {
+      insert: (row) => exports.insertPending(row, efConstruct),
       fill: (row) => exports.fillLinks(row),
       encode: (row) => exports.encodeNeighbours(row),
     };

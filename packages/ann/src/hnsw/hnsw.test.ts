@@ -57,6 +57,18 @@ describe(`HNSW (QUIVER_SEED=${seed})`, () => {
     expect(viewGraph(ordinary.kernel.arena.memory.buffer, ordinary.region).walksRows).toBe(false);
   });
 
+  test('a copy among the entry rows does not end a search: as many are found as there are', () => {
+    const rng = createRng(seed);
+    const distinct = Array.from({ length: 200 }, () => gaussian(rng, 16));
+    const stage = stageRows({
+      metric: 'euclid',
+      vectors: Array.from({ length: 4000 }, (_, i) => distinct[i % 200]!),
+    });
+    const index = buildIndex(stage);
+    for (const query of distinct.map((v) => v.map((value) => value + 0.05 * rng.normal())))
+      expect(recallOf(index, stage.flat, [query], { k: 60 })).toBe(1);
+  });
+
   test('thousands of copies of a few rows leave the graph whole and are all found', () => {
     const rng = createRng(seed);
     const distinct = Array.from({ length: 600 }, () => gaussian(rng, 16));

@@ -14,6 +14,7 @@ import {
 import { createFlat } from '../flat.ts';
 import { createHnsw } from '../hnsw/build.ts';
 import { hnswBytes, type NeighbourCodesWish } from '../hnsw/format.ts';
+import type { ReusedGraph } from '../hnsw/reuse.ts';
 import { openHnsw } from '../hnsw/search.ts';
 import type { Quantization } from '../quantization.ts';
 import type { VectorIndex } from '../vector-index.ts';
@@ -86,6 +87,7 @@ export function buildIndex(
     hasAbsent?: boolean;
     threads?: number;
     stepRows?: number;
+    reused?: ReusedGraph;
   } = {},
 ): VectorIndex {
   const { kernel, region, rows, count, columns, neighbourCodes, quantization } = stage;
@@ -99,6 +101,7 @@ export function buildIndex(
     present: options.hasAbsent === true ? presentAddress(columns, count) : 0,
     neighbourCodes,
     quantization,
+    reused: options.reused ?? null,
   });
   while (!builder.step(options.stepRows ?? 256));
   return openHnsw(kernel, region, rows);
