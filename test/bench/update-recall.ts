@@ -1,9 +1,10 @@
 /**
- * Recall after updates, in process: half of the points of a sealed segment deleted at random and put back with other vectors,
+ * Recall after updates, in process: a share of the points of a sealed segment deleted at random and put back with other vectors,
  * against a segment freshly built over the same points, at the same ef. Before the merge the new rows lie in a head and the
- * graph walks over its dead rows; after it the graph is the merge's.
+ * graph walks over its dead rows; after it the graph is the merge's. Then a segment that grew to those points by merges, each of
+ * 1.3 times the rows of the one before. CPU seconds are those of the last merge, and for the grown one of all.
  *
- *   node test/bench/update-recall.ts [--set wordnet-minilm] [--rows 40000] [--efs 16,32,64,128]
+ *   node test/bench/update-recall.ts [--set wordnet-minilm] [--rows 40000] [--replaced 0.5] [--efs 16,32,64,128]
  */
 import { parseArgs } from 'node:util';
 import { createRng } from '../../packages/kernel/src/index.ts';
@@ -16,6 +17,7 @@ const { values: flags } = parseArgs({
   options: {
     set: { type: 'string', default: 'wordnet-minilm' },
     rows: { type: 'string', default: '40000' },
+    replaced: { type: 'string', default: '0.5' },
     efs: { type: 'string', default: '16,32,64,128' },
   },
 });
@@ -45,12 +47,20 @@ function replicaOf(): TestReplica {
   );
 }
 
-function fill(replica: TestReplica, base: (id: number) => number): void {
-  for (let id = 0; id < rows; id += 1)
+function fill(replica: TestReplica, base: (id: number) => number, from = 0, to = rows): void {
+  for (let id = from; id < to; id += 1)
     replica.upsert(id, '{}', new Map([['', vectorOf(set.base, base(id))]]));
   // One row more closes the last full head, so that the merge takes it.
   replica.upsert(rows, '{}', new Map());
   replica.publish();
+}
+
+/** CPU seconds that it took. */
+function merge(replica: TestReplica): { readonly cpu_s: number } {
+  const started = process.cpuUsage();
+  replica.merge(graphs, 1);
+  const { user, system } = process.cpuUsage(started);
+  return { cpu_s: Number(((user + system) / 1e6).toFixed(2)) };
 }
 
 function search(replica: TestReplica, query: Float32Array, ef: number | null): Set<number> {
@@ -100,25 +110,38 @@ const report = (state: string, facts: object): void =>
   );
 
 const rng = createRng(1);
-const isReplaced = Array.from({ length: rows }, () => rng.below(2) === 1);
+const share = Number(flags.replaced);
+const isReplaced = Array.from({ length: rows }, () => rng.below(1_000) < 1_000 * share);
 const baseAfter = (id: number): number => (isReplaced[id]! ? rows + id : id);
 
 const fresh = replicaOf();
 fill(fresh, baseAfter);
-fresh.merge(graphs, 1);
-report('fresh build', recalls(fresh));
+report('fresh build', { ...merge(fresh), ...recalls(fresh) });
 
 const updated = replicaOf();
 fill(updated, (id) => id);
-updated.merge(graphs, 1);
+merge(updated);
 for (let id = 0; id < rows; id += 1) if (isReplaced[id]!) updated.remove(id);
 updated.publish();
 for (let id = 0; id < rows; id += 1)
   if (isReplaced[id]!) updated.upsert(id, '{}', new Map([['', vectorOf(set.base, baseAfter(id))]]));
 updated.publish();
-report('half deleted and put back', {
+report(`${share} deleted and put back`, {
   segments: updated.segments.map((reader) => [reader.descriptor.kind, reader.rowCount(), reader.deadCount()]),
   ...recalls(updated),
 });
-updated.merge(graphs, 1);
-report('and merged', recalls(updated));
+report('and merged', { ...merge(updated), ...recalls(updated) });
+
+const grown = replicaOf();
+let grownCpu = 0;
+let merges = 0;
+for (
+  let from = 0, to = Math.ceil(rows / 8);
+  from < rows;
+  [from, to] = [to, Math.min(rows, Math.ceil(1.3 * to))]
+) {
+  fill(grown, baseAfter, from, to);
+  grownCpu += merge(grown).cpu_s;
+  merges += 1;
+}
+report(`grown by ${merges} merges`, { cpu_s: Number(grownCpu.toFixed(2)), ...recalls(grown) });

@@ -10,6 +10,7 @@ export { canHaveNeighbourCodes, hnswBytes, storedHnswBytes } from './hnsw/format
 export type { HnswShape, HnswSize, NeighbourCodesWish } from './hnsw/format.ts';
 export { canLackRows, viewGraph } from './hnsw/graph-view.ts';
 export type { GraphView, NeighbourCodesView, QuantisedView } from './hnsw/graph-view.ts';
+export type { ReusedGraph } from './hnsw/reuse.ts';
 export { openHnsw } from './hnsw/search.ts';
 export { codeBytesOf, replacesCodes } from './quantization.ts';
 export type { GridBits, Quantization, Requantization } from './quantization.ts';

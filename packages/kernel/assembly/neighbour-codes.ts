@@ -86,12 +86,16 @@ function offerLinks(row: u32, node: u32, count: i32): i32 {
   return count;
 }
 
-/** Fills the free places among the first LANES links of a row with the nearest of its neighbours' neighbours. */
+/**
+ * Fills the free places among the first LANES links of a row with the nearest of its neighbours' neighbours, and notes how many of
+ * its links are its own in the fourth word of its terms.
+ */
 export function fillLinks(row: u32): void {
   const links = linksOf(0, row);
   let degree: u32 = 0;
   while (degree < M0 && load<u32>(links + (<usize>degree << 2)) != NONE) degree++;
   for (let i = max(degree, M0); i < LANES; i++) store<u32>(links + (<usize>i << 2), NONE);
+  store<u32>(TERMS + <usize>row * BLOCK_STRIDE, degree, 12);
   if (degree == 0 || degree == LANES) return;
   newEpoch();
   seen(row);

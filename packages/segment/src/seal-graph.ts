@@ -1,5 +1,12 @@
 /** The graph of one vector of a segment that is being sealed: by the thread that seals it, with the help of others. */
-import { createHnsw, helpHnsw, RowsNeededError, type HnswParams } from '@quiver/ann';
+import {
+  createHnsw,
+  helpHnsw,
+  RowsNeededError,
+  viewGraph,
+  type HnswParams,
+  type ReusedGraph,
+} from '@quiver/ann';
 import {
   scratchBytesPerThread,
   subregion,
@@ -19,16 +26,25 @@ type GraphPlan = SegmentDescriptor['graphs'][number];
 /** Rows inserted between two yields: a millisecond or two. */
 const rowsPerStep = 4;
 
+/** What a merge took a part of its rows from. */
+export interface MergedInput {
+  readonly input: SegmentReader;
+  /** Row of the input -> row of the target, or `noRow`. */
+  readonly offsets: Uint32Array;
+}
+
 /** @returns false: the rows are needed in memory, and are not there */
 export function* buildGraph(
   reader: SegmentReader,
+  inputs: readonly MergedInput[],
   directory: ArenaDirectory,
   graph: GraphPlan,
   seed: number,
   onProgress: (progress: SealProgress) => void,
 ): Steps<boolean> {
   const { kernel, region, params } = workplace(reader, directory, graph, seed);
-  const builder = createHnsw(kernel, region, params);
+  const reused = largestGraph(inputs, graph, params);
+  const builder = createHnsw(kernel, region, { ...params, reused });
   for (;;) {
     try {
       const isComplete = builder.step(rowsPerStep);
@@ -58,6 +74,25 @@ export function* helpGraph(
   assert(graph !== undefined, `help with a graph of vector "${vector}", which gets none`);
   const { kernel, region, params } = workplace(openSegment(target, directory), directory, graph, seed);
   yield* helpHnsw(kernel, region, params);
+}
+
+/** The graph to go on from: of the input with most rows, when it was built as this one is to be. */
+function largestGraph(
+  inputs: readonly MergedInput[],
+  { vector, m, efConstruct }: GraphPlan,
+  { rows }: HnswParams,
+): ReusedGraph | null {
+  const [largest] = [...inputs].sort((a, b) => b.input.rowCount() - a.input.rowCount());
+  if (largest === undefined) return null;
+  const { descriptor, views } = largest.input;
+  const plan = descriptor.graphs.find((one) => one.vector === vector);
+  const view = views.vectors.find(({ schema }) => schema.name === vector);
+  if (plan === undefined || view?.kind !== 'dense') return null;
+  const { metric, dim } = view.rows;
+  if (plan.m !== m || plan.efConstruct < efConstruct || metric !== rows.metric || dim !== rows.dim)
+    return null;
+  const graph = viewGraph(views.memory.buffer, subregion(descriptor.core, plan.offset, plan.bytes));
+  return { graph, rowOf: largest.offsets };
 }
 
 function workplace(

@@ -83,7 +83,7 @@ export function* buildSealed(
     const files = finishSinks(sinks);
     let needsRows: string | null = null;
     for (const graph of target.graphs)
-      if (!(yield* buildGraph(reader, directory, graph, seed, onProgress))) needsRows = graph.vector;
+      if (!(yield* buildGraph(reader, cursors, directory, graph, seed, onProgress))) needsRows = graph.vector;
     return { rows: reader.rowCount(), offsetMaps: cursors.map(({ offsets }) => offsets), files, needsRows };
   } finally {
     // Of a build that was cut off.

@@ -43,6 +43,8 @@ export interface GraphView {
   /** Row r's links are the m0 words from r * linkStride on. */
   readonly links: Uint32Array;
   readonly linkStride: number;
+  /** Links of a row without those that only filled free places: the first ones. Of graphs of older versions: all. */
+  readonly ownLinks: (row: number) => number;
   readonly upper: Uint32Array;
   /** By layer - 1; u32[layerCounts[layer - 1]][m] */
   readonly upperLinks: readonly Uint32Array[];
@@ -66,6 +68,8 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
   const [count, m, m0, layers] = [field(8), field(20), field(24), field(40)];
   const words = (offset: number, length: number): Uint32Array =>
     new Uint32Array(buffer, region.offset + offset, length);
+  const blockWords = field(52) / 4;
+  const terms = words(field(48), count * blockWords);
   const layerCounts = Array.from({ length: layers }, (_, i) => field(100 + 4 * i));
   return {
     count,
@@ -82,7 +86,8 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     quantised: field(224) === 0 ? null : quantisedView(field),
     curves: field(252) === 0 ? [] : readCurves(new DataView(buffer, region.offset + field(252), curvesBytes)),
     links: words(field(48) + field(56), Math.max(0, (count * field(52) - field(56)) / 4)),
-    linkStride: field(52) / 4,
+    linkStride: blockWords,
+    ownLinks: (row) => terms[row * blockWords + 3]! || m0,
     neighbourCodes:
       field(204) === 1
         ? {

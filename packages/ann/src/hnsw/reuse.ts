@@ -50,7 +50,7 @@ export function* carryLinks(
   { graph, rowOf }: ReusedGraph,
   patch: (row: number, candidates: Uint32Array, lost: number) => void,
 ): Generator<undefined, CarriedRows, undefined> {
-  const { links, linkStride, m0, next } = graph;
+  const { links, linkStride, ownLinks, next } = graph;
   const states = new Uint8Array(target.count).fill(rowStates.insert);
   const copies = new Map<number, number>();
   const candidates = new Uint32Array(candidatesMax);
@@ -58,7 +58,8 @@ export function* carryLinks(
   function neighboursOf(gone: number, have: number): number {
     const from = gone * linkStride;
     let count = have;
-    for (let i = from; i < from + m0 && count < candidatesMax; i += 1) {
+    const end = from + ownLinks(gone);
+    for (let i = from; i < end && count < candidatesMax; i += 1) {
       const neighbour = links[i]!;
       if (neighbour === none) break;
       const place = rowOf[neighbour]!;
@@ -77,7 +78,7 @@ export function* carryLinks(
     let found = 0;
     let at = to * target.linkStride;
     const begin = at;
-    for (; degree < m0; degree += 1) {
+    for (const own = ownLinks(row); degree < own; degree += 1) {
       const neighbour = links[from + degree]!;
       if (neighbour === none) break;
       const place = rowOf[neighbour]!;
