@@ -31,6 +31,8 @@ const { values: flags } = parseArgs({
 const k = 10;
 const queriesPerFilter = 200;
 const uploadBatch = 500;
+/** A busy machine compiles hot code late. */
+const warmSeconds = 15;
 const target = Number(flags.target);
 const efs =
   flags.ef === undefined ? [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512] : [Number(flags.ef)];
@@ -333,7 +335,7 @@ try {
       await runLoad(
         contender.server.restPort,
         one.queries.flatMap((query) => [16, 64].map((ef) => searchRequest(contender, one, query, ef))),
-        { connections: 4 },
+        { connections: 4, seconds: warmSeconds / Math.min(all.length, 8) },
       );
   for (const one of all) await measure(one, contenders);
 } finally {
