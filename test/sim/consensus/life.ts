@@ -194,7 +194,7 @@ class ConsensusLife {
       const { host, id, process, isLeader, runsSinceMs, leadsSinceMs, confSinceMs, heardAtMs, transfersMs } =
         member;
       // While its disk keeps it waiting, the host shows the role of its last turn.
-      if (host === null || !isLeader || process.isPaused) continue;
+      if (host === null || !isLeader || process.isPaused || member.isStuck) continue;
       if (host.status().softState.role !== 'StateLeader') continue;
       const { nowMs } = process;
       // A transfer of the lead is given an election timeout of its own, and the quorum is looked at when that is over.

@@ -59,6 +59,8 @@ export class Member implements FaultyMember {
   isDoubtful = false;
   /** Local time from which it has run without a stop. */
   runsSinceMs = 0;
+  /** Its disk is full: it is no leader to anybody, and its time does not count. */
+  isStuck = false;
   leadsSinceMs = 0;
   /** The membership that it acts on, and since when. */
   #confState: RaftHost['confState'] | null = null;
@@ -133,6 +135,7 @@ export class Member implements FaultyMember {
     const snapshots = createSnapshotWatch(env, (id, outcome) => this.host?.reportSnapshot(id, outcome));
     this.storage = storage;
     this.runsSinceMs = process.nowMs;
+    this.isStuck = false;
     this.#proposed.clear();
     // What an earlier life had heard while it was stopped died with it.
     this.#wordInInbox = 'none';
@@ -165,7 +168,10 @@ export class Member implements FaultyMember {
             before.filter((id) => !now.includes(id)),
           );
       },
-      onStuck: () => undefined,
+      onStuck: (isStuck) => {
+        this.isStuck = isStuck;
+        this.runsSinceMs = process.nowMs;
+      },
       onFailure: (error) => {
         if (process.life === life) endMember(this, this.#world, error);
       },
