@@ -7,7 +7,7 @@ import type { Env } from '@quiver/env';
 import { startMetaNode, type Founding, type MetaNode, type MetaSelf, type MetaSettings } from '@quiver/meta';
 import type { NodeId } from '@quiver/model';
 import { createPeerCaller, createPeerLinks, peerPaths, startPeerServer, type RpcServer } from '@quiver/rpc';
-import { openLevelStore, type Store } from '@quiver/storage';
+import { openLevelStore, smallEngineOptions, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import { isLost, setAside } from './shard-volumes.ts';
 import type { Watermarks } from './volume-options.ts';
@@ -90,7 +90,7 @@ async function openOrReplace(
   const path = join(options.folder, 'meta');
   const open = async (): Promise<{ store: Store; meta: MetaNode }> => {
     const { watermarks, onPoison } = options;
-    const store = await openLevelStore(path, { onPoison, watermarks }, options.env);
+    const store = await openLevelStore(path, { onPoison, watermarks, engine: smallEngineOptions }, options.env);
     try {
       return { store, meta: await start(store) };
     } catch (error) {

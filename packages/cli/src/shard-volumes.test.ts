@@ -29,6 +29,7 @@ async function close(): Promise<void> {
 async function open(isOfCluster: boolean): Promise<ShardVolumes> {
   const watermarks = { clientFreeFractionMin: 0, essentialFreeFractionMin: 0, roomBytes: 0 };
   opened = await openShardVolumes({
+    engine: {},
     folder,
     watermarks,
     isOfCluster,

@@ -14,6 +14,7 @@ import {
   openLevelStore,
   StorageError,
   type BlobStore,
+  type LevelStoreOptions,
   type Store,
 } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
@@ -31,6 +32,8 @@ export interface ShardVolumesOptions {
   /** Of the process. */
   readonly folder: string;
   readonly watermarks: Watermarks;
+  /** Of the volume of points. */
+  readonly engine: NonNullable<LevelStoreOptions['engine']>;
   /** Other nodes may have what this one lost. */
   readonly isOfCluster: boolean;
   readonly env: Env;
@@ -74,10 +77,11 @@ export async function openShardVolumes(options: ShardVolumesOptions): Promise<Sh
 async function openData({
   folder,
   watermarks,
+  engine,
   env,
   onPoison,
 }: ShardVolumesOptions): Promise<{ store: Store; nodeId: NodeId }> {
-  const store = await openLevelStore(join(folder, 'data'), { onPoison, watermarks }, env);
+  const store = await openLevelStore(join(folder, 'data'), { onPoison, watermarks, engine }, env);
   try {
     return { store, nodeId: await openNodeIdentity(store, env) };
   } catch (error) {

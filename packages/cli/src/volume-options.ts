@@ -1,4 +1,5 @@
-/** How much of the disk each volume of the process leaves free, and what happens when one fails. */
+/** How much of the disk each volume of the process leaves free, and what memory it takes. */
+import { smallEngineOptions, type LevelStoreOptions } from '@quiver/storage';
 import type { Config } from './config/keys.ts';
 
 /** LevelDB was seen to take 100 MB for a moment on a disk of 500 MB. */
@@ -17,4 +18,13 @@ export function watermarksOf({ quiver }: Config): Watermarks {
     essentialFreeFractionMin: clientFreeFractionMin / 2,
     roomBytes: clientFreeFractionMin === 0 ? 0 : compactionRoomBytes,
   };
+}
+
+/** A budget below this is kept for vectors, at the cost of writing. */
+const smallBudgetBytes = 4 * 2 ** 30;
+
+/** Of the volume of points. */
+export function engineOptionsOf({ storage }: Config): NonNullable<LevelStoreOptions['engine']> {
+  const budgetBytes = storage.memory_budget ?? 0;
+  return budgetBytes > 0 && budgetBytes < smallBudgetBytes ? smallEngineOptions : {};
 }

@@ -4,7 +4,7 @@
  * never changes after that; one that is open can be read though it is removed meanwhile.
  */
 import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StorageError } from './storage-error.ts';
@@ -14,6 +14,12 @@ export interface BlobFile {
   /** Fills `length` bytes of `into` from its place `at` on. @throws StorageError corruption */
   read(offset: number, into: Uint8Array, at: number, length: number): void;
   close(): void;
+}
+
+export interface BlobFileReader {
+  /** @returns how many bytes of `into` were filled: fewer than it has at the end of the file */
+  read(offset: number, into: Uint8Array): Promise<number>;
+  close(): Promise<void>;
 }
 
 /** For threads that build. */
@@ -39,8 +45,8 @@ export interface BlobFiles {
   /** Without holding the thread up: a piece of a file that is made when it is not there. */
   write(blobId: number, offset: number, bytes: Uint8Array): Promise<void>;
   sync(blobId: number): Promise<void>;
-  /** @returns undefined when there is no such file; fewer bytes than asked for at its end */
-  readAt(blobId: number, offset: number, length: number): Promise<Uint8Array | undefined>;
+  /** For reads that may wait; undefined when there is no such file. */
+  openSoon(blobId: number): Promise<BlobFileReader | undefined>;
   /** No-op when it is not there. */
   remove(blobId: number): Promise<void>;
   list(): Promise<number[]>;
@@ -116,23 +122,23 @@ export function openBlobFiles(dir: string): BlobFiles {
         syncDirectory(dir);
       }, blobId);
     },
-    async readAt(blobId, offset, length) {
-      let file;
+    async openSoon(blobId) {
+      let file: FileHandle;
       try {
         file = await open(pathOf(blobId), 'r');
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;
       }
-      try {
-        const bytes = new Uint8Array(length);
-        let done = 0;
-        for (let count = 1; done < length && count > 0; done += count)
-          count = (await file.read(bytes, done, length - done, offset + done)).bytesRead;
-        return bytes.subarray(0, done);
-      } finally {
-        await file.close();
-      }
+      return {
+        async read(offset, into) {
+          let done = 0;
+          for (let count = 1; done < into.length && count > 0; done += count)
+            count = (await file.read(into, done, into.length - done, offset + done)).bytesRead;
+          return done;
+        },
+        close: () => file.close(),
+      };
     },
     remove: (blobId) => rm(pathOf(blobId), { force: true }),
     async list() {
@@ -185,8 +191,18 @@ export function createMemoryBlobFiles(): BlobFiles {
       return Promise.resolve();
     },
     sync: () => Promise.resolve(),
-    readAt: (blobId, offset, length) =>
-      Promise.resolve(files.get(blobId)?.bytes.slice(offset, offset + length)),
+    openSoon(blobId) {
+      const file = files.get(blobId);
+      if (file === undefined) return Promise.resolve(undefined);
+      return Promise.resolve({
+        read(offset, into) {
+          const found = file.bytes.subarray(offset, offset + into.length);
+          into.set(found);
+          return Promise.resolve(found.length);
+        },
+        close: () => Promise.resolve(),
+      });
+    },
     remove(blobId) {
       files.delete(blobId);
       return Promise.resolve();

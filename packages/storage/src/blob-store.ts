@@ -1,8 +1,10 @@
 /**
- * Large immutable byte strings (segment parts) in a LevelDB of their own, so that writing them never delays a commit.
+ * Large immutable byte strings (segment parts), apart from the data volume, so that writing them never delays a commit:
+ * those of more than a chunk, and those that other threads read at any place, in files (blob-files.ts; ADR 0005); small ones
+ * and what says which files there are in a LevelDB.
  * Always: a blob is listed only when all its chunks are durable; ids are never reused and should ascend (they keep
  * tables apart, so that deleting a blob gives whole tables back); every chunk has its own checksum; after a failed
- * write nothing is accepted any more. Blobs that other threads read at any place lie in files beside it (blob-files.ts).
+ * write of a record nothing is accepted any more.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,7 +44,7 @@ export interface PutOptions {
    * 1 (the default) does not wait.
    */
   readonly dutyFraction?: number;
-  /** In a file of its own, for reads at any place. */
+  /** In a file of its own however small it is, for reads at any place. */
   readonly inFile?: boolean;
 }
 
@@ -103,12 +105,13 @@ export interface BlobStoreOptions {
 }
 
 const chunkBytes = blobChunkBytes;
-const batchBytesMax = 8 << 20;
 const pauseMsMax = 1_000;
 
+/** For blobs of a chunk at most, and the headers of files. */
 export const blobEngineOptions: LevelEngineOptions = {
-  writeBufferBytes: 64 << 20,
-  tableFileBytes: 64 << 20,
+  writeBufferBytes: 8 << 20,
+  tableFileBytes: 2 << 20,
+  openTablesMax: 64,
   blockCacheBytes: 1 << 20,
   blockBytes: 64 << 10,
   compression: false,
@@ -230,39 +233,37 @@ function runBlobStore({ engine, files, space, onPoison, env }: BlobStoreParts): 
     if (pauseMs >= 1) await new Promise<void>((resolve) => env.after(Math.min(pauseMs, pauseMsMax), resolve));
   }
 
+  async function putChunk(
+    blobId: number,
+    chunk: number,
+    bytes: Uint8Array,
+    totalBytes: number,
+    inFile: boolean,
+  ): Promise<void> {
+    space.admit(true);
+    if (inFile || totalBytes > chunkBytes) await inFiles.putChunk(blobId, chunk, bytes, totalBytes);
+    else
+      await write(() => [
+        sealChunk(blobId, chunk, partsReader([bytes]), bytes.length),
+        sealHeader(blobId, totalBytes),
+      ]);
+    space.noteWritten(bytes.length);
+  }
+
   return {
     files,
     async put(blobId, bytes, { dutyFraction = 1, inFile = false } = {}) {
       assertUsable();
       assert(dutyFraction > 0 && dutyFraction <= 1, `a duty fraction is ${dutyFraction}`);
       const source = partsReader(bytes instanceof Uint8Array ? [bytes] : bytes);
-      let chunk = 0;
-      while (inFile && (chunk === 0 || source.left() > 0)) {
+      for (let chunk = 0; chunk === 0 || source.left() > 0; chunk += 1) {
         assertUsable();
-        space.admit(true);
         const piece = new Uint8Array(Math.min(source.left(), chunkBytes));
         source.take(piece, piece.length);
         const startMs = env.now();
-        await inFiles.putChunk(blobId, chunk++, piece, source.total);
-        space.noteWritten(piece.length);
+        await putChunk(blobId, chunk, piece, source.total, inFile);
         if (source.left() > 0) await pauseAfter(startMs, dutyFraction);
       }
-      if (inFile) return;
-      do {
-        assertUsable();
-        space.admit(true);
-        const count = Math.min(source.left(), batchBytesMax);
-        const startMs = env.now();
-        await write(() => {
-          const writes: EngineWrite[] = [];
-          for (let left = count; left > 0; left -= chunkBytes)
-            writes.push(sealChunk(blobId, chunk++, source, Math.min(left, chunkBytes)));
-          if (source.left() === 0) writes.push(sealHeader(blobId, source.total));
-          return writes;
-        });
-        space.noteWritten(count);
-        if (source.left() > 0) await pauseAfter(startMs, dutyFraction);
-      } while (source.left() > 0);
     },
     async size(blobId) {
       assertUsable();
@@ -294,18 +295,7 @@ function runBlobStore({ engine, files, space, onPoison, env }: BlobStoreParts): 
         bytes.length === Math.min(left, chunkBytes),
         `chunk ${chunk} of a blob of ${totalBytes} bytes has ${bytes.length}`,
       );
-      space.admit(true);
-      if (inFile) {
-        await inFiles.putChunk(blobId, chunk, bytes, totalBytes);
-        space.noteWritten(bytes.length);
-        return;
-      }
-      await write(() => {
-        const writes = [sealChunk(blobId, chunk, partsReader([bytes]), bytes.length)];
-        if (bytes.length === left) writes.push(sealHeader(blobId, totalBytes));
-        return writes;
-      });
-      space.noteWritten(bytes.length);
+      await putChunk(blobId, chunk, bytes, totalBytes, inFile);
     },
     async adoptFile(blobId, digest) {
       assertUsable();

@@ -3,7 +3,7 @@ export { StorageError, asClusterError, poisonedExitCode } from './storage-error.
 export type { DataLoss, StorageErrorCode } from './storage-error.ts';
 export { afterPrefix, compareKeys, key, readKey } from './key.ts';
 export type { KeyBuilder, KeyReader } from './key.ts';
-export { openLevelStore } from './level-store.ts';
+export { openLevelStore, smallEngineOptions } from './level-store.ts';
 export type { LevelStoreOptions } from './level-store.ts';
 export { createMemoryStore } from './memory-store.ts';
 export type { Opened, Volume } from './volume.ts';

@@ -11,6 +11,11 @@ export interface LevelEngineOptions {
   /** Bytes LevelDB gathers in memory and in one log before it writes a table. */
   readonly writeBufferBytes: number;
   readonly tableFileBytes: number;
+  /**
+   * Tables that are open, at least 64. LevelDB maps them, and pages once read count as memory of the process until their table is closed:
+   * at most this many times `tableFileBytes` (what a write buffer was written to is larger).
+   */
+  readonly openTablesMax: number;
   readonly blockCacheBytes: number;
   readonly blockBytes: number;
   /** Snappy. Off for vectors, which do not compress. */
@@ -20,6 +25,9 @@ export interface LevelEngineOptions {
 /** Entries fetched by one call into LevelDB, and the bytes at which such a page ends early. */
 const pageEntriesMax = 1_000;
 const pageBytesMax = 1 << 20;
+
+/** LevelDB takes them off what it is told. */
+const otherOpenFiles = 10;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 type LevelWrite =
@@ -33,6 +41,7 @@ export async function openLevelEngine(dir: string, options: LevelEngineOptions):
     valueEncoding: 'view',
     writeBufferSize: options.writeBufferBytes,
     maxFileSize: options.tableFileBytes,
+    maxOpenFiles: options.openTablesMax + otherOpenFiles,
     cacheSize: options.blockCacheBytes,
     blockSize: options.blockBytes,
     compression: options.compression,

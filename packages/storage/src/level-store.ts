@@ -27,14 +27,23 @@ export interface LevelStoreOptions {
 
 /**
  * Chosen by measurement: a write buffer of 8 MiB stalls for up to 600 ms, one of 64 MiB gains nothing more and doubles
- * the open after a crash; Snappy costs nothing measurable on vectors (it gives up on them) and halves JSON payloads.
+ * the open after a crash; Snappy costs nothing measurable on vectors (it gives up on them) and halves JSON payloads. Few
+ * and small tables that are open: a million vectors read once would else stay mapped as a whole; writing costs the same.
  */
 export const dataEngineOptions: LevelEngineOptions = {
   writeBufferBytes: 32 << 20,
-  tableFileBytes: 16 << 20,
-  blockCacheBytes: 32 << 20,
+  tableFileBytes: 2 << 20,
+  openTablesMax: 64,
+  blockCacheBytes: 8 << 20,
   blockBytes: 16 << 10,
   compression: true,
+};
+
+/** For little data, and where memory is counted in hundreds of MiB: for a longer stall now and then. */
+export const smallEngineOptions: Partial<LevelEngineOptions> = {
+  writeBufferBytes: 8 << 20,
+  tableFileBytes: 1 << 20,
+  blockCacheBytes: 4 << 20,
 };
 
 /**

@@ -15,7 +15,7 @@ import { receiveStopSignals } from '../signals.ts';
 import { startMetaThread } from '../threads/start-meta.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
-import { watermarksOf } from '../volume-options.ts';
+import { engineOptionsOf, watermarksOf } from '../volume-options.ts';
 import { metaSettings, openProcess, selfOf, sleep, type RoleProcess } from './process.ts';
 import { serveData } from './serve-data.ts';
 import { serveThreadCount } from './sizing.ts';
@@ -36,7 +36,12 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
       : await claimPort(host, cluster.p2p.data_port ?? p2pPort + 1, 'data between nodes');
 
   const watermarks = watermarksOf(config);
-  const volumes = await openShardVolumes({ ...role, watermarks, isOfCluster: cluster.enabled });
+  const volumes = await openShardVolumes({
+    ...role,
+    watermarks,
+    engine: engineOptionsOf(config),
+    isOfCluster: cluster.enabled,
+  });
   const advertised = hostPort(
     cluster.advertise ?? `http://${host}:${p2pPort ?? 0}`,
     'cluster.advertise',

@@ -11,7 +11,7 @@ import { receiveStopSignals } from '../signals.ts';
 import { startHealthServer } from '../threads/health-server.ts';
 import { startServeThreads } from '../threads/start-serve.ts';
 import { version } from '../version.ts';
-import { watermarksOf } from '../volume-options.ts';
+import { engineOptionsOf, watermarksOf } from '../volume-options.ts';
 import { openProcess, selfOf } from './process.ts';
 import { processMetrics } from './process-metrics.ts';
 import { storageSample } from '../threads/storage-sample.ts';
@@ -34,7 +34,12 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     'cluster.advertise',
     dataPort,
   );
-  const volumes = await openShardVolumes({ ...role, watermarks: watermarksOf(config), isOfCluster: true });
+  const volumes = await openShardVolumes({
+    ...role,
+    watermarks: watermarksOf(config),
+    engine: engineOptionsOf(config),
+    isOfCluster: true,
+  });
   const caller = createPeerCaller({ nodeId: volumes.nodeId, secret, callMsMax }, env);
   const self = selfOf(role, volumes.nodeId, ['shard'], { meta: null, shard: advertised, rest: null });
   const meta = connectMeta({ addresses, self, caller, env, log });
