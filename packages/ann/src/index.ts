@@ -6,7 +6,7 @@ export { helpHnsw } from './hnsw/help.ts';
 export type { HnswBuilder, HnswParams } from './hnsw/build.ts';
 export { checkHnsw } from './hnsw/check.ts';
 export type { GraphReport } from './hnsw/check.ts';
-export { canHaveNeighbourCodes, hnswBytes, storedHnswBytes } from './hnsw/format.ts';
+export { canHaveNeighbourCodes, hnswBytes, quantisedHnswBytes, storedHnswBytes } from './hnsw/format.ts';
 export type { HnswShape, HnswSize, NeighbourCodesWish } from './hnsw/format.ts';
 export { canLackRows, viewGraph } from './hnsw/graph-view.ts';
 export type { GraphView, NeighbourCodesView, QuantisedView } from './hnsw/graph-view.ts';

@@ -90,7 +90,11 @@ async function openOrReplace(
   const path = join(options.folder, 'meta');
   const open = async (): Promise<{ store: Store; meta: MetaNode }> => {
     const { watermarks, onPoison } = options;
-    const store = await openLevelStore(path, { onPoison, watermarks, engine: smallEngineOptions }, options.env);
+    const store = await openLevelStore(
+      path,
+      { onPoison, watermarks, engine: smallEngineOptions },
+      options.env,
+    );
     try {
       return { store, meta: await start(store) };
     } catch (error) {

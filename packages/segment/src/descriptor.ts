@@ -21,8 +21,10 @@ export interface GraphDescriptor {
   readonly efConstruct: number;
   /** What the builder was told; whether the graph has them is in its own header. */
   readonly neighbourCodes: NeighbourCodesWish;
-  /** Codes that the collection asked for when it was built; null = the engine's own choice. */
+  /** Codes other than int8 or with settings; null = int8, with neighbour codes where they were worth it. */
   readonly quantization: Quantization | null;
+  /** The collection left its codes to the engine, which took these because memory was short. */
+  readonly isCompact: boolean;
   /** Offset from the start of the core region, and size with the threads' visited marks. */
   readonly offset: number;
   readonly bytes: number;

@@ -32,6 +32,7 @@ export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
 export { allocateSealed, canBeInFile, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
 export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
+export { allocateRepacked, copyCore, finishRepack, repackedCoreBytes, residentRows } from './repack.ts';
 export { buildSealed, noRow } from './seal.ts';
 export { helpGraph } from './seal-graph.ts';
 export type { SealProgress, SealResult } from './seal.ts';

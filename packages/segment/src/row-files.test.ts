@@ -4,9 +4,12 @@ import type { Quantization } from '@quiver/ann';
 import type { Datatype, Distance } from '@quiver/model';
 import { describe, expect, test } from 'vitest';
 import { coldVectors, regionsOf } from './descriptor.ts';
+import { headerWords } from './layout.ts';
 import { killRow } from './plain-segment.ts';
+import { allocateRepacked, copyCore, finishRepack, repackedCoreBytes, residentRows } from './repack.ts';
 import { segmentSchemaOf, type SegmentSchema } from './schema.ts';
 import { planOf, searchSegment, type SegmentSearch } from './search.ts';
+import { blobBytesOfRow } from './segment-reader.ts';
 import type { SegmentReader } from './segment.ts';
 import { runSteps } from './steps.ts';
 import { allocateStored, finishLoad, savedDeaths, segmentParts, storedSegment } from './stored-segment.ts';
@@ -163,6 +166,33 @@ describe.each(cases)('%s of %s by %s codes', (distance, datatype, _name, quantiz
     expectSame(reloaded(warm, inMemory, new Set(['image'])), warm, 4);
   });
 
+  test('a core is moved to one of its size, with or without the rows, and deaths go with it', () => {
+    for (const [replica, reader, leaving] of [
+      [warm, inMemory, new Set<string>()],
+      [warm, inMemory, new Set(['image'])],
+      [cold, inFile, new Set<string>()],
+    ] as const) {
+      const { pool, directory } = replica;
+      const target = allocateRepacked(pool, reader, 1, leaving);
+      runSteps(copyCore(reader, target, directory));
+      const dead = reader.views.death.findIndex((death) => death === 0);
+      killRow(reader, dead, group + 1);
+      const moved = finishRepack(reader, target, directory);
+      expect(moved.deadCount()).toBe(reader.deadCount());
+      expect([moved.isVisible(dead, group), moved.isVisible(dead, group + 1)]).toEqual([true, false]);
+      expectSame(moved, replica, 6);
+      expect(storedSegment(moved)).toEqual(storedSegment(reader));
+      if (leaving.size > 0)
+        expect(target.core.bytes).toBeLessThan(reader.descriptor.core.bytes - 8 * reader.rowCount());
+      // For the tests that follow.
+      reader.views.death[dead] = 0;
+      reader.views.header[headerWords.dead]! -= 1;
+      reader.views.header[headerWords.blobDead]! -= blobBytesOfRow(reader.descriptor, reader.views, dead);
+    }
+    expect(residentRows(inMemory).map(({ vector }) => vector)).toEqual(['image']);
+    expect(residentRows(inFile)).toEqual([]);
+  });
+
   test('a search by the stored rows alone reads all of them, and deaths are seen', () => {
     for (let row = 0; row < inMemory.rowCount(); row += 3)
       if (inMemory.isVisible(row, group) && inFile.isVisible(row, group)) {
@@ -179,6 +209,29 @@ describe.each(cases)('%s of %s by %s codes', (distance, datatype, _name, quantiz
       expect([...found.scores]).toEqual([...want.scores]);
     }
   });
+});
+
+test('a graph whose codes became smaller leaves the room behind that it was built in', () => {
+  const schema = segmentSchemaOf({
+    vectors: { size: 384, distance: 'Cosine' },
+    shard_number: 1,
+    replication_factor: 1,
+    write_consistency_factor: 1,
+    on_disk_payload: false,
+  });
+  const replica = createTestReplica(schema, 500, new Set(['']));
+  const rng = createRng(8);
+  for (let i = 0; i < 500; i += 1)
+    replica.upsert(i, '{}', new Map([['', { kind: 'dense', values: randomUnit(rng, 384) }]]));
+  replica.publish();
+  replica.upsert(1000, '{}', new Map());
+  const built = (quantization: Quantization | null): SegmentReader => {
+    replica.merge(new Map([['', { m: 16, efConstruct: 40, quantization }]]), 1);
+    return sealedOf(replica);
+  };
+  const reader = built({ kind: 'turbo', bits: 4 });
+  const { bytes } = reader.descriptor.core;
+  expect(repackedCoreBytes(reader, 1, new Set())).toBeLessThan(0.75 * bytes);
 });
 
 test('rows that codes cannot tell apart are not left to a file', () => {

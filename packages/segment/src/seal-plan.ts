@@ -2,7 +2,14 @@
  * Sizing a merge before it runs: on the control thread, in time that does not grow with the rows (but for presence
  * bitsets). The control thread allocates what is planned; the build thread fills it (seal.ts).
  */
-import { canHaveNeighbourCodes, hnswBytes, type NeighbourCodesWish, type Quantization } from '@quiver/ann';
+import {
+  canHaveNeighbourCodes,
+  hnswBytes,
+  quantisedHnswBytes,
+  type HnswShape,
+  type NeighbourCodesWish,
+  type Quantization,
+} from '@quiver/ann';
 import {
   arenaBytesMax,
   isFloat,
@@ -41,6 +48,11 @@ export interface SealOptions {
    * rows are in memory where it does so without.
    */
   readonly freeBytes: number;
+  /**
+   * What the segment may take with codes of a byte an element. Beyond it the engine's own choice for a vector whose rows are not in memory
+   * is codes of half a byte.
+   */
+  readonly fullCodesBytesMax: number;
   readonly rowFiles: {
     /** Number of a new file; null: there is no place for files, all rows stay in memory. */
     readonly take: (() => number) | null;
@@ -122,21 +134,25 @@ interface Placed {
   readonly cold: ReadonlySet<string>;
 }
 
-/** Rows in memory, and graphs with neighbour codes, where there is room for them. */
+/** Codes of half a byte: with exact scores of what they find, recall is that of codes of a byte. */
+const compactCodes: Quantization = { kind: 'turbo', bits: 4 };
+
+/** Rows in memory, and graphs with neighbour codes, where there is room for them; small codes where there is little. */
 function placeWanted(
-  { schema, threads, freeBytes, rowFiles }: SealOptions,
+  { schema, threads, freeBytes, fullCodesBytesMax, rowFiles }: SealOptions,
   rows: number,
   blobBytes: number,
   wanted: ReadonlyMap<string, GraphParams>,
 ): Placed {
-  const place = (wish: NeighbourCodesWish, cold: ReadonlySet<string>): Placed => {
+  const place = (wish: NeighbourCodesWish, cold: ReadonlySet<string>, compact = noVectors): Placed => {
     const sizeOf = (vector: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
       const params = wanted.get(vector.name);
       if (params === undefined) return null;
       const m = Math.min(graphMMax, Math.max(2, params.m));
       const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
       const { metric, element, dim, name } = vector;
-      const { quantization } = params;
+      const isCompact = compact.has(name);
+      const quantization = isCompact ? compactCodes : params.quantization;
       const canHave = quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
       const neighbourCodes = canHave ? wish : 'never';
       return {
@@ -144,6 +160,7 @@ function placeWanted(
         efConstruct,
         neighbourCodes,
         quantization,
+        isCompact,
         ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes, quantization }),
       };
     };
@@ -164,8 +181,32 @@ function placeWanted(
     cold.add(name);
     small = place('never', new Set(cold));
   }
+  if (small.bytes + blobBytes > fullCodesBytesMax) {
+    const compact = schema.vectors
+      .filter((vector) => vector.kind === 'dense')
+      .filter(({ name }) => small.cold.has(name) && wanted.get(name)?.quantization === null)
+      .filter((vector) => isSmallerCompact(vector, wanted.get(vector.name)!.m, threads));
+    return place('never', small.cold, new Set(compact.map(({ name }) => name)));
+  }
   const large = place('measured', small.cold);
   return hasRoom(large) ? large : small;
+}
+
+const noVectors: ReadonlySet<string> = new Set();
+
+/** Short vectors gain nothing: rows of a graph are aligned. Manhattan distances are not estimated well enough. */
+function isSmallerCompact({ metric, element, dim }: DenseSchema, m: number, threads: number): boolean {
+  const shape: HnswShape = {
+    count: segmentRowsMax,
+    dim,
+    element,
+    m: Math.min(graphMMax, Math.max(2, m)),
+    threads,
+    neighbourCodes: 'never',
+    quantization: compactCodes,
+  };
+  const [compact, full] = [quantisedHnswBytes(shape), hnswBytes({ ...shape, quantization: null })];
+  return metric !== 'manhattan' && compact.persistedBytes < 0.9 * full.persistedBytes;
 }
 
 /**

@@ -51,6 +51,8 @@ export interface StoredSegment {
     readonly neighbourCodes: NeighbourCodesWish;
     /** Absent in records from before collections could ask for codes. */
     readonly quantization?: Quantization | null;
+    /** Absent in records from before memory could be short. */
+    readonly isCompact?: boolean;
     readonly persistedBytes: number;
   }[];
   /** Dense vectors whose rows are a part of their own, not one with the core. Absent in records from before there were any. */
@@ -76,6 +78,7 @@ export interface SegmentPart {
 
 /** Of the part that has the rows of a vector. */
 const rowsPrefix = 'rows/';
+const graphPrefix = 'graph/';
 
 export function rowsPart(vector: string): string {
   return `${rowsPrefix}${vector}`;
@@ -84,6 +87,11 @@ export function rowsPart(vector: string): string {
 /** Parts that lie in files, so that reads at any place are cheap. */
 export function isInFile(partName: string): boolean {
   return partName.startsWith(rowsPrefix);
+}
+
+/** Parts that lie in the core region of a segment in memory. */
+export function isInCore(partName: string): boolean {
+  return partName === 'core' || partName.startsWith(rowsPrefix) || partName.startsWith(graphPrefix);
 }
 
 /** REQUIRES: closed, no further appends. */
@@ -104,16 +112,19 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     blobUsedBytes: views.header[headerWords.blobUsed]!,
     codeBytes: views.header[headerWords.codesUsed]!,
     schema,
-    graphs: graphs.map(({ vector, m, efConstruct, neighbourCodes, quantization, offset, bytes }) => ({
-      vector,
-      m,
-      efConstruct,
-      neighbourCodes,
-      quantization,
-      // A region has room for neighbour codes; the graph may have been better off without.
-      persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
-        .persistedBytes,
-    })),
+    graphs: graphs.map(
+      ({ vector, m, efConstruct, neighbourCodes, quantization, isCompact, offset, bytes }) => ({
+        vector,
+        m,
+        efConstruct,
+        neighbourCodes,
+        quantization,
+        isCompact,
+        // A region has room for neighbour codes; the graph may have been better off without.
+        persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
+          .persistedBytes,
+      }),
+    ),
     columns:
       columns === null
         ? null
@@ -148,7 +159,7 @@ export function segmentParts(
     void parts.push({ name, bytes: [bytes], file: null });
   for (const [index, { vector, offset }] of graphs.entries()) {
     const { persistedBytes } = stored.graphs[index]!;
-    add(`graph/${vector}`, coreBytes.subarray(offset, offset + persistedBytes));
+    add(`${graphPrefix}${vector}`, coreBytes.subarray(offset, offset + persistedBytes));
   }
   if (blob !== null && stored.blobUsedBytes > 0)
     add('blob', directory.bytes(blob).subarray(0, stored.blobUsedBytes));
@@ -199,22 +210,7 @@ export function allocateStored(
     file: fileOf(vector),
     isResident: !(canBeCold && cold.has(vector)),
   }));
-  const sizeOf = ({ name }: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
-    const graph = stored.graphs.find(({ vector }) => vector === name);
-    if (graph === undefined) return null;
-    const shape = { count: stored.capacityRows, threads };
-    return {
-      ...graph,
-      quantization: graph.quantization ?? null,
-      bytes: storedHnswBytes(graph.persistedBytes, shape),
-    };
-  };
-  const { graphs, bytes } = placeGraphs(
-    stored.schema,
-    stored.capacityRows,
-    sizeOf,
-    coldVectors({ rowFiles }),
-  );
+  const { graphs, bytes } = placeStoredGraphs(stored, threads, coldVectors({ rowFiles }));
   const taken: Region[] = [];
   const allocate = (size: number): Region => {
     const region = pool.allocate(size, { dirty: true });
@@ -252,6 +248,26 @@ export function allocateStored(
     for (const region of taken) pool.release(region);
     throw error;
   }
+}
+
+/** Where the graphs of a stored segment lie, and what its core takes. */
+export function placeStoredGraphs(
+  stored: StoredSegment,
+  threads: number,
+  cold: ReadonlySet<string>,
+): { graphs: GraphDescriptor[]; bytes: number } {
+  const sizeOf = ({ name }: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
+    const graph = stored.graphs.find(({ vector }) => vector === name);
+    if (graph === undefined) return null;
+    const shape = { count: stored.capacityRows, threads };
+    return {
+      ...graph,
+      quantization: graph.quantization ?? null,
+      isCompact: graph.isCompact ?? false,
+      bytes: storedHnswBytes(graph.persistedBytes, shape),
+    };
+  };
+  return placeGraphs(stored.schema, stored.capacityRows, sizeOf, cold);
 }
 
 /**

@@ -18,14 +18,15 @@ function vectorsOf(count: number, seed: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count * dim }, () => rng.normal());
 }
 
-function upsertRandom(points: readonly number[], seed: number): PointsOperation {
+function upsertRandom(points: readonly number[], seed: number, size = dim): PointsOperation {
+  const values = vectorsOf(points.length * (size / dim), seed);
   return {
     kind: 'upsert',
     mode: 'upsert',
     updateFilter: null,
     points: {
       ids: points,
-      vectors: new Map([['', { kind: 'dense', dim, values: vectorsOf(points.length, seed), present: null }]]),
+      vectors: new Map([['', { kind: 'dense', dim: size, values, present: null }]]),
       payloads: { bytes: new Uint8Array(0), offsets: new Uint32Array(points.length + 1) },
     },
   };
@@ -210,6 +211,47 @@ test('vectors move to disk when the collection asks for it', async () => {
   await cluster.until('moved', () => sum(bytesOfVectors(1)) < sum(before) - 1_500 * 4 * dim);
   await expectSame(1);
 });
+
+test('a collection that did not ask for it has its vectors on disk when memory is scarce, and small codes', async () => {
+  const wide = 64;
+  const batch = 600;
+  const count = 8 * batch;
+  const shown: string[][] = [];
+  for (const budgetBytes of [2 ** 28, 3_600_000]) {
+    cluster = new NodeCluster(17);
+    cluster.budgetBytes = budgetBytes;
+    await cluster.addNode(1);
+    const record = collectionOn('c', [1], { dim: wide });
+    const { config } = record;
+    cluster.meta.setCollection({
+      ...record,
+      config: { ...config, optimizer_config: { ...config.optimizer_config, indexing_threshold: 200 } },
+    });
+    await cluster.env.settle();
+    for (let from = 0; from < count; from += batch) {
+      await cluster.write('c', upsertRandom(ids(from, from + batch), from + 1, wide));
+      // A second time: rows that moved have died meanwhile.
+      if (from > 0) await cluster.write('c', deletionOf(ids(from - 20, from)));
+      await cluster.env.advance(5_000);
+    }
+    await cluster.env.advance(20_000);
+    shown.push(await cluster.contents(1, 'c'));
+    if (budgetBytes === 2 ** 28) await cluster.close();
+  }
+  expect(shown[1]).toEqual(shown[0]);
+  const total = (parts: readonly number[]): number => parts.reduce((sum, bytes) => sum + bytes, 0);
+  expect(total(bytesOfVectors(1))).toBeLessThan(count * 4 * wide * 0.6);
+  const graphs = (): { isCompact?: boolean }[] =>
+    cluster.manifest(1, 1)!.segments.flatMap(({ stored }) => [...stored.graphs]);
+  expect(graphs().some(({ isCompact }) => isCompact === true)).toBe(true);
+  const before = graphs();
+  await cluster.kill(1);
+  await cluster.start(1);
+  expect(await cluster.contents(1, 'c')).toEqual(shown[0]);
+  // What memory asked for is no reason to build it again.
+  await cluster.env.advance(10_000);
+  expect(graphs()).toEqual(before);
+}, 120_000);
 
 test('an operation that lies half in a saved segment and half in a head is whole after a restart', async () => {
   cluster = new NodeCluster(13);

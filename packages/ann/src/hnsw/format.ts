@@ -216,6 +216,13 @@ export function hnswBytes(shape: HnswShape): HnswSize {
   return { persistedBytes, bytes: storedHnswBytes(persistedBytes, shape) };
 }
 
+/** What is left of it once rows were quantised. */
+export function quantisedHnswBytes(shape: HnswShape): HnswSize {
+  const layout = layoutOf(shape, shape.count);
+  const persistedBytes = persistedBytesOf(layout, layout.quantised, shape.count);
+  return { persistedBytes, bytes: storedHnswBytes(persistedBytes, shape) };
+}
+
 /** Bytes of a region that a stored graph is loaded into. */
 export function storedHnswBytes(
   persistedBytes: number,

@@ -1,5 +1,4 @@
 /** How many threads and how much memory a process takes when the configuration leaves it to the machine. */
-import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
 const mib = 1024 * 1024;
@@ -59,12 +58,7 @@ export function memoryBudget(
   return { processBytes, segmentBytes: own > 0 ? Math.min(own, left) : left };
 }
 
-/** Memory of the process that the system cannot take back: without pages of files that are mapped. Linux; elsewhere all of it. */
+/** All memory of the process, as `ps` shows it: LevelDB's mapped files are few and small, so they count. */
 export function residentBytes(): number {
-  try {
-    const [, resident, shared] = readFileSync('/proc/self/statm', 'latin1').split(' ').map(Number);
-    return (resident! - shared!) * 4096;
-  } catch {
-    return process.memoryUsage.rss();
-  }
+  return process.memoryUsage.rss();
 }

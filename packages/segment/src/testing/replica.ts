@@ -120,6 +120,7 @@ export function createTestReplica(
         schema,
         graphs,
         freeBytes: Infinity,
+        fullCodesBytesMax: Infinity,
         rowFiles: {
           take: cold === null ? null : () => nextId++,
           cold: cold ?? new Set<string>(),

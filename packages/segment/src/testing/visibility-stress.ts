@@ -119,6 +119,7 @@ export async function stressVisibility(options: StressOptions): Promise<StressRe
       schema: stressSchema,
       graphs: merges % 4 === 0 ? graphs : new Map(),
       freeBytes: Infinity,
+      fullCodesBytesMax: Infinity,
       rowFiles: { take: null, cold: new Set(), resident: new Set() },
       indexingThresholdKib: 1,
       threads: readers + 1,

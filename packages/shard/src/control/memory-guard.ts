@@ -10,14 +10,15 @@ export interface MemoryGuardOptions {
   readonly env: Env;
   /** null: it is not watched. */
   readonly limitBytes: number | null;
-  /** Memory that the system cannot take back. */
   readonly residentBytes: () => number;
-  /** The limit was passed: what can be given back should be. */
+  /** The limit is near or passed: what can be given back should be. */
   readonly onShort: () => void;
 }
 
 const lookEveryMs = 100;
 const patienceMs = 15_000;
+/** From here on what can be given back is. */
+const nearShare = 1 / 8;
 /** Kept free, so that what is under way ends below the limit. */
 const spareShare = 1 / 32;
 
@@ -54,11 +55,8 @@ export class MemoryGuard {
     if (nowMs - this.#lookedMs < lookEveryMs) return;
     this.#lookedMs = nowMs;
     this.#resident = residentBytes();
-    if (this.#resident <= limitBytes! * (1 - spareShare)) {
-      this.#shortSinceMs = null;
-      return;
-    }
-    this.#shortSinceMs ??= nowMs;
-    onShort();
+    if (this.#resident > limitBytes! * (1 - nearShare)) onShort();
+    if (this.#resident <= limitBytes! * (1 - spareShare)) this.#shortSinceMs = null;
+    else this.#shortSinceMs ??= nowMs;
   }
 }

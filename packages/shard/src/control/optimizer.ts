@@ -4,17 +4,18 @@
  * with the epoch; the manifest names a set only when its parts are durable.
  */
 import type { Env } from '@quiver/env';
-import { arenaBytesMax, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
-import type { CollectionRecord } from '@quiver/model';
+import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import type { OptimizationTask } from '@quiver/rpc';
 import {
   allocateSealed,
   carryDeaths,
   filesOf,
+  finishRepack,
   openSegment,
   planSeal,
   regionsOf,
   storedSegment,
+  type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
 import type { BlobStore, Store } from '@quiver/storage';
@@ -30,7 +31,6 @@ import {
   type Manifest,
   type SavedSegment,
 } from './manifest.ts';
-import { memoryLimits } from './memory-limits.ts';
 import type { Progress } from './progress-line.ts';
 import { encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
@@ -40,25 +40,14 @@ import {
   buildSparseIndexes,
   hasSparseIndexes,
   hasWantedColumns,
-  sparseNames,
   type SealedIndexBuild,
 } from './sealed-indexes.ts';
-import {
-  decideMerge,
-  isMergeDue,
-  type Decision,
-  type PolicyInput,
-  type PolicySegment,
-} from './segment-policy.ts';
+import { policyInput } from './policy-input.ts';
+import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
+import { crowdingSegment, freeBytes, fullCodesBytesMax, hasSlack, repack } from './segment-space.ts';
 import { createTaskLog } from './task-log.ts';
-import {
-  coldVectorsOf,
-  graphsOf,
-  indexingThreadsOf,
-  isOutdated,
-  isPlacedOtherwise,
-} from './wanted-graphs.ts';
+import { coldVectorsOf, graphsOf, indexingThreadsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -99,32 +88,22 @@ const retryAfterMs = 5_000;
 export function createOptimizer(options: OptimizerOptions): Optimizer {
   const { replica, pool, directory, build, retired, env, log } = options;
   let { manifest } = options;
-  const limits = memoryLimits(pool.stats().budgetBytes, arenaBytesMax, 0);
   let lastWriteMs = -Infinity;
   let work: Promise<void> | null = null;
   let isStopped = false;
   let forgotten = 0;
   /** Vectors whose graphs cannot be without their rows in memory. */
   const needingRows = new Set<string>();
+  /** Segments for whose smaller core there was no room. */
+  const uncrowded = new Set<number>();
   /** Saved parts that are not what was written. */
   const damaged = new Set<number>();
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
 
-  function policyInput(): PolicyInput {
-    const { optimizer_config: config } = replica.record.config;
-    return {
-      segments: replica.segments.map((reader) => policySegment(reader, replica.record, needingRows)),
-      head: replica.head === null ? null : policySegment(replica.head.reader, replica.record, needingRows),
-      idleMs: env.now() - lastWriteMs,
-      indexingThresholdKib: config.indexing_threshold ?? 10_000,
-      deletedThreshold: config.deleted_threshold,
-      vacuumMinRows: config.vacuum_min_vector_number,
-      loadKibMax: limits.loadBytesMax / 1024,
-      mergeKibMax: limits.mergeBytesMax / 1024,
-    };
-  }
+  const policy = (): PolicyInput =>
+    policyInput(replica, { pool, needingRows, idleMs: env.now() - lastWriteMs });
 
   /** A sealed segment that lacks an index, or whose columns are not those the collection asks for. */
   function indexesDue(): SegmentReader | null {
@@ -144,10 +123,15 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       run(saveManifest());
       return;
     }
-    const decision = decideMerge(policyInput());
+    const crowding = crowdingSegment(pool, replica.segments);
+    if (crowding !== null && !uncrowded.has(crowding.descriptor.id)) {
+      run(evictRows(crowding));
+      return;
+    }
+    const decision = decideMerge(policy());
     const lacking = decision === null ? indexesDue() : null;
     if (decision === null && lacking === null) {
-      if (isMergeDue(policyInput())) schedule(lookEveryMs);
+      if (isMergeDue(policy())) schedule(lookEveryMs);
       return;
     }
     run(decision !== null ? merge(decision) : rebuildIndexes(lacking!));
@@ -193,6 +177,11 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
         schema: replica.schema,
         graphs: graphsOf(record),
         freeBytes: freeBytes(pool),
+        fullCodesBytesMax: fullCodesBytesMax(
+          pool,
+          replica.segments,
+          inputs.map(({ descriptor }) => descriptor),
+        ),
         rowFiles: { take: options.takeBlobId, cold: coldVectorsOf(record), resident: needingRows },
         indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
         threads: options.threads,
@@ -213,6 +202,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
             throw new Error(`codes of vector "${result.needsRows}" are too coarse: its rows stay in memory`);
           }
           for (const { file, digest } of result.files) await options.blobs.adoptFile(file, digest);
+          target = await shrunk(target);
           const indexes = indexBuild(task.progress);
           target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
           target = { ...target, columns: await buildColumns(target, record, indexes) };
@@ -246,6 +236,34 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const epoch = options.publish(replica);
     const descriptors = inputs.map(({ descriptor }) => descriptor);
     retired.retire({ regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) }, epoch);
+  }
+
+  /** What was just built, in a core of its size: nobody reads it yet. */
+  async function shrunk(target: SegmentDescriptor): Promise<SegmentDescriptor> {
+    const built = openSegment(target, directory);
+    if (!hasSlack(built, options.threads)) return target;
+    const small = await repack(built, false, options);
+    if (small === null) return target;
+    finishRepack(built, small, directory);
+    pool.release(target.core);
+    return small;
+  }
+
+  async function evictRows(reader: SegmentReader): Promise<void> {
+    const moved = await repack(reader, true, options);
+    const index = replica.segments.indexOf(reader);
+    if (moved === null || index < 0 || replica.isDropped) {
+      if (moved === null) uncrowded.add(reader.descriptor.id);
+      else pool.release(moved.core);
+      return;
+    }
+    replica.segments = replica.segments.with(index, finishRepack(reader, moved, directory));
+    retired.retire({ regions: [reader.descriptor.core] }, options.publish(replica));
+    log.info('memory is scarce: vectors of a segment stay on the disk', {
+      collection: replica.record.name,
+      segment: reader.descriptor.id,
+      bytes: reader.descriptor.core.bytes - moved.core.bytes,
+    });
   }
 
   /** Of one kind; what else a segment lacks is found at the next look. */
@@ -352,7 +370,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     get isBusy() {
       return work !== null;
     },
-    isDue: () => isMergeDue(policyInput()) || indexesDue() !== null,
+    isDue: () => isMergeDue(policy()) || indexesDue() !== null,
     tasks: () => taskLog.list(),
     manifest: () => manifest,
     saveAgain(blob) {
@@ -365,34 +383,5 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       forgotten += 1;
       manifest = { ...emptyManifest, generation: manifest.generation };
     },
-  };
-}
-
-function freeBytes(pool: ArenaPool): number {
-  const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
-  return budgetBytes - usedBytes - retiredBytes - leavingBytes;
-}
-
-function policySegment(
-  reader: SegmentReader,
-  record: CollectionRecord,
-  needingRows: ReadonlySet<string>,
-): PolicySegment {
-  const { descriptor } = reader;
-  const rows = reader.rowCount();
-  const alive = rows - reader.deadCount();
-  const dims = descriptor.schema.vectors.map((vector) => (vector.kind === 'dense' ? vector.dim : 0));
-  const wanted = graphsOf(record);
-  return {
-    id: descriptor.id,
-    kind: descriptor.kind,
-    rows,
-    deadRows: reader.deadCount(),
-    vectorKib: (alive * Math.max(0, ...dims) * 4) / 1024,
-    sparseKib: sparseNames(descriptor).length === 0 ? 0 : reader.blobUsedBytes() / 1024,
-    hasGraph: descriptor.graphs.length > 0 || [...wanted.values()].every(({ m }) => m === 0),
-    isOutdated:
-      descriptor.graphs.some((graph) => isOutdated(graph, wanted)) ||
-      isPlacedOtherwise(descriptor, coldVectorsOf(record), needingRows),
   };
 }

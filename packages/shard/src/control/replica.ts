@@ -281,7 +281,7 @@ export class Replica {
 }
 
 /** Links and ids of a sealed row, beside a byte for each element. */
-const sealedRowBytes = 224;
+const sealedRowBytes = 288;
 
 function heldBytes(pool: ArenaPool): number {
   const { usedBytes, retiredBytes, leavingBytes } = pool.stats();

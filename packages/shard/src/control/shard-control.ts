@@ -47,6 +47,8 @@ const tickEveryMs = 50;
 const proposalsMax = 32;
 /** Of the memory that is free, what is loaded may take: the rest is for writes and builds. */
 const loadedShareMax = 0.75;
+/** Collecting all heaps takes each thread some tens of milliseconds. */
+const collectEveryMs = 5_000;
 const noVectors: ReadonlySet<string> = new Set();
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
@@ -96,6 +98,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   let isClosing = false;
   let isDraining = false;
   let isGivingBack = false;
+  let collectedMs = -Infinity;
   const listed = await blobs.list();
   // Ids are never reused: they go on from the clock, which is beyond all that was ever given out.
   let nextBlobId = Math.max(Math.floor(env.wallNow()) * 1024, ...listed.map(({ blobId }) => blobId + 1));
@@ -113,11 +116,20 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     isGivingBack = false;
   }
 
+  /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
+  async function relieve(): Promise<void> {
+    await giveBack(0);
+    if (env.now() < collectedMs + collectEveryMs) return;
+    collectedMs = env.now();
+    collectGarbage();
+    await broadcast.dropArenas([]);
+  }
+
   const guard = new MemoryGuard({
     env,
     limitBytes: options.processBytesMax ?? null,
     residentBytes: options.residentBytes ?? (() => 0),
-    onShort: () => void giveBack(0),
+    onShort: () => void relieve(),
   });
   const context: HostedContext = {
     store,

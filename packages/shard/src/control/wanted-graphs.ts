@@ -65,12 +65,13 @@ export function isPlacedOtherwise(
 
 /** A graph of a vector that the collection has no longer is nobody's concern. */
 export function isOutdated(
-  { vector, m, efConstruct, quantization }: GraphDescriptor,
+  { vector, m, efConstruct, quantization, isCompact }: GraphDescriptor,
   wanted: ReadonlyMap<string, GraphParams>,
 ): boolean {
   const params = wanted.get(vector);
   if (params === undefined) return false;
   // Equal specifications have equal JSON.
-  const isSameCodes = JSON.stringify(params.quantization) === JSON.stringify(quantization);
+  const built = isCompact ? null : quantization;
+  const isSameCodes = JSON.stringify(params.quantization) === JSON.stringify(built);
   return params.m !== m || params.efConstruct !== efConstruct || !isSameCodes;
 }

@@ -96,7 +96,7 @@ export function createReplicaViews(options: {
     );
     const segments = set.segments.map((descriptor): OpenSegment => {
       const before = known.get(descriptor.id);
-      if (before !== undefined && haveSameIndexes(before.reader.descriptor, descriptor)) return before;
+      if (before !== undefined && isSamePlace(before.reader.descriptor, descriptor)) return before;
       const reader = openSegment(descriptor, directory);
       return { reader, fields: createSegmentFields(reader, openColumns(descriptor, directory)) };
     });
@@ -224,10 +224,11 @@ function notHere(collection: CollectionRecord, shardId: number): ClusterError {
   );
 }
 
-/** Of one segment: a region may be in use again for an index of another name. */
-function haveSameIndexes(a: SegmentDescriptor, b: SegmentDescriptor): boolean {
+/** Of one segment: with the same indexes (a region may be in use again for one of another name), core and files. */
+function isSamePlace(a: SegmentDescriptor, b: SegmentDescriptor): boolean {
   return (
-    JSON.stringify(a.columns) === JSON.stringify(b.columns) &&
-    JSON.stringify(a.sparse) === JSON.stringify(b.sparse)
+    a.core.arena === b.core.arena &&
+    a.core.offset === b.core.offset &&
+    JSON.stringify([a.columns, a.sparse, a.rowFiles]) === JSON.stringify([b.columns, b.sparse, b.rowFiles])
   );
 }

@@ -60,6 +60,8 @@ export class NodeCluster {
   readonly full = new Set<NodeId>();
   /** Free fraction of the disks of the others; 1 where nothing is said. */
   readonly freeFraction = new Map<NodeId, number>();
+  /** Of segments, of each node that is started from now on. */
+  budgetBytes = 2 ** 28;
   readonly #pauses = new NodePauses();
   /** Frames that get lost. */
   dropFrames: (frame: Uint8Array) => boolean = () => false;
@@ -110,7 +112,7 @@ export class NodeCluster {
       blobs: node.blobs,
       shared,
       threads: nodeThreads,
-      budgetBytes: 2 ** 28,
+      budgetBytes: this.budgetBytes,
       copyBytesPerSecond: this.copyBytesPerSecond,
       fetchesSegments: true,
       scrubBytesPerSecond: 20 << 20,

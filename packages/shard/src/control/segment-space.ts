@@ -1,0 +1,96 @@
+/**
+ * What sealed segments of a replica take, and how it is made less: rows that lie in files leave memory, and a core that is
+ * larger than what was built in it is moved to one of its size. Always: nothing is read from the disk or built for it.
+ */
+import type { Env } from '@quiver/env';
+import { ArenaBudgetError, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
+import {
+  allocateRepacked,
+  copyCore,
+  repackedCoreBytes,
+  residentRows,
+  type SegmentDescriptor,
+  type SegmentReader,
+} from '@quiver/segment';
+
+export interface SegmentSpace {
+  readonly pool: ArenaPool;
+  readonly directory: ArenaDirectory;
+  readonly threads: number;
+  readonly env: Env;
+}
+
+/** Of the budget: while less is free, rows that need not be in memory leave it. */
+const scarceShare = 1 / 4;
+/** Of the budget: segments may take so much before new ones get small codes. */
+const fullCodesShare = 1 / 4;
+/** A core is moved when it becomes smaller by this share of itself. */
+const shrinkShareMin = 1 / 8;
+const stepsPerTurn = 4;
+const noVectors: ReadonlySet<string> = new Set();
+
+export function freeBytes(pool: ArenaPool): number {
+  const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
+  return budgetBytes - usedBytes - retiredBytes - leavingBytes;
+}
+
+/** What is free once closed and open heads were sealed: these are gone then. */
+export function freeBeside(pool: ArenaPool, plain: readonly SegmentDescriptor[]): number {
+  return freeBytes(pool) + plain.reduce((sum, { core, blob }) => sum + core.bytes + (blob?.bytes ?? 0), 0);
+}
+
+/** What a new segment may take with codes of a byte an element, in the place of its inputs. */
+export function fullCodesBytesMax(
+  pool: ArenaPool,
+  segments: readonly SegmentReader[],
+  inputs: readonly SegmentDescriptor[],
+): number {
+  const { budgetBytes } = pool.stats();
+  const movable = segments.flatMap(residentRows).reduce((sum, { bytes }) => sum + bytes, 0);
+  return budgetBytes * fullCodesShare - (budgetBytes - freeBeside(pool, inputs) - movable);
+}
+
+/** The segment whose rows should leave memory, where memory is scarce: the largest. */
+export function crowdingSegment(pool: ArenaPool, segments: readonly SegmentReader[]): SegmentReader | null {
+  if (freeBytes(pool) >= pool.stats().budgetBytes * scarceShare) return null;
+  let found: SegmentReader | null = null;
+  let most = 0;
+  for (const reader of segments) {
+    if (reader.descriptor.kind !== 'sealed') continue;
+    const bytes = residentRows(reader).reduce((sum, one) => sum + one.bytes, 0);
+    if (bytes <= most) continue;
+    most = bytes;
+    found = reader;
+  }
+  return found;
+}
+
+/** Whether a core that was just filled has much room left over. */
+export function hasSlack(reader: SegmentReader, threads: number): boolean {
+  const { bytes } = reader.descriptor.core;
+  return bytes - repackedCoreBytes(reader, threads, noVectors) > bytes * shrinkShareMin;
+}
+
+/**
+ * The segment in a core of its own size; the caller ends it by `finishRepack`. The old one stays as it is.
+ * @param evictsRows - rows that need not be in memory are not in the new one
+ * @returns null: there is no room for both
+ */
+export async function repack(
+  reader: SegmentReader,
+  evictsRows: boolean,
+  { pool, directory, threads, env }: SegmentSpace,
+): Promise<SegmentDescriptor | null> {
+  const cold = evictsRows ? new Set(residentRows(reader).map(({ vector }) => vector)) : noVectors;
+  let target: SegmentDescriptor;
+  try {
+    target = allocateRepacked(pool, reader, threads, cold);
+  } catch (error) {
+    if (error instanceof ArenaBudgetError) return null;
+    throw error;
+  }
+  const steps = copyCore(reader, target, directory);
+  for (let count = 1; steps.next().done !== true; count += 1)
+    if (count % stepsPerTurn === 0) await new Promise<void>((resolve) => env.after(0, resolve));
+  return target;
+}
