@@ -65,19 +65,20 @@ export class Replica {
   isDropped = false;
   /** Segments are being built, or will be as soon as writes pause: that gives memory back. */
   isShrinking: () => boolean = () => false;
-  readonly #options: ReplicaOptions;
+  /** Without what it began with: segments that are replaced must be let go. */
+  readonly #options: Omit<ReplicaOptions, 'start'>;
   readonly #pending = new Map<PointId, Pending>();
   #headRows = 0;
   #nextSegmentId: number;
   #blobBytes = { rows: 0, bytes: 0 };
 
   constructor(options: ReplicaOptions) {
-    this.#options = options;
+    const { start, ...kept } = options;
+    this.#options = kept;
     this.record = options.record;
     this.shardId = options.shardId;
     this.number = options.number;
     this.schema = segmentSchemaOf(options.record.config.params);
-    const { start } = options;
     this.applied = createApplied(start.visibleSeq);
     this.segments = [...start.segments];
     this.points = start.points;
