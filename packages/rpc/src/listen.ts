@@ -17,7 +17,10 @@ export interface RpcListenOptions {
 
 export interface RpcServer {
   readonly port: number;
-  /** Tells clients to go elsewhere (GOAWAY); whoever stays, or comes, is still served. */
+  /**
+   * Tells each client to go elsewhere (GOAWAY) as soon as it opens no streams for a moment, as when its balancer has turned away from
+   * here; whoever stays, or comes, is still served.
+   */
   drain(): void;
   /** Takes no new calls, lets those under way end for `graceMs`, then cuts. */
   stop(graceMs?: number): Promise<void>;
@@ -28,6 +31,8 @@ const graceMsDefault = 5_000;
 const lastStreamAny = 2 ** 31 - 1;
 /** For streams that are on their way while the first GOAWAY is: longer than a round trip. */
 const farewellMs = 500;
+/** A session that opened no stream for so long is quiet. */
+const quietMs = 100;
 
 /** @throws the error of `listen`, as EADDRINUSE */
 export async function listenWith(server: Server, listen: RpcListenOptions, env: Env): Promise<RpcServer> {
@@ -45,13 +50,32 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   });
   const port = await listenOn(listener, listen);
   let stopping: Promise<void> | null = null;
+  const told = new WeakSet<ServerHttp2Session>();
+  const streamsSeen = new WeakMap<ServerHttp2Session, number>();
+  let isDraining = false;
+
+  /**
+   * Only to quiet sessions: where a Node client has asked for a stream in the very turn in which it reads the GOAWAY, the stream is
+   * neither opened nor refused until the connection ends, and its call fails then.
+   */
+  function tellQuiet(): void {
+    if (stopping !== null) return;
+    for (const session of sessionsOf(server)) {
+      if (session.closed || session.destroyed) continue;
+      const { lastProcStreamID: seen = 0 } = session.state;
+      if (streamsSeen.get(session) === seen) sayGoodbye(session, told);
+      streamsSeen.set(session, seen);
+    }
+    env.after(quietMs, tellQuiet);
+  }
+
   const stop = async (graceMs: number): Promise<void> => {
     const closed = new Promise<void>((resolve) => {
       listener.close(() => {
         resolve();
       });
     });
-    sayGoodbye(server);
+    for (const session of sessionsOf(server)) sayGoodbye(session, told);
     if (sockets.size > 0)
       await new Promise<void>((resolve) => env.after(Math.min(farewellMs, graceMs), resolve));
     // The last GOAWAY to every session: calls under way end. `tryShutdown` knows nothing of injected connections.
@@ -71,7 +95,11 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   };
   return {
     port,
-    drain: () => sayGoodbye(server),
+    drain() {
+      if (isDraining) return;
+      isDraining = true;
+      tellQuiet();
+    },
     stop: (graceMs = graceMsDefault) => (stopping ??= stop(graceMs)),
   };
 }
@@ -80,14 +108,18 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
  * The first of the two GOAWAYs of a graceful end (RFC 9113, 6.8), which grpc-js does not send: its own `drain` refuses
  * streams that were opened before the client could know (REFUSED_STREAM), and stock clients fail their calls on that.
  */
-function sayGoodbye(server: Server): void {
+function sayGoodbye(session: ServerHttp2Session, told: WeakSet<ServerHttp2Session>): void {
+  if (session.closed || session.destroyed || told.has(session)) return;
+  told.add(session);
+  session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamAny);
+}
+
+function* sessionsOf(server: Server): Generator<ServerHttp2Session> {
   // Private in grpc-js 1.14; where it is not there, clients hear of the end by the second one only.
   const { http2Servers } = server as unknown as {
     http2Servers?: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
   };
-  for (const { sessions } of http2Servers?.values() ?? [])
-    for (const session of sessions)
-      if (!session.closed && !session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamAny);
+  for (const { sessions } of http2Servers?.values() ?? []) yield* sessions;
 }
 
 function listenOn(listener: net.Server, { host, port, reusePort }: RpcListenOptions): Promise<number> {
