@@ -55,8 +55,8 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   let isDraining = false;
 
   /**
-   * Only to quiet sessions: where a Node client has asked for a stream in the very turn in which it reads the GOAWAY, the stream is
-   * neither opened nor refused until the connection ends, and its call fails then.
+   * Only to quiet sessions: calls of Node clients that began about when the GOAWAY came were seen to hang until the connection ended,
+   * and to fail then (docs/benchmarks.md, rolling restart); presumably their streams were asked for and not sent yet.
    */
   function tellQuiet(): void {
     if (stopping !== null) return;
