@@ -84,7 +84,7 @@ export const configSchema = {
   quiver: {
     build_threads: integer(
       0,
-      'Threads that build graphs, several at one graph where others have nothing to do, and merge segments. 0: one for every two cores, at most 8.',
+      'Threads that build graphs, several at one graph where others have nothing to do, and merge segments. 0: one for each core, at most 8; they run at a lower priority than what serves.',
       { min: 0, max: 64 },
     ),
     memory_budget_mb: orNull(

@@ -22,7 +22,7 @@ export function serveThreadCount(asked: number | null): number {
 
 /** @param asked - `quiver.build_threads` */
 export function buildThreadCount(asked: number): number {
-  return asked === 0 ? Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2))) : asked;
+  return asked === 0 ? Math.min(8, availableParallelism()) : asked;
 }
 
 export interface MemoryBudget {
