@@ -1,16 +1,15 @@
 // Codes of one byte an element for rows of floats or halves, and the two terms of every row. Always: codes are of the row less the
 // mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut), or
 // less where a quantile of the set's elements says that larger ones are to be cut.
-import { unpackHalves } from './half';
 import { VECTOR } from './scratch';
-import { isByteMode } from './score';
+import { isByteMode, unpackRow } from './score';
 import { BLOCK_STRIDE, CODES, CODE_STRIDE, CUT, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
 
-/** Address of a row's floats; those of halves are put to VECTOR. */
+/** Address of a row's floats; those of shorter ones are put to VECTOR. */
 function floatsOf(row: u32): usize {
   const source = ROWS + <usize>row * ROW_STRIDE;
   if (MODE < 4) return source;
-  unpackHalves(source, VECTOR, (DIM + 3) & ~3);
+  unpackRow(MODE, source, VECTOR, (DIM + 3) & ~3);
   return VECTOR;
 }
 

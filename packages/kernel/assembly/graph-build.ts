@@ -18,7 +18,7 @@ import {
   ROWS,
   ROW_STRIDE,
   UPPER_ROWS,
-  elementBytes,
+  rowBytes,
   equalCodes,
   estimateRows,
   layerCount,
@@ -134,7 +134,7 @@ function link(layer: i32, node: u32, isKnown: bool): void {
 /** Equal byte for byte; where the rows are not in memory, equal in all that a walk knows of them. */
 function equalRows(a: u32, b: u32): bool {
   if (ROWS == 0) return equalCodes(a, b);
-  const bytes = DIM * elementBytes();
+  const bytes = rowBytes();
   let p = ROWS + <usize>a * ROW_STRIDE,
     q = ROWS + <usize>b * ROW_STRIDE;
   const end = p + ((bytes + 15) & ~15);

@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, distanceOfEstimate, elementBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
+import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
 import { seen } from './visited';
 import {
   beamKey,
@@ -100,9 +100,8 @@ function keepEstimates(count: i32): u32 {
 
 /** Exact distances of the `count` rows at LIST; the best k stay at TOP. */
 function rescore(count: i32, k: u32): u32 {
-  const bytes = DIM * elementBytes();
-  const block: usize = 64 / elementBytes() - 1;
-  const padded = (DIM + block) & ~block;
+  const bytes = rowBytes();
+  const padded = paddedDim();
   let held: u32 = 0;
   for (let i = 0; i < count; i++) {
     if ((i & 15) == 0) touchRows(i, min(count, i + 16), bytes);

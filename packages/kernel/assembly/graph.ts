@@ -2,9 +2,8 @@
 // from codes of one byte an element. Layout of the header: packages/ann/src/hnsw/format.ts, docs/formats/hnsw.md.
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
-import { unpackHalves } from './half';
 import { openVisited } from './visited';
-import { distance, distanceBetween, isByteMode, sumF32 } from './score';
+import { distance, distanceBetween, isByteMode, sumF32, unpackRow } from './score';
 import {
   KIND,
   base as quantisedBase,
@@ -113,13 +112,20 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   SCALE = load<f32>(header, 84);
   CUT = load<f32>(header, 248);
   CODE_DIM = (DIM + 15) & ~15;
-  WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? CODE_DIM * elementBytes() : CODE_DIM;
+  WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? rowBytes() : CODE_DIM;
   openVisited(visited, COUNT);
 }
 
-/** Of a stored row. */
-export function elementBytes(): usize {
-  return MODE < 4 ? 4 : MODE < 12 ? 1 : 2;
+/** Of a stored row, without what is padding. */
+export function rowBytes(): usize {
+  if (MODE >= 16) return ((DIM + 31) >> 5) * 18;
+  return DIM * (MODE < 4 ? 4 : MODE < 12 ? 1 : 2);
+}
+
+/** Elements that kernels read of a row: whole blocks of 64 bytes, of four bits 64 elements. */
+export function paddedDim(): usize {
+  const block: usize = MODE < 4 ? 15 : MODE < 12 || MODE >= 16 ? 63 : 31;
+  return (DIM + block) & ~block;
 }
 
 /** Makes walks of the open graph read the stored rows, whatever codes it has. */
@@ -128,7 +134,7 @@ export function ignoreCodes(): void {
   isExact = true;
   CODES = ROWS;
   CODE_STRIDE = ROW_STRIDE;
-  WALK_BYTES = CODE_DIM * elementBytes();
+  WALK_BYTES = rowBytes();
 }
 
 /** Rows of a layer above 0: the first ones of the upper list. */
@@ -292,7 +298,7 @@ export function touchCodes(row: u32): u32 {
 export function queryFromRow(row: u32): void {
   const codes = codesOf(row);
   if (isExact) {
-    if (MODE >= 12) unpackHalves(codes, QUERY, CODE_DIM);
+    if (MODE >= 12) unpackRow(MODE, codes, QUERY, CODE_DIM);
     else memory.copy(QUERY, codes, ROW_STRIDE);
     return;
   }

@@ -11,8 +11,7 @@ import { encodeGrid, fit as gridFit, gridAgreement, gridBytes, gridDifference, g
 import { BLOCK_STRIDE, DIM, MEAN, MODE, ROWS, ROW_STRIDE, TERMS } from './graph';
 import { encodeProduct, fit as productFit, openProduct, prepareProduct, productSum, size2 as productSize2 } from './product-codes';
 import { QUERY, QUERY16, VECTOR, WORK } from './scratch';
-import { unpackHalves } from './half';
-import { isByteMode } from './score';
+import { isByteMode, unpackRow } from './score';
 import { turn } from './turn';
 
 /** 0: none, 1: a grid, 2: product codes. */
@@ -81,7 +80,7 @@ function centreRow(row: u32): void {
   if (MODE < 4) {
     memory.copy(VECTOR, source, DIM << 2);
   } else if (MODE >= 12) {
-    unpackHalves(source, VECTOR, (DIM + 3) & ~3);
+    unpackRow(MODE, source, VECTOR, (DIM + 3) & ~3);
   } else {
     for (let i: usize = 0; i < DIM; i++) {
       const value = MODE < 8 ? <f32>load<u8>(source + i) : <f32>load<i8>(source + i);

@@ -1,10 +1,11 @@
 // Distance of a prepared query to one stored row. Always: smaller is nearer (dot products are negated, Euclidean
 // distances squared); padding of rows and query is zero and so neutral for every metric.
-// A mode is element * 4 + metric: element f32 0, u8 1, i8 2, f16 3; metric dot 0, euclid 1, manhattan 2, cosine 3.
+// A mode is element * 4 + metric: element f32 0, u8 1, i8 2, f16 3, four bits 4; metric dot 0, euclid 1, manhattan 2, cosine 3.
+import { dotFourBits, euclidFourBits, manhattanFourBits, unpackFourBits } from './four-bit';
 import { dotHalf, euclidHalf, manhattanHalf, unpackHalves } from './half';
 import { QUERY, QUERY16, VECTOR } from './scratch';
 
-/** Rows of integers of a byte, as against rows of floats or halves. */
+/** Rows of integers of a byte, as against rows of floats. */
 // @ts-ignore: decorator
 @inline
 export function isByteMode(mode: i32): bool {
@@ -215,17 +216,35 @@ export function distance(mode: i32, row: usize, padded: usize): f32 {
       return manhattanByte<i8>(QUERY16, row, padded);
     case 11:
       return cosineByte<i8>(QUERY16, row, padded);
+    case 12:
+    case 15:
+      return -dotHalf(QUERY, row, padded);
     case 13:
       return euclidHalf(QUERY, row, padded);
     case 14:
       return manhattanHalf(QUERY, row, padded);
+    case 17:
+      return euclidFourBits(QUERY, row, padded);
+    case 18:
+      return manhattanFourBits(QUERY, row, padded);
     default:
-      return -dotHalf(QUERY, row, padded);
+      return -dotFourBits(QUERY, row, padded);
   }
 }
 
-/** Distance of two rows of floats or halves; bit for bit what `distance` gives with either as the query. */
+/** A row of halves or of four bits as floats: at least the first `count`, a multiple of 4. */
+export function unpackRow(mode: i32, source: usize, target: usize, count: usize): void {
+  if (mode < 16) unpackHalves(source, target, count);
+  else unpackFourBits(source, target, count);
+}
+
+/** Distance of two rows that are not of bytes; bit for bit what `distance` gives with either as the query. */
 export function distanceBetween(mode: i32, a: usize, b: usize, padded: usize): f32 {
+  if (mode >= 16) {
+    unpackFourBits(a, VECTOR, padded);
+    if (mode == 17) return euclidFourBits(VECTOR, b, padded);
+    return mode == 18 ? manhattanFourBits(VECTOR, b, padded) : -dotFourBits(VECTOR, b, padded);
+  }
   if (mode >= 12) {
     unpackHalves(a, VECTOR, padded);
     if (mode == 13) return euclidHalf(VECTOR, b, padded);

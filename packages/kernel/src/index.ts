@@ -14,10 +14,10 @@ export {
   maxSimEstimator,
 } from './max-sim-codes.ts';
 export type { CodedMetric, MaxSimEstimator, MaxSimQueryCodes } from './max-sim-codes.ts';
+export { roundToFourBits } from './four-bit.ts';
 export { chunkRows, scoreRowsMax } from './kernel.ts';
 export type { Kernel, ScanRange } from './kernel.ts';
 export {
-  bytesOf,
   distanceOfScore,
   elements,
   isFloat,

@@ -16,7 +16,7 @@ const seed = Number(process.env['QUIVER_SEED'] ?? 20261124);
 
 function randomVector(rng: Rng, element: Element, dim: number): Float32Array {
   return Float32Array.from({ length: dim }, () => {
-    if (element === 'f32') return rng.normal();
+    if (element === 'f32' || element === 'q4') return rng.normal();
     if (element === 'f16') return Math.f16round(rng.normal());
     return element === 'u8' ? rng.below(256) : rng.below(256) - 128;
   });

@@ -4,11 +4,11 @@
  */
 export type Metric = 'cosine' | 'dot' | 'euclid' | 'manhattan';
 
-/** Stored element of a row. f32 and f16 rows of a cosine vector are stored normalised; byte rows are stored as given. */
-export type Element = 'f32' | 'u8' | 'i8' | 'f16';
+/** Stored element of a row. Rows of floats of a cosine vector are stored normalised; byte rows are stored as given. q4: four bits (four-bit.ts). */
+export type Element = 'f32' | 'u8' | 'i8' | 'f16' | 'q4';
 
 export const metrics: readonly Metric[] = ['cosine', 'dot', 'euclid', 'manhattan'];
-export const elements: readonly Element[] = ['f32', 'u8', 'i8', 'f16'];
+export const elements: readonly Element[] = ['f32', 'u8', 'i8', 'f16', 'q4'];
 
 /** True for cosine and dot, whose reported scores grow towards the query. */
 export function isLargerNearer(metric: Metric): boolean {
@@ -27,18 +27,17 @@ export function distanceOfScore(metric: Metric, score: number): number {
   return metric === 'manhattan' ? score : 0 - score;
 }
 
-/** The kernels' number of a metric over an element: element * 4 + metric. */
+/**
+ * The kernels' number of a metric over an element: element * 4 + metric. The cosine of rows of floats is their product; where it is
+ * estimated they are taken for rows of length one, which rows of four bits are not.
+ */
 export function modeOf(metric: Metric, element: Element): number {
-  const metricNumber = { dot: 0, euclid: 1, manhattan: 2, cosine: 3 }[metric];
+  const isProduct = metric === 'cosine' && element === 'q4';
+  const metricNumber = isProduct ? 0 : { dot: 0, euclid: 1, manhattan: 2, cosine: 3 }[metric];
   return elements.indexOf(element) * 4 + metricNumber;
 }
 
-export function bytesOf(element: Element): 1 | 2 | 4 {
-  if (element === 'f32') return 4;
-  return element === 'f16' ? 2 : 1;
-}
-
-/** Floats or halves, as against integers of a byte. */
+/** Floats of whatever precision, as against integers of a byte. */
 export function isFloat(element: Element): boolean {
-  return element === 'f32' || element === 'f16';
+  return element !== 'u8' && element !== 'i8';
 }

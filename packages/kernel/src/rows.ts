@@ -2,7 +2,8 @@
  * Vectors as the kernels read them: rows of one arena at a fixed stride, 64-byte aligned, zero from `dim` to the stride.
  * Always: zeros are neutral for every metric, so kernels read whole 64-byte blocks and never ask for the rest.
  */
-import { bytesOf, type Element, type Metric } from './metric.ts';
+import { fourBitBytes, packFourBits, unpackFourBits } from './four-bit.ts';
+import type { Element, Metric } from './metric.ts';
 
 /** 1..65536, Qdrant's limit. */
 export const dimMax = 65_536;
@@ -27,18 +28,22 @@ export interface Visibility {
   readonly group: number;
 }
 
-/** Bytes of one row: dim elements rounded up to 64 bytes. */
+/** Of elements that have whole bytes. */
+const bytesOf = { f32: 4, f16: 2, u8: 1, i8: 1 } as const;
+
+/** Bytes of one row, rounded up to 64. */
 export function strideOf(element: Element, dim: number): number {
-  return (dim * bytesOf(element) + 63) & ~63;
+  const bytes = element === 'q4' ? fourBitBytes(paddedDimOf(element, dim)) : dim * bytesOf[element];
+  return (bytes + 63) & ~63;
 }
 
-/** Elements the kernels read of a row: dim rounded up to whole 64-byte blocks. */
+/** Elements the kernels read of a row: dim rounded up to whole 64-byte blocks, of four bits to 64 elements. */
 export function paddedDimOf(element: Element, dim: number): number {
-  return strideOf(element, dim) / bytesOf(element);
+  return element === 'q4' ? (dim + 63) & ~63 : strideOf(element, dim) / bytesOf[element];
 }
 
 /**
- * Writes a vector as a row. Halves are rounded to; byte elements are cut towards zero and clamped to their range, as Qdrant casts.
+ * Writes a vector as a row. Halves and elements of four bits are rounded to; byte elements are cut towards zero and clamped to their range, as Qdrant casts.
  */
 export function writeRow(memory: WebAssembly.Memory, rows: Rows, row: number, vector: Float32Array): void {
   encodeRow(memory.buffer, rows.address + row * rows.stride, rows, vector);
@@ -63,6 +68,12 @@ export function encodeRow(
     target.fill(0, vector.length);
     return;
   }
+  if (element === 'q4') {
+    const target = new Uint8Array(buffer, at, stride);
+    target.fill(0);
+    packFourBits(vector, target);
+    return;
+  }
   const [low, high] = element === 'u8' ? [0, 255] : [-128, 127];
   const target = element === 'u8' ? new Uint8Array(buffer, at, stride) : new Int8Array(buffer, at, stride);
   for (let i = 0; i < vector.length; i += 1)
@@ -83,6 +94,7 @@ export function decodeRow(
 ): Float32Array {
   if (element === 'f32') return new Float32Array(buffer, at, dim);
   if (element === 'f16') return new Float32Array(new Float16Array(buffer, at, dim));
+  if (element === 'q4') return unpackFourBits(new Uint8Array(buffer, at, fourBitBytes(dim)), dim);
   if (element === 'u8') return Float32Array.from(new Uint8Array(buffer, at, dim));
   return Float32Array.from(new Int8Array(buffer, at, dim));
 }

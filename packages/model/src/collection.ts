@@ -7,7 +7,7 @@ import type { NodeId, NodeRecord, ReshardingRecord, ShardRecord, TransferRecord 
 
 export type Distance = 'Cosine' | 'Dot' | 'Euclid' | 'Manhattan';
 /** int8 is Quiver's extension over REST. */
-export type Datatype = 'float32' | 'float16' | 'uint8' | 'int8';
+export type Datatype = 'float32' | 'float16' | 'uint8' | 'int8' | 'turbo4';
 export type Memory = 'cold' | 'cached' | 'pinned';
 
 export interface HnswConfig {

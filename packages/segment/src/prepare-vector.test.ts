@@ -5,7 +5,7 @@ import { prepareQuery, prepareVector } from './prepare-vector.ts';
 import type { DenseSchema } from './schema.ts';
 
 function schemaOf(metric: DenseSchema['metric'], datatype: Datatype, dim: number): DenseSchema {
-  const element = { float32: 'f32', float16: 'f16', uint8: 'u8', int8: 'i8' } as const;
+  const element = { float32: 'f32', float16: 'f16', uint8: 'u8', int8: 'i8', turbo4: 'q4' } as const;
   return { kind: 'dense', name: '', dim, metric, datatype, element: element[datatype] };
 }
 const prepared = (metric: DenseSchema['metric'], datatype: Datatype, values: number[]): number[] => {
@@ -48,6 +48,17 @@ test('half precision is normalised first, then rounded', () => {
   const [a, b] = prepared('cosine', 'float16', [1, 2]);
   expect(a).toBe(Math.f16round(Math.fround(1 / Math.sqrt(5))));
   expect(b).toBe(Math.f16round(Math.fround(2 / Math.sqrt(5))));
+});
+
+test('four bits: normalised first, then rounded to eighths of the largest of 32; queries are not rounded', () => {
+  expect(prepared('dot', 'turbo4', [-8, 3.4, 1, 0.2])).toEqual([-8, 3, 1, 0]);
+  const [a, b] = prepared('cosine', 'turbo4', [30, 40]);
+  expect(a).toBeCloseTo(0.6, 2);
+  expect(b).toBeCloseTo(0.8, 2);
+  expect([...prepareQuery(schemaOf('dot', 'turbo4', 2), Float32Array.of(-8, 3.4))]).toEqual([
+    -8,
+    Math.fround(3.4),
+  ]);
 });
 
 test('every row of a multivector is normalised by itself', () => {

@@ -2,6 +2,7 @@
  * What the primary does to a vector once, before anything is stored: cosine vectors are normalised, values take the
  * precision of their datatype. Everything later (log, replicas, recovery, merging) copies the result unchanged.
  */
+import { roundToFourBits } from '@quiver/kernel';
 import type { Vector } from '@quiver/model';
 import type { DenseSchema, MultiSchema, VectorSchema } from './schema.ts';
 
@@ -10,7 +11,7 @@ const zeroBelow = 1.1920929e-7;
 
 /**
  * The vector as it is stored. Byte vectors are cut towards zero and clamped (never normalised); float16 is rounded to
- * half precision. Returns its own array, or `vector` itself when nothing changes.
+ * half precision, turbo4 to four bits. Returns its own array, or `vector` itself when nothing changes.
  */
 export function prepareVector(schema: VectorSchema, vector: Vector): Vector {
   if (schema.kind === 'sparse' || vector.kind === 'sparse') return vector;
@@ -36,6 +37,7 @@ export function prepareOwnRows(schema: DenseSchema | MultiSchema, out: Float32Ar
   }
   if (isCosine) for (let at = 0; at < out.length; at += dim) normalise(out, at, dim);
   if (datatype === 'float16') for (let i = 0; i < out.length; i += 1) out[i] = Math.f16round(out[i]!);
+  if (datatype === 'turbo4') for (let at = 0; at < out.length; at += dim) roundToFourBits(out, at, dim);
   return out;
 }
 
@@ -48,7 +50,7 @@ export function normalise(values: Float32Array, at: number, dim: number): void {
   for (let i = at; i < at + dim; i += 1) values[i] = values[i]! / length;
 }
 
-/** A query vector as the kernels take it: prepared as the rows are (Qdrant casts queries to the datatype, too). */
+/** A query vector as the kernels take it: prepared as the rows are (Qdrant casts queries to the datatype, too), but not to four bits. */
 export function prepareQuery(schema: DenseSchema | MultiSchema, values: Float32Array): Float32Array {
-  return prepareRows(schema, values);
+  return prepareRows(schema.datatype === 'turbo4' ? { ...schema, datatype: 'float32' } : schema, values);
 }

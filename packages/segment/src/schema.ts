@@ -44,6 +44,7 @@ const elementOf: Readonly<Record<Datatype, Element>> = {
   float16: 'f16',
   uint8: 'u8',
   int8: 'i8',
+  turbo4: 'q4',
 };
 const metricOf: Readonly<Record<Distance, Metric>> = {
   Cosine: 'cosine',

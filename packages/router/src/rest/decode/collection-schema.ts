@@ -8,7 +8,7 @@ import type {
   VectorParams,
   WalConfig,
 } from '@quiver/model';
-import { fieldOf, fieldsOf, isFields, isSaid, malformed, notSupported, wrongType } from './fields.ts';
+import { fieldOf, fieldsOf, isFields, isSaid, malformed, wrongType } from './fields.ts';
 import { boolean, float, integer, record, struct, untagged, variant, type Reader } from './schema.ts';
 
 export const memory = variant('cold', 'cached', 'pinned');
@@ -95,8 +95,7 @@ export const quantizationDiff: Reader<QuantizationConfig | 'Disabled'> = untagge
 );
 
 const datatype: Reader<NonNullable<VectorParams['datatype']>> = (value, path, problems) => {
-  if (value === 'turbo4') throw notSupported('Datatype turbo4');
-  return variant('float32', 'float16', 'uint8', 'int8')(value, path, problems);
+  return variant('float32', 'float16', 'uint8', 'int8', 'turbo4')(value, path, problems);
 };
 
 const dimension: Reader<number> = (value, path, problems) => {

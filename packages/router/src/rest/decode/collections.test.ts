@@ -42,7 +42,6 @@ describe('collections', () => {
     [{ vectors: { size: 0, distance: 'Dot' } }, 'untagged enum VectorsConfig'],
     [{ vectors: { size: 4 } }, 'missing field `distance`'],
     [{ vectors: { ...vectors, distance: 'dot' } }, 'untagged enum VectorsConfig'],
-    [{ vectors: { ...vectors, datatype: 'turbo4' } }, 'not supported by this version'],
     [{ vectors: 7 }, 'untagged enum VectorsConfig'],
     [{ vectors, hnsw_config: 7 }, 'invalid type: integer `7`, expected struct HnswConfigDiff'],
     [

@@ -1,0 +1,156 @@
+// Rows of four bits an element: blocks of 32 elements, each a scale (the upper half of an f32, so that its products with levels are exact)
+// and 16 bytes, whose low nibbles are the first 16 elements and whose high ones the others. Element = scale * (nibble - 8).
+// Always: every element is exactly a float, and sums run in the order of f32 rows, so the same values give the same score
+// bit for bit, stored as either. Zeroed blocks are zeros.
+import { sumF32 } from './score';
+
+const BLOCK_BYTES: usize = 18;
+
+/** Sixteen nibbles, a byte each, as signed levels. */
+// @ts-ignore: decorator
+@inline
+function levelsOf(nibbles: v128): v128 {
+  return i8x16.sub(nibbles, i8x16.splat(8));
+}
+
+// The four elements of each quarter of sixteen levels.
+// @ts-ignore: decorator
+@inline
+function first(levels: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(levels))), scale);
+}
+// @ts-ignore: decorator
+@inline
+function second(levels: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(i16x8.extend_low_i8x16_s(levels))), scale);
+}
+// @ts-ignore: decorator
+@inline
+function third(levels: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_high_i8x16_s(levels))), scale);
+}
+// @ts-ignore: decorator
+@inline
+function fourth(levels: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(i16x8.extend_high_i8x16_s(levels))), scale);
+}
+
+// @ts-ignore: decorator
+@inline
+function scaleOf(block: usize): v128 {
+  return f32x4.splat(reinterpret<f32>(<u32>load<u16>(block) << 16));
+}
+
+/** The blocks that hold the first `count` elements, whole. */
+export function unpackFourBits(source: usize, target: usize, count: usize): void {
+  const end = target + (count << 2),
+    mask = i8x16.splat(15);
+  while (target < end) {
+    const scale = scaleOf(source),
+      bytes = v128.load(source, 2);
+    const low = levelsOf(v128.and(bytes, mask));
+    v128.store(target, first(low, scale));
+    v128.store(target, second(low, scale), 16);
+    v128.store(target, third(low, scale), 32);
+    v128.store(target, fourth(low, scale), 48);
+    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    v128.store(target, first(high, scale), 64);
+    v128.store(target, second(high, scale), 80);
+    v128.store(target, third(high, scale), 96);
+    v128.store(target, fourth(high, scale), 112);
+    target += 128;
+    source += BLOCK_BYTES;
+  }
+}
+
+/** Of a query of floats and a row. REQUIRES: the query is zero from `count` to a multiple of 32. */
+export function dotFourBits(query: usize, row: usize, count: usize): f32 {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
+  const end = query + (count << 2),
+    mask = i8x16.splat(15);
+  while (query < end) {
+    const scale = scaleOf(row),
+      bytes = v128.load(row, 2);
+    const low = levelsOf(v128.and(bytes, mask));
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(query), first(low, scale)));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(query, 16), second(low, scale)));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(query, 32), third(low, scale)));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(query, 48), fourth(low, scale)));
+    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(query, 64), first(high, scale)));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(query, 80), second(high, scale)));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(query, 96), third(high, scale)));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(query, 112), fourth(high, scale)));
+    query += 128;
+    row += BLOCK_BYTES;
+  }
+  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+}
+
+// @ts-ignore: decorator
+@inline
+function squared(query: usize, x: v128): v128 {
+  const d = f32x4.sub(v128.load(query), x);
+  return f32x4.mul(d, d);
+}
+
+export function euclidFourBits(query: usize, row: usize, count: usize): f32 {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
+  const end = query + (count << 2),
+    mask = i8x16.splat(15);
+  while (query < end) {
+    const scale = scaleOf(row),
+      bytes = v128.load(row, 2);
+    const low = levelsOf(v128.and(bytes, mask));
+    s0 = f32x4.add(s0, squared(query, first(low, scale)));
+    s1 = f32x4.add(s1, squared(query + 16, second(low, scale)));
+    s2 = f32x4.add(s2, squared(query + 32, third(low, scale)));
+    s3 = f32x4.add(s3, squared(query + 48, fourth(low, scale)));
+    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    s0 = f32x4.add(s0, squared(query + 64, first(high, scale)));
+    s1 = f32x4.add(s1, squared(query + 80, second(high, scale)));
+    s2 = f32x4.add(s2, squared(query + 96, third(high, scale)));
+    s3 = f32x4.add(s3, squared(query + 112, fourth(high, scale)));
+    query += 128;
+    row += BLOCK_BYTES;
+  }
+  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+}
+
+// @ts-ignore: decorator
+@inline
+function apart(query: usize, x: v128): v128 {
+  return f32x4.abs(f32x4.sub(v128.load(query), x));
+}
+
+export function manhattanFourBits(query: usize, row: usize, count: usize): f32 {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
+  const end = query + (count << 2),
+    mask = i8x16.splat(15);
+  while (query < end) {
+    const scale = scaleOf(row),
+      bytes = v128.load(row, 2);
+    const low = levelsOf(v128.and(bytes, mask));
+    s0 = f32x4.add(s0, apart(query, first(low, scale)));
+    s1 = f32x4.add(s1, apart(query + 16, second(low, scale)));
+    s2 = f32x4.add(s2, apart(query + 32, third(low, scale)));
+    s3 = f32x4.add(s3, apart(query + 48, fourth(low, scale)));
+    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    s0 = f32x4.add(s0, apart(query + 64, first(high, scale)));
+    s1 = f32x4.add(s1, apart(query + 80, second(high, scale)));
+    s2 = f32x4.add(s2, apart(query + 96, third(high, scale)));
+    s3 = f32x4.add(s3, apart(query + 112, fourth(high, scale)));
+    query += 128;
+    row += BLOCK_BYTES;
+  }
+  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+}
