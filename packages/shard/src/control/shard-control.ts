@@ -8,13 +8,10 @@ import { ArenaBudgetError, arenaBytesMax, ArenaDirectory, ArenaPool } from '@qui
 import {
   ClusterError,
   parsePayloadText,
-  replicaOn,
   sumMemory,
   type Catalogue,
-  type CollectionRecord,
   type NodeId,
   type ResolvedOperation,
-  type ShardRecord,
 } from '@quiver/model';
 import { servingLeaseMs } from '@quiver/replication';
 import { asClusterError, readKey, StorageError } from '@quiver/storage';
@@ -33,6 +30,7 @@ import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { MemoryGuard } from './memory-guard.ts';
 import { memoryLimits } from './memory-limits.ts';
+import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { Turns } from './turns.ts';
@@ -52,23 +50,6 @@ const collectEveryMs = 5_000;
 const noVectors: ReadonlySet<string> = new Set();
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
-
-/** A replica that the catalogue places here. */
-interface Wanted {
-  readonly record: CollectionRecord;
-  readonly shard: ShardRecord;
-  readonly number: number;
-}
-
-function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
-  const wanted = new Map<number, Wanted>();
-  for (const record of catalogue.collections.values())
-    for (const shard of record.shards) {
-      const number = replicaOn(shard, nodeId)?.replica;
-      if (number !== undefined) wanted.set(number, { record, shard, number });
-    }
-  return wanted;
-}
 
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
@@ -173,6 +154,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     log,
   });
   let catalogue: Catalogue | null = null;
+  /** Replicas are as it says. */
+  let applied: Catalogue | null = null;
   const balance = new PrimaryBalance({
     nodeId,
     env,
@@ -189,7 +172,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** What is wrong at the start ends it; later the others go on, and this one is opened when it can be. */
-  async function open({ record, shard, number }: Wanted, isStart: boolean): Promise<void> {
+  async function open({ record, shard, number }: PlacedReplica, isStart: boolean): Promise<void> {
     const replica = new HostedReplica(context, record, shard, number);
     hosted.set(number, replica);
     try {
@@ -201,7 +184,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** Of all that is saved, before any of it is loaded. */
-  function planPlacements(missing: readonly Wanted[]): void {
+  function planPlacements(missing: readonly PlacedReplica[]): void {
     const { usedBytes, retiredBytes } = pool.stats();
     const saved = missing.flatMap(({ record, number }) => {
       const stored = store.getSync(keys.manifest(number));
@@ -213,13 +196,20 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     placements = placeRows(saved, loadedShareMax * freeBytes);
   }
 
-  async function openAll(missing: readonly Wanted[], isStart: boolean): Promise<void> {
-    if (missing.length > 0) planPlacements(missing);
+  async function openAll(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
+    if (missing.length === 0) return;
+    planPlacements(missing);
+    // What is here already is checked when the rest is: opening comes first.
+    const endTurn = isStart ? await context.indexChecks.take() : null;
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
       for (const one of left) await open(one, isStart);
     });
-    await Promise.all(openers);
+    try {
+      await Promise.all(openers);
+    } finally {
+      endTurn?.();
+    }
   }
 
   async function drop(number: number, next: Catalogue): Promise<void> {
@@ -310,14 +300,18 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     async applyCatalogue(next: Catalogue) {
       const isStart = catalogue === null;
       catalogue = next;
-      const wanted = replicasOn(next, nodeId);
+      const { changed, gone } = placementChange(applied, next, nodeId);
       // Those that run first: opening others may take long, and a new primary must not wait for it.
-      for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
-      for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number, next);
-      const missing = [...wanted.values()].filter(({ number }) => !hosted.has(number));
+      for (const { number, record, shard } of changed) hosted.get(number)?.setRecord(record, shard);
+      for (const number of gone) if (hosted.has(number)) await drop(number, next);
+      const missing = changed.filter(({ number }) => !hosted.has(number));
       await openAll(missing, isStart);
+      applied = next;
     },
-    removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
+    removeOrphans(current) {
+      const { changed } = placementChange(null, current, nodeId);
+      return removeOrphans(new Set(changed.map(({ number }) => number)));
+    },
     attachServe(port) {
       broadcast.serve.add(port);
       for (const arena of pool.arenas()) port.post({ kind: 'arena', arena });
