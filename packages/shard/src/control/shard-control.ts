@@ -199,17 +199,27 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   async function openAll(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
     if (missing.length === 0) return;
     planPlacements(missing);
-    // What is here already is checked when the rest is: opening comes first.
-    const endTurn = isStart ? await context.indexChecks.take() : null;
+    if (!isStart) {
+      await openInTurns(missing, isStart);
+      return;
+    }
+    // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
+    const resume = [context.indexChecks.hold(), context.proposals.hold()];
+    // What is read from here on is garbage soon, and much where there are many.
+    collectGarbage();
+    try {
+      await openInTurns(missing, isStart);
+    } finally {
+      for (const one of resume) one();
+    }
+  }
+
+  async function openInTurns(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
       for (const one of left) await open(one, isStart);
     });
-    try {
-      await Promise.all(openers);
-    } finally {
-      endTurn?.();
-    }
+    await Promise.all(openers);
   }
 
   async function drop(number: number, next: Catalogue): Promise<void> {
@@ -315,9 +325,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     attachServe(port) {
       broadcast.serve.add(port);
       for (const arena of pool.arenas()) port.post({ kind: 'arena', arena });
-      for (const { search } of hosted.values())
-        if (search.replica !== null)
-          port.post({ kind: 'segments', epoch: shared.epoch(), set: setOf(search.replica) });
+      const open = [...hosted.values()].flatMap(({ search }) => search.replica ?? []);
+      port.post({ kind: 'segments', epoch: shared.epoch(), sets: open.map(setOf) });
       port.onMessage((message) => {
         if (message.kind === 'arenas_dropped') broadcast.arenasDropped(port, message.arenas);
         else if (message.kind === 'recall_measured') noteRecall(message);

@@ -167,10 +167,8 @@ export function createReplicaViews(options: {
           for (const file of message.files) directory.dropFile(file);
           return true;
         case 'segments':
-          replicas.set(message.set.replica, {
-            set: message.set,
-            open: stillIn(replicas.get(message.set.replica)?.open ?? null, message.set),
-          });
+          for (const set of message.sets)
+            replicas.set(set.replica, { set, open: stillIn(replicas.get(set.replica)?.open ?? null, set) });
           epoch = Math.max(epoch, message.epoch);
           return true;
         case 'drop_replica':
