@@ -14,7 +14,7 @@ import {
   type ResolvedOperation,
 } from '@quiver/model';
 import { servingLeaseMs } from '@quiver/replication';
-import { asClusterError, readKey, StorageError } from '@quiver/storage';
+import { asClusterError, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
@@ -30,6 +30,7 @@ import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { MemoryGuard } from './memory-guard.ts';
 import { memoryLimits } from './memory-limits.ts';
+import { orphansIn } from './orphans.ts';
 import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
@@ -205,8 +206,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     }
     // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
     const resume = [context.indexChecks.hold(), context.proposals.hold()];
-    // What is read from here on is garbage soon, and much where there are many.
-    collectGarbage();
     try {
       await openInTurns(missing, isStart);
     } finally {
@@ -236,19 +235,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
 
   /** Replicas on disk that the catalogue does not know: drops that a stop interrupted. */
   async function removeOrphans(known: ReadonlySet<number>): Promise<void> {
-    let next = 1;
-    for (;;) {
-      let found: number | null = null;
-      for await (const [keyBytes] of store.scan({
-        from: keys.replica(next),
-        to: new Uint8Array([0xfe, 0xff, 0xff, 0xff]),
-        limit: 1,
-      }))
-        found = readKey(keyBytes).u32();
-      if (found === null) break;
-      if (!known.has(found)) await removeRecords(store, found);
-      next = found + 1;
-    }
+    for await (const number of orphansIn(store, known)) await removeRecords(store, number);
     const needed = new Set([...hosted.values()].flatMap(({ blobIds }) => blobIds));
     const unneeded = listed.map(({ blobId }) => blobId).filter((blobId) => !needed.has(blobId));
     if (unneeded.length > 0) await blobs.delete(unneeded);
