@@ -107,36 +107,47 @@ class JsonTranscoder {
   /** The length and bytes of the string at the cursor. */
   private string(): void {
     const { json } = this;
-    assert(json[this.at] === quote, `payload: byte ${json[this.at] ?? -1} where a string starts`);
     const start = this.at;
+    if (json[start] !== quote) this.broken(`byte ${json[start] ?? -1} where a string starts`);
+    const { length } = json;
     let end = start + 1;
     let escaped = false;
-    for (;;) {
-      const byte = json[end];
-      assert(byte !== undefined, `payload: a string from byte ${start} does not end`);
+    for (; end < length; end += 1) {
+      const byte = json[end]!;
       if (byte === quote) break;
       if (byte === backslash) {
         escaped = true;
         end += 1;
       }
-      end += 1;
     }
+    if (end >= length) this.broken(`a string from byte ${start} does not end`);
     this.at = end + 1;
     if (escaped) this.writer.string(JSON.parse(json.toString('utf8', start, this.at)) as string);
-    else this.writer.bytes(json.subarray(start + 1, end));
+    else this.writer.bytesOf(json, start + 1, end);
   }
 
   private number(): void {
     const { json, writer } = this;
     const start = this.at;
     let isFloat = false;
+    let digits = 0;
+    let natural = 0;
     for (; this.at < json.length; this.at += 1) {
       const byte = json[this.at]!;
-      if (byte >= 48 && byte <= 57) continue;
-      if (byte === 46 || byte === 101 || byte === 69) isFloat = true;
+      if (byte >= 48 && byte <= 57) {
+        digits += 1;
+        natural = 10 * natural + (byte - 48);
+      } else if (byte === 46 || byte === 101 || byte === 69) isFloat = true;
       else if (byte !== 45 && byte !== 43) break;
     }
-    assert(this.at > start, `payload: byte ${json[start] ?? -1} where a value starts`);
+    const chars = this.at - start;
+    if (chars === 0) this.broken(`byte ${json[start] ?? -1} where a value starts`);
+    // Nothing but digits, as many as are exact: no text need be made of them.
+    if (digits === chars && digits <= 15) {
+      writer.tag(3, 0);
+      writer.varint(natural);
+      return;
+    }
     const text = json.toString('latin1', start, this.at);
     if (!isFloat) {
       const value = Number(text);
@@ -154,14 +165,19 @@ class JsonTranscoder {
   private more(close: number): boolean {
     const byte = this.peek();
     this.at += 1;
-    assert(byte === 44 || byte === close, `payload: byte ${byte} after a value`);
+    if (byte !== 44 && byte !== close) this.broken(`byte ${byte} after a value`);
     return byte === 44;
   }
 
   private expect(byte: number): void {
     const got = this.peek();
-    assert(got === byte, `payload: byte ${got} where ${byte} is expected`);
+    if (got !== byte) this.broken(`byte ${got} where ${byte} is expected`);
     this.at += 1;
+  }
+
+  /** Not `assert`: its text would be made for every byte that is right. */
+  private broken(what: string): never {
+    assert(false, `payload: ${what}`);
   }
 
   /** The next byte that is no white space; -1 at the end. */

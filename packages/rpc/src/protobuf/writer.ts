@@ -85,6 +85,18 @@ export class ProtoWriter {
     this.at += value.length;
   }
 
+  /** A length and the bytes from `start` to `end`. */
+  bytesOf(source: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.varint(length);
+    this.reserve(length);
+    const { buffer, at } = this;
+    // A copy of few bytes costs less than the call that would make it.
+    if (length <= loopedBytesMax) for (let i = 0; i < length; i += 1) buffer[at + i] = source[start + i]!;
+    else source.copy(buffer, at, start, end);
+    this.at = at + length;
+  }
+
   /** A length and the floats, little-endian. */
   packedFloats(values: Float32Array): void {
     this.varint(values.length * 4);
@@ -127,6 +139,8 @@ export class ProtoWriter {
 }
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+const loopedBytesMax = 48;
 
 /** Bytes that a varint takes. */
 export function varintBytes(value: number): number {
