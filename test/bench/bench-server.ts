@@ -1,4 +1,5 @@
 /** What every comparison over REST asks of a server, ours or a peer: a call, a wait until all is indexed, its CPU time. */
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { RunningServer } from '../harness/server.ts';
 
@@ -31,7 +32,11 @@ export async function untilGreen(server: RunningServer, collection: string, look
 }
 
 /** Of all threads of the server. */
-export function cpuSeconds({ process: { pid } }: RunningServer): number {
+export function cpuSeconds({ process }: RunningServer): number {
+  return cpuSecondsOf(process);
+}
+
+export function cpuSecondsOf({ pid }: ChildProcess): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

@@ -3,34 +3,20 @@ import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { createRealEnv } from '@quiver/env';
-import { Server } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listenWith, type RpcServer } from './listen.ts';
+import { startGrpcServer } from './grpc/grpc-server.ts';
+import type { RpcServer } from './listen.ts';
 
 const path = '/test.Echo/Echo';
-const identity = (bytes: Buffer): Buffer => bytes;
 let rpc: RpcServer;
 let session: ClientHttp2Session;
 
 beforeEach(async () => {
-  const server = new Server();
-  const method = {
-    path,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: identity,
-    requestDeserialize: identity,
-    responseSerialize: identity,
-    responseDeserialize: identity,
-  } as const;
-  server.addService(
-    { Echo: method },
-    {
-      Echo: (call: { request: Buffer }, reply: (error: null, bytes: Buffer) => void) =>
-        reply(null, call.request),
-    },
+  rpc = await startGrpcServer(
+    [{ path, requestStream: false, take: (call, request) => call.answer(request) }],
+    { env: createRealEnv(), messageBytesMax: 1_000, keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 },
+    { host: '127.0.0.1', port: 0, reusePort: false },
   );
-  rpc = await listenWith(server, { host: '127.0.0.1', port: 0, reusePort: false }, createRealEnv());
   session = connect(`http://127.0.0.1:${rpc.port}`);
   await once(session, 'connect');
   expect(await echo()).toBe('0');

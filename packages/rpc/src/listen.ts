@@ -1,10 +1,17 @@
 /**
- * A gRPC server behind a listening socket that several threads may share (`reusePort`).
- * Always: after `stop` begins no new connection is taken; clients are told (GOAWAY) and calls under way may end.
+ * HTTP/2 without TLS behind a listening socket that several threads may share (`reusePort`).
+ * Always: after `stop` begins no new connection is taken; clients are told (GOAWAY) and streams under way may end. A peer that is
+ * gone without a word is noticed by an unanswered PING. No failure of a connection leaves this file.
  */
-import { constants, type ServerHttp2Session } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
 import net from 'node:net';
-import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
 
 export interface RpcListenOptions {
@@ -13,6 +20,14 @@ export interface RpcListenOptions {
   readonly port: number;
   /** Lets several threads listen on one port. */
   readonly reusePort: boolean;
+}
+
+export interface Http2Options {
+  readonly env: Env;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Must listen to the stream's errors. */
+  readonly onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 }
 
 export interface RpcServer {
@@ -33,11 +48,28 @@ const lastStreamAny = 2 ** 31 - 1;
 const farewellMs = 500;
 /** A session that opened no stream for so long is quiet. */
 const quietMs = 100;
+/** What a client may send ahead, by stream and by connection. */
+const windowBytes = 1 << 20;
+const sessionOptions: ServerOptions = {
+  settings: {
+    initialWindowSize: windowBytes,
+    /** Clients keep further calls back. */
+    maxConcurrentStreams: 1_000,
+    /** Bytes; metadata is small. */
+    maxHeaderListSize: 16_384,
+    enablePush: false,
+  },
+  /** Megabytes; beyond it new streams are refused. */
+  maxSessionMemory: 256,
+};
 
 /** @throws the error of `listen`, as EADDRINUSE */
-export async function listenWith(server: Server, listen: RpcListenOptions, env: Env): Promise<RpcServer> {
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+export async function listenHttp2(listen: RpcListenOptions, options: Http2Options): Promise<RpcServer> {
+  const { env } = options;
   const sockets = new Set<net.Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const told = new WeakSet<ServerHttp2Session>();
+  const streamsSeen = new WeakMap<ServerHttp2Session, number>();
   let lastSocketClosed: (() => void) | null = null;
   const listener = net.createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -46,12 +78,12 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
       if (sockets.size === 0) lastSocketClosed?.();
     });
     socket.on('error', () => socket.destroy());
-    injector.injectConnection(socket);
+    const session = openSession(socket, options);
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
   });
   const port = await listenOn(listener, listen);
   let stopping: Promise<void> | null = null;
-  const told = new WeakSet<ServerHttp2Session>();
-  const streamsSeen = new WeakMap<ServerHttp2Session, number>();
   let isDraining = false;
 
   /**
@@ -60,7 +92,7 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
    */
   function tellQuiet(): void {
     if (stopping !== null) return;
-    for (const session of sessionsOf(server)) {
+    for (const session of sessions) {
       if (session.closed || session.destroyed) continue;
       const { lastProcStreamID: seen = 0 } = session.state;
       if (streamsSeen.get(session) === seen) sayGoodbye(session, told);
@@ -75,11 +107,11 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
         resolve();
       });
     });
-    for (const session of sessionsOf(server)) sayGoodbye(session, told);
+    for (const session of sessions) sayGoodbye(session, told);
     if (sockets.size > 0)
       await new Promise<void>((resolve) => env.after(Math.min(farewellMs, graceMs), resolve));
-    // The last GOAWAY to every session: calls under way end. `tryShutdown` knows nothing of injected connections.
-    injector.drain(graceMs);
+    // The last GOAWAY to every session, with the last stream that is served: calls under way end, then the session.
+    for (const session of sessions) session.close();
     if (sockets.size > 0)
       await new Promise<void>((resolve) => {
         const cancel = env.after(graceMs, resolve);
@@ -88,8 +120,7 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
           resolve();
         };
       });
-    server.forceShutdown();
-    injector.destroy();
+    for (const session of sessions) session.destroy(undefined, constants.NGHTTP2_CANCEL);
     for (const socket of sockets) socket.destroy();
     await closed;
   };
@@ -104,8 +135,43 @@ export async function listenWith(server: Server, listen: RpcListenOptions, env: 
   };
 }
 
+function openSession(socket: net.Socket, options: Http2Options): ServerHttp2Session {
+  const session = performServerHandshake(socket, sessionOptions);
+  session.setLocalWindowSize(windowBytes);
+  session.on('stream', options.onStream);
+  // The session has ended its connection by then.
+  session.on('error', () => undefined);
+  const stopPings = keepAlive(session, options);
+  session.once('close', stopPings);
+  return session;
+}
+
+/** @returns what ends it */
+function keepAlive(
+  session: ServerHttp2Session,
+  { env, keepaliveMs, keepaliveTimeoutMs }: Http2Options,
+): () => void {
+  let cancel = env.after(keepaliveMs, ping);
+  function ping(): void {
+    // One that is closing has a deadline of its own, and Node sends no pings for it.
+    if (session.closed || session.destroyed) return;
+    cancel = env.after(keepaliveTimeoutMs, () => {
+      session.destroy();
+    });
+    const isSent = session.ping((error) => {
+      cancel();
+      if (error === null) cancel = env.after(keepaliveMs, ping);
+      else session.destroy();
+    });
+    if (!isSent) session.destroy();
+  }
+  return () => {
+    cancel();
+  };
+}
+
 /**
- * The first of the two GOAWAYs of a graceful end (RFC 9113, 6.8), which grpc-js does not send: its own `drain` refuses
+ * The first of the two GOAWAYs of a graceful end (RFC 9113, 6.8), which `session.close` does not send: the last one alone refuses
  * streams that were opened before the client could know (REFUSED_STREAM), and stock clients fail their calls on that.
  */
 function sayGoodbye(session: ServerHttp2Session, told: WeakSet<ServerHttp2Session>): void {
@@ -114,19 +180,13 @@ function sayGoodbye(session: ServerHttp2Session, told: WeakSet<ServerHttp2Sessio
   session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamAny);
 }
 
-function* sessionsOf(server: Server): Generator<ServerHttp2Session> {
-  // Private in grpc-js 1.14; where it is not there, clients hear of the end by the second one only.
-  const { http2Servers } = server as unknown as {
-    http2Servers?: ReadonlyMap<unknown, { readonly sessions: ReadonlySet<ServerHttp2Session> }>;
-  };
-  for (const { sessions } of http2Servers?.values() ?? []) yield* sessions;
-}
-
 function listenOn(listener: net.Server, { host, port, reusePort }: RpcListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     listener.once('error', reject);
     listener.listen({ host, port, reusePort }, () => {
       listener.off('error', reject);
+      // One that could not be accepted, as with too many files open: the next one may be.
+      listener.on('error', () => undefined);
       resolve((listener.address() as net.AddressInfo).port);
     });
   });

@@ -2,17 +2,11 @@
  * One thread's gRPC server: decodes and encodes by the schema, turns what handlers throw into statuses.
  * Always: a call is answered exactly once.
  */
-import {
-  Metadata,
-  Server,
-  type sendUnaryData,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
-import { listenWith, type RpcListenOptions, type RpcServer } from './listen.ts';
+import { startGrpcServer } from './grpc/grpc-server.ts';
+import type { CallStatus } from './grpc/headers.ts';
+import type { MessageSink, ServerCall, ServerMethod } from './grpc/server-call.ts';
+import type { RpcListenOptions, RpcServer } from './listen.ts';
 import { asClusterError, errorText, grpcCode, grpcStatus } from './status.ts';
 import { decodeMessage } from './protobuf/decode.ts';
 import { encodeMessage } from './protobuf/encode.ts';
@@ -65,53 +59,30 @@ export interface RpcServerOptions {
 
 export const messageBytesMaxDefault = 32 * 1024 * 1024;
 
-const identity = (value: Buffer): Buffer => value;
-
 /** @throws the error of `listen`, as EADDRINUSE */
-export async function startRpcServer(
+export function startRpcServer(
   services: readonly RpcService[],
   options: RpcServerOptions,
   listen: RpcListenOptions,
 ): Promise<RpcServer> {
-  const server = new Server({
-    'grpc.max_receive_message_length': options.messageBytesMax ?? messageBytesMaxDefault,
-    'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': 60_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    'grpc-node.max_session_memory': 256,
-    'grpc-node.flow_control_window': 1 << 20,
-  });
-  for (const service of services) {
-    const { definition, implementation } = describe(service, options);
-    server.addService(definition, implementation);
-  }
-  return listenWith(server, listen, options.env);
+  const { env, messageBytesMax = messageBytesMaxDefault } = options;
+  const methods = services.flatMap(({ name, handlers }) =>
+    serviceMethods(name).map((method) => served(method, handlers[method.name], options)),
+  );
+  const keepalive = { keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 };
+  return startGrpcServer(methods, { env, messageBytesMax, ...keepalive }, listen);
 }
 
-interface Described {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
-
-function describe(service: RpcService, options: RpcServerOptions): Described {
-  const definition: Record<string, ServiceDefinition[string]> = {};
-  const implementation: UntypedServiceImplementation = {};
-  for (const method of serviceMethods(service.name)) {
-    definition[method.name] = {
-      path: method.path,
-      requestStream: method.requestStream,
-      responseStream: method.responseStream,
-      requestSerialize: identity,
-      requestDeserialize: identity,
-      responseSerialize: identity,
-      responseDeserialize: identity,
-    };
-    const handler = service.handlers[method.name] ?? unimplemented(method);
-    implementation[method.name] = method.requestStream
-      ? streamCall(method, handler, options)
-      : unaryCall(method, handler, options);
-  }
-  return { definition, implementation };
+function served(
+  method: MethodSchema,
+  handler: UnaryHandler | StreamHandler | undefined,
+  options: RpcServerOptions,
+): ServerMethod {
+  const { path, requestStream } = method;
+  const given = handler ?? unimplemented(method);
+  return requestStream
+    ? { path, requestStream, open: (call) => streamCall(method, given, call, options) }
+    : { path, requestStream, take: unaryCall(method, given, options) };
 }
 
 function unimplemented(method: MethodSchema): UnaryHandler {
@@ -124,9 +95,9 @@ function unaryCall(
   method: MethodSchema,
   handler: UnaryHandler,
   options: RpcServerOptions,
-): (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => void {
+): (call: ServerCall, request: Buffer) => void {
   const { env, observer } = options;
-  return (call, reply) => {
+  return (call, request) => {
     const startedAtMs = env.now();
     const done = (code: number): void =>
       observer?.observe(method.path, code, (env.now() - startedAtMs) / 1_000);
@@ -134,59 +105,53 @@ function unaryCall(
       const status = statusOf(error);
       if (status.code === grpcCode.internal) options.onInternalError?.(method.path, error);
       done(status.code);
-      reply(status);
+      call.fail(status);
     };
-    try {
-      const trailer = new Metadata();
-      const info = callInfo(method, call, trailer);
-      options.authorize?.(info);
-      const answer = handler(decodeMessage(method.request, call.request) as never, info);
-      if (!(answer instanceof Promise)) {
-        reply(null, encoded(method, answer), trailer);
-        done(0);
+    const succeed = (message: object): void => {
+      // Encoding may fail (corrupt stored bytes): that is an answer too, not an unhandled rejection.
+      let bytes: Buffer;
+      try {
+        bytes = encoded(method, message);
+      } catch (error) {
+        fail(error);
         return;
       }
-      answer.then(
-        (message) => {
-          // Encoding may fail (corrupt stored bytes): that is an answer too, not an unhandled rejection.
-          let bytes: Buffer;
-          try {
-            bytes = encoded(method, message);
-          } catch (error) {
-            fail(error);
-            return;
-          }
-          reply(null, bytes, trailer);
-          done(0);
-        },
-        (error: unknown) => {
-          fail(error);
-        },
-      );
+      call.answer(bytes);
+      done(0);
+    };
+    let answer: object | Promise<object>;
+    try {
+      options.authorize?.(call);
+      answer = handler(decodeMessage(method.request, request) as never, call);
     } catch (error) {
       fail(error);
+      return;
     }
+    if (answer instanceof Promise) answer.then(succeed, fail);
+    else succeed(answer);
   };
 }
 
 function streamCall(
   method: MethodSchema,
   handler: StreamHandler,
+  call: ServerCall,
   options: RpcServerOptions,
-): (call: ServerDuplexStream<Buffer, Buffer>) => void {
-  return (call) => {
-    const info = callInfo(method, call, new Metadata());
-    call.on('data', (bytes: Buffer) => {
+): MessageSink {
+  return {
+    message(bytes) {
       try {
-        options.authorize?.(info);
-        call.write(encoded(method, handler(decodeMessage(method.request, bytes) as never, info)));
+        options.authorize?.(call);
+        call.send(encoded(method, handler(decodeMessage(method.request, bytes) as never, call)));
       } catch (error) {
         const status = statusOf(error);
         if (status.code === grpcCode.internal) options.onInternalError?.(method.path, error);
-        call.emit('error', status);
+        call.fail(status);
       }
-    });
-    call.on('end', () => call.end());
+    },
+    end() {
+      call.end();
+    },
   };
 }
 
@@ -194,41 +159,11 @@ function encoded(method: MethodSchema, message: object): Buffer {
   return Buffer.isBuffer(message) ? message : encodeMessage(method.response, message);
 }
 
-function callInfo(
-  method: MethodSchema,
-  call: ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
-  trailer: Metadata,
-): RpcCall {
-  return {
-    path: method.path,
-    metadata(key) {
-      const value = call.metadata.get(key)[0];
-      return value?.toString();
-    },
-    get deadlineWallMs() {
-      const deadline = call.getDeadline();
-      const atMs = typeof deadline === 'number' ? deadline : deadline.getTime();
-      return Number.isFinite(atMs) ? atMs : null;
-    },
-    isCancelled: () => call.cancelled,
-    answerWith(key, value) {
-      trailer.set(key, value);
-    },
-  };
-}
-
-interface Status {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
-
-function statusOf(error: unknown): Status {
-  const metadata = new Metadata();
-  if (error instanceof UnimplementedError)
-    return { code: grpcCode.unimplemented, details: error.message, metadata };
+function statusOf(error: unknown): CallStatus {
+  if (error instanceof UnimplementedError) return { code: grpcCode.unimplemented, details: error.message };
   const { code, retryAfterSeconds } = asClusterError(error);
-  if (retryAfterSeconds !== undefined) metadata.set('retry-after', String(Math.ceil(retryAfterSeconds)));
-  if (code === 'insufficient_storage') metadata.set('x-qdrant-insufficient-storage', 'true');
+  const metadata: Record<string, string> = {};
+  if (retryAfterSeconds !== undefined) metadata['retry-after'] = String(Math.ceil(retryAfterSeconds));
+  if (code === 'insufficient_storage') metadata['x-qdrant-insufficient-storage'] = 'true';
   return { code: grpcStatus(code), details: errorText(error), metadata };
 }

@@ -2,9 +2,10 @@
  * Failures between nodes: a `ClusterError` crosses whole, in the call's metadata; a broken connection is `unavailable`, a
  * call that ran out of time `deadline_exceeded`. Always: whoever called sees a `ClusterError`.
  */
-import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import { ClusterError, clusterErrorFrom } from '@quiver/model';
 import type { PlainError } from '../contract.ts';
+import type { CallStatus } from '../grpc/headers.ts';
 import { errorText, grpcStatus, plainError } from '../status.ts';
 import { decodePlain, encodePlain } from './plain-data.ts';
 
@@ -35,11 +36,13 @@ function reasonOf(details: string): string {
   return code === undefined ? 'no connection' : reasons[code as keyof typeof reasons];
 }
 
-export function statusFor(error: unknown): { code: number; details: string; metadata: Metadata } {
+export function statusFor(error: unknown): CallStatus {
   const plain = plainError(error);
-  const metadata = new Metadata();
-  metadata.set(errorKey, encodePlain(plain));
-  return { code: grpcStatus(plain.code), details: errorText(error).slice(0, 1_000), metadata };
+  return {
+    code: grpcStatus(plain.code),
+    details: errorText(error).slice(0, 1_000),
+    metadata: { [errorKey]: Buffer.from(encodePlain(plain)).toString('base64') },
+  };
 }
 
 export function errorFrom(error: ServiceError, address: string): ClusterError {

@@ -2,18 +2,11 @@
  * The serving side of calls between nodes: unary calls, watches (many answers), and one-way message streams, by path.
  * Always: a call of another cluster's node is refused (`secret`); a handler's failure reaches its caller whole.
  */
-import {
-  Server,
-  type sendUnaryData,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
 import type { Env } from '@quiver/env';
 import { ClusterError, type NodeId } from '@quiver/model';
-import { listenWith, type RpcListenOptions, type RpcServer } from '../listen.ts';
+import { startGrpcServer } from '../grpc/grpc-server.ts';
+import type { MessageSink, ServerCall, ServerMethod } from '../grpc/server-call.ts';
+import type { RpcListenOptions, RpcServer } from '../listen.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
 import { statusFor } from './peer-error.ts';
 import { nodeKey, secretKey } from './peer-client.ts';
@@ -52,68 +45,45 @@ export interface PeerServerOptions extends RpcListenOptions {
 /** Largest message between nodes: a write of the largest body, with room. */
 export const peerMessageBytesMax = 256 * 1024 * 1024;
 
-const identity = (value: Buffer): Buffer => value;
-
 export function startPeerServer(options: PeerServerOptions): Promise<RpcServer> {
-  const server = new Server({
-    'grpc.max_receive_message_length': peerMessageBytesMax,
-    'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': 5_000,
-    'grpc.keepalive_timeout_ms': 5_000,
-    'grpc-node.max_session_memory': 256,
-    'grpc-node.flow_control_window': 1 << 20,
-  });
-  const definition: Record<string, ServiceDefinition[string]> = {};
-  const implementation: UntypedServiceImplementation = {};
-  const add = (
-    path: string,
-    streams: { readonly requestStream: boolean; readonly responseStream: boolean },
-    handler: UntypedServiceImplementation[string],
-  ): void => {
-    const serialization = {
-      requestSerialize: identity,
-      requestDeserialize: identity,
-      responseSerialize: identity,
-      responseDeserialize: identity,
-    };
-    definition[path] = { path, ...streams, ...serialization };
-    implementation[path] = handler;
-  };
-  for (const [path, handler] of Object.entries(options.calls ?? {}))
-    add(path, { requestStream: false, responseStream: false }, unary(path, handler, options));
-  for (const [path, handler] of Object.entries(options.watches ?? {}))
-    add(path, { requestStream: false, responseStream: true }, watch(handler, options));
-  for (const [path, handler] of Object.entries(options.streams ?? {}))
-    add(path, { requestStream: true, responseStream: true }, stream(handler, options));
-  server.addService(definition, implementation);
-  return listenWith(server, options, options.env);
+  const { env, calls = {}, watches = {}, streams = {} } = options;
+  const methods: ServerMethod[] = [];
+  for (const [path, handler] of Object.entries(calls))
+    methods.push({ path, requestStream: false, take: unary(path, handler, options) });
+  for (const [path, handler] of Object.entries(watches))
+    methods.push({ path, requestStream: false, take: watch(handler, options) });
+  for (const [path, handler] of Object.entries(streams))
+    methods.push({ path, requestStream: true, open: (call) => stream(handler, call, options) });
+  const keepalive = { keepaliveMs: 5_000, keepaliveTimeoutMs: 5_000 };
+  return startGrpcServer(methods, { env, messageBytesMax: peerMessageBytesMax, ...keepalive }, options);
 }
-
-type AnyCall =
-  ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** @throws ClusterError unauthenticated */
-function describe(call: AnyCall, { env, secret }: PeerServerOptions): PeerCall {
-  if (secret !== null && call.metadata.get(secretKey)[0] !== secret)
+function describe(call: ServerCall, { env, secret }: PeerServerOptions): PeerCall {
+  if (secret !== null && call.metadata(secretKey) !== secret)
     throw new ClusterError('unauthenticated', 'nodes of this cluster must show its key (service.api_key)');
-  const deadline = call.getDeadline();
-  const atWallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  const { deadlineWallMs } = call;
   return {
-    from: Number(call.metadata.get(nodeKey)[0] ?? 0),
-    deadlineMs: Number.isFinite(atWallMs) ? env.now() + (atWallMs - env.wallNow()) : Infinity,
+    from: Number(call.metadata(nodeKey) ?? 0),
+    deadlineMs: deadlineWallMs === null ? Infinity : env.now() + (deadlineWallMs - env.wallNow()),
   };
 }
 
-function unary(path: string, handler: PeerHandler, options: PeerServerOptions) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>): void => {
+type Take = (call: ServerCall, request: Buffer) => void;
+
+function unary(path: string, handler: PeerHandler, options: PeerServerOptions): Take {
+  return (call, request) => {
     const fail = (error: unknown): void => {
       if (!(error instanceof ClusterError)) options.onInternalError?.(path, error);
-      reply(statusFor(error));
+      call.fail(statusFor(error));
+    };
+    const succeed = (bytes: Uint8Array): void => {
+      call.answer(encodeFrame(bytes));
     };
     try {
-      const answer = handler(decodeFrame(call.request), describe(call, options));
-      if (answer instanceof Promise) answer.then((bytes) => reply(null, encodeFrame(bytes)), fail);
-      else reply(null, encodeFrame(answer));
+      const answer = handler(decodeFrame(request), describe(call, options));
+      if (answer instanceof Promise) answer.then(succeed, fail);
+      else succeed(answer);
     } catch (error) {
       fail(error);
     }
@@ -123,14 +93,14 @@ function unary(path: string, handler: PeerHandler, options: PeerServerOptions) {
 function watch(
   handler: (request: Uint8Array, sink: WatchSink, call: PeerCall) => void,
   options: PeerServerOptions,
-) {
-  return (call: ServerWritableStream<Buffer, Buffer>): void => {
+): Take {
+  return (call, request) => {
     let pendingBytes = 0;
     const sink: WatchSink = {
       push(message) {
-        if (call.cancelled) return false;
+        if (call.isCancelled()) return false;
         pendingBytes += message.length;
-        return call.write(encodeFrame(message), () => {
+        return call.send(encodeFrame(message), () => {
           pendingBytes -= message.length;
         });
       },
@@ -139,48 +109,48 @@ function watch(
       },
       end(error) {
         if (error === undefined) call.end();
-        else call.emit('error', statusFor(error));
+        else call.fail(statusFor(error));
       },
       onGone(notify) {
-        let isTold = false;
-        const tell = (): void => {
-          if (isTold) return;
-          isTold = true;
-          notify();
-        };
-        // One that is gone already says so no more.
-        if (call.cancelled || call.destroyed) queueMicrotask(tell);
-        call.once('cancelled', tell);
-        call.once('close', tell);
+        call.onGone(notify);
       },
     };
     try {
-      handler(decodeFrame(call.request), sink, describe(call, options));
+      handler(decodeFrame(request), sink, describe(call, options));
     } catch (error) {
       sink.end(error);
     }
   };
 }
 
-function stream(handler: (from: NodeId, message: Uint8Array) => void, options: PeerServerOptions) {
-  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
-    let from: NodeId;
-    try {
-      ({ from } = describe(call, options));
-    } catch (error) {
-      call.emit('error', statusFor(error));
-      return;
-    }
-    // Headers now: the sender learns that the other end is there.
-    call.sendMetadata(call.metadata.clone());
-    call.on('data', (frame: Buffer) => {
+function stream(
+  handler: (from: NodeId, message: Uint8Array) => void,
+  call: ServerCall,
+  options: PeerServerOptions,
+): MessageSink {
+  let from: NodeId = 0;
+  try {
+    ({ from } = describe(call, options));
+    // Now: the sender learns that the other end is there.
+    call.sendHeaders();
+  } catch (error) {
+    call.fail(statusFor(error));
+  }
+  return {
+    message(bytes) {
       try {
-        handler(from, decodeFrame(frame));
+        handler(from, decodeFrame(owned(bytes)));
       } catch (error) {
-        call.emit('error', statusFor(error));
+        call.fail(statusFor(error));
       }
-    });
-    call.on('error', () => undefined);
-    call.on('end', () => call.end());
+    },
+    end() {
+      call.end();
+    },
   };
+}
+
+/** A view of a larger piece that was read from the socket would keep all of that. */
+function owned(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
 }
