@@ -3,7 +3,7 @@
  * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
  * `filters` (filtered search beside it), `sparse` and `multivector` (BM25 and MaxSim beside it), `quantization` (recall of
  * every kind and rate beside it and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small
- * collections), `million` (a million vectors within a memory budget of 1 GiB), `cluster` (cost of replication, router hop, fan-out).
+ * collections), `latency` (searches during a bulk load, beside the Qdrant server), `million` (a million vectors within a memory budget of 1 GiB), `cluster` (cost of replication, router hop, fan-out).
  *
  *   npm run bench [-- ann rest]
  */
@@ -20,6 +20,7 @@ const parts: Readonly<Record<string, string>> = {
   multivector: 'multivector-peers.ts',
   recall: 'target-recall.ts',
   small: 'small-collections.ts',
+  latency: 'load-latency.ts',
   million: 'million.ts',
   cluster: 'cluster-cost.ts',
 };

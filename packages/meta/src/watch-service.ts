@@ -52,7 +52,8 @@ export function createWatchService(feed: CatalogueFeed, env: Env, clusterId: () 
   }
 
   const stop = feed.onChange((next, previous) => {
-    const message = encode({ kind: 'delta', bytes: catalogueDelta(previous, next) });
+    // A copy of its own size: a slice of the pool that messages are made in would keep 64 KiB of it for as long.
+    const message = Uint8Array.from(encode({ kind: 'delta', bytes: catalogueDelta(previous, next) }));
     kept.push({ from: previous.revision, message });
     keptBytes += message.length;
     while (keptBytes > keptBytesMax && kept.length > 0) keptBytes -= kept.shift()!.message.length;

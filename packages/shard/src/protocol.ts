@@ -33,8 +33,8 @@ export type ToServe =
   | { readonly kind: 'arena'; readonly arena: Arena }
   | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
   | { readonly kind: 'drop_files'; readonly files: readonly number[] }
-  /** The whole set of a replica; takes effect with `epoch`. */
-  | { readonly kind: 'segments'; readonly epoch: number; readonly set: SegmentSet }
+  /** The whole set of each replica named; takes effect with `epoch`. */
+  | { readonly kind: 'segments'; readonly epoch: number; readonly sets: readonly SegmentSet[] }
   | { readonly kind: 'drop_replica'; readonly epoch: number; readonly replica: number }
   | { readonly kind: 'written'; readonly call: number; readonly operationId: number }
   | { readonly kind: 'read_confirmed'; readonly call: number }

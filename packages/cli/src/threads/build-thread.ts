@@ -1,5 +1,5 @@
 /** Entry of a build thread: seals, merges and indexes segments by the control thread's orders, at lower priority. */
-import { adoptPort, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
+import { adoptPort, collectGarbage, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createBuilder } from '@quiver/shard';
 import { openBlobFiles } from '@quiver/storage';
@@ -12,3 +12,4 @@ createBuilder({
   port: adoptPort(data.port),
   env: createRealEnv(),
 });
+collectGarbage();

@@ -1,5 +1,5 @@
 /** Starts the serve threads of a process, answers what they ask about it, and stops them in order. */
-import { openChannel, startThread, type Env, type Thread } from '@quiver/env';
+import { collectGarbage, openChannel, startThread, type Env, type Thread } from '@quiver/env';
 import { serveMeta, type Meta, type MetaMessage } from '@quiver/meta';
 import { mergeRequestStats } from '@quiver/telemetry';
 import type { FromServeThread, ProcessReport, ServeThreadData, ToServeThread } from './messages.ts';
@@ -109,6 +109,7 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
   await Promise.all(Array.from({ length: options.count }, (_, index) => start(index)));
   return {
     setReady() {
+      collectGarbage();
       for (const thread of serving) thread.post({ kind: 'ready' });
     },
     drain() {

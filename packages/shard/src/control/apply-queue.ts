@@ -64,6 +64,7 @@ export class ApplyQueue {
           const { replica } = search;
           const marked = markedConfiguration(receipt);
           if (marked !== null) search.raiseConfigurationMin(marked);
+          replica?.expect(changes.length);
           if (replica !== null) for (const change of changes) replica.applyChange(change, seq);
           digests.apply(records.takeWritten(task.operation).digests);
           break;
@@ -71,6 +72,7 @@ export class ApplyQueue {
         case 'install': {
           const written = records.takeWritten(task.write);
           const { replica } = search;
+          replica?.expect(written.records.length);
           if (replica !== null) {
             for (const { change, seq } of written.records) replica.install(change.id, change, seq);
             for (const id of written.absent) replica.install(id, null, 0);

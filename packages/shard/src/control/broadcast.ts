@@ -57,7 +57,7 @@ export function createBroadcast(shared: SharedState): Broadcast {
       for (const port of serve) port.post({ kind: 'arena', arena });
       for (const port of build) port.post({ kind: 'arena', arena });
     },
-    segments: (replica) => announce((epoch) => ({ kind: 'segments', epoch, set: setOf(replica) })),
+    segments: (replica) => announce((epoch) => ({ kind: 'segments', epoch, sets: [setOf(replica)] })),
     dropReplica: (replica) => announce((epoch) => ({ kind: 'drop_replica', epoch, replica })),
     dropFiles(files) {
       for (const port of serve) port.post({ kind: 'drop_files', files });

@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib';
 import type { Env } from '@quiver/env';
 import { encodePointId, pointIdBytes, slotCount, slotOf, type PointId } from '@quiver/model';
 import type { StoreSnapshot } from '@quiver/storage';
+import { BucketWords } from './bucket-words.ts';
 import { decodeBySeq, keys } from './records.ts';
 import type { Turns } from './turns.ts';
 
@@ -88,21 +89,18 @@ export class DigestChange {
 
 export class BucketDigests {
   /** Without the base until `#isComplete`. */
-  readonly #words = new Uint32Array(2 * bucketCount);
+  readonly #words = new BucketWords(bucketCount);
   #isComplete = false;
   #waiting: ((base: Uint32Array) => void)[] = [];
 
   apply(change: DigestChange): void {
     const { words } = change;
-    for (let i = 0; i < words.length; i += 3) {
-      this.#words[2 * words[i]!]! ^= words[i + 1]!;
-      this.#words[2 * words[i]! + 1]! ^= words[i + 2]!;
-    }
+    for (let i = 0; i < words.length; i += 3) this.#words.toggle(words[i]!, words[i + 1]!, words[i + 2]!);
   }
 
   /** As of now; `use` may be called later, when the base is there. */
   take(use: (buckets: Uint32Array) => void): void {
-    const taken = this.#words.slice();
+    const taken = this.#words.all();
     if (this.#isComplete) use(taken);
     else
       this.#waiting.push((base) => {
@@ -115,12 +113,16 @@ export class BucketDigests {
   get total(): string | null {
     if (!this.#isComplete) return null;
     const sum = new Uint32Array(2);
-    for (let i = 0; i < this.#words.length; i += 1) sum[i % 2]! ^= this.#words[i]!;
+    this.#words.each((_, low, high) => {
+      sum[0]! ^= low;
+      sum[1]! ^= high;
+    });
     return [...sum].map((word) => word.toString(16).padStart(8, '0')).join('');
   }
 
   setBase(base: Uint32Array): void {
-    combine(this.#words, base);
+    for (let bucket = 0; bucket < bucketCount; bucket += 1)
+      this.#words.toggle(bucket, base[2 * bucket]!, base[2 * bucket + 1]!);
     this.#isComplete = true;
     for (const finish of this.#waiting.splice(0)) finish(base);
   }

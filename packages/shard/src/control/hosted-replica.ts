@@ -19,6 +19,7 @@ import { ReplicaHost } from './replica-host.ts';
 import { loadReplicaState, noteOwner } from './replica-state.ts';
 import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
+import { readAhead } from './read-ahead.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
 import { pointOfKey, removeRecords } from './records.ts';
@@ -125,6 +126,7 @@ export class HostedReplica {
   get shard(): ShardRecord {
     return this.#shard;
   }
+
   /** One thing that the disk holds of this replica is not what was written. @returns whether it is whole again */
   async mendRecord(key: Uint8Array): Promise<boolean> {
     const id = pointOfKey(key);
@@ -150,14 +152,14 @@ export class HostedReplica {
 
   /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
   async open(): Promise<void> {
-    const { store } = this.#context;
-    await noteOwner(store, this.number, this.record.uuid, this.#shard.shardId);
-    const loaded = await loadReplicaState(store, this.number);
+    await noteOwner(this.#context.store, this.number, this.record.uuid, this.#shard.shardId);
+    const source = await readAhead(this.#context.store, this.number);
+    const loaded = await loadReplicaState(source, this.number);
     const { state } = loaded.persisted;
     // What came and went since an older configuration is on the disk, or is not.
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.
-    if (state.mode === 'clean') await this.#search.open(state.lastSeq);
+    if (state.mode === 'clean') await this.#search.open(state.lastSeq, source);
     if (this.#isClosed) return;
     this.#host = new ReplicaHost({
       number: this.number,
@@ -193,8 +195,8 @@ export class HostedReplica {
 
   /** @param count - of the ticks there were */
   tick(count: number): void {
-    const isDue = (count + this.number) % restTicks === 0;
-    if (!isDue && isAtRest(this.record, this.#shard, this.#calls.pendingCount) && this.isPrimary) return;
+    const isDue = (count + this.number) % restTicks === 0 || this.#primacy.isAwaited;
+    if (!isDue && isAtRest(this.record, this.#shard, this.#calls.pendingCount)) return;
     this.#lease.tick();
     this.#host?.step({ kind: 'tick' });
     this.#noteChange();
@@ -218,7 +220,7 @@ export class HostedReplica {
         this.#host?.step({ kind: 'disconnected', from: String(replica) });
   }
 
-  /** @returns seq of the operation. @throws ClusterError */
+  /** @returns seq. @throws ClusterError */
   async write({ operation, slots, operationKey, timeoutMs }: ReplicaWrite): Promise<number> {
     const deadlineMs = this.#context.env.now() + timeoutMs;
     await this.#primacy.awaited(timeoutMs);
@@ -267,7 +269,6 @@ export class HostedReplica {
   get isPrimary(): boolean {
     return this.#primacy.isPrimary;
   }
-
   /** See `Primacy`. */
   handOver(timeoutMs: number): Promise<boolean> {
     return this.#primacy.handOver(timeoutMs, null);

@@ -34,6 +34,11 @@ export class Primacy {
     return this.#options.host()?.isPrimary ?? false;
   }
 
+  /** A call waits for this replica to lead. */
+  get isAwaited(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** No other replica is in sync, nor has been proposed. */
   get isAlone(): boolean {
     const { number, shard, host } = this.#options;

@@ -4,13 +4,14 @@
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
-import type { BlobStore, Store } from '@quiver/storage';
+import type { BlobStore } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import { segmentSchemaOf, type StoredSegment } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
 import type { OrderedChange } from './change.ts';
 import type { Progress } from './progress-line.ts';
+import type { ReplicaSource } from './read-ahead.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
 
@@ -26,7 +27,7 @@ export async function openReplica(options: {
   readonly shardId: number;
   /** The replica's number. */
   readonly number: number;
-  readonly store: Store;
+  readonly store: ReplicaSource;
   readonly blobs: BlobStore;
   readonly pool: ArenaPool;
   readonly directory: ArenaDirectory;
@@ -79,7 +80,7 @@ const progressEvery = 1_000;
 
 async function replay(
   replica: Replica,
-  store: Store,
+  store: ReplicaSource,
   replaySeq: number,
   onProgress: Progress,
 ): Promise<number> {
@@ -91,6 +92,7 @@ async function replay(
   if (entries.length > lookUpsMax) return replayAll(replica, store, replaySeq, onProgress);
   const names = vectorNames(replica);
   let replayed = 0;
+  replica.expect(entries.length);
   for (const { seq, ordinal, id } of entries) {
     const stored = store.getSync(keys.point(number, id));
     if (stored === undefined) continue;
@@ -115,7 +117,7 @@ async function replay(
  */
 async function replayAll(
   replica: Replica,
-  store: Store,
+  store: ReplicaSource,
   replaySeq: number,
   onProgress: Progress,
   isMending = false,
@@ -131,6 +133,7 @@ async function replayAll(
     for (;;) {
       const entry = points.peek() ?? ((await points.turnPage()) ? points.peek() : null);
       if (entry === null) break;
+      replica.expect(points.left());
       points.skip();
       const [keyBytes, value] = entry;
       const point = decodePoint(value);

@@ -12,6 +12,7 @@ import {
 import { decodePointId, encodePointId, pointIdBytes, type PointId } from '@quiver/model';
 import type { Store } from '@quiver/storage';
 import type { IndexSum } from './digests.ts';
+import type { ReplicaSource } from './read-ahead.ts';
 import { decodeJson, encodeJson, keys, orderRecordOf } from './records.ts';
 
 /** Of a replica's records. */
@@ -134,7 +135,7 @@ export interface LoadedReplica {
 }
 
 /** REQUIRES: nothing of the replica is being written. @throws StorageError 'corruption' */
-export async function loadReplicaState(store: Store, replica: number): Promise<LoadedReplica> {
+export async function loadReplicaState(store: ReplicaSource, replica: number): Promise<LoadedReplica> {
   let found: StateRecord | null = null;
   const history: HistoryEntry[] = [];
   const operations: OperationEntry[] = [];

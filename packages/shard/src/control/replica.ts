@@ -69,6 +69,7 @@ export class Replica {
   readonly #options: Omit<ReplicaOptions, 'start'>;
   readonly #pending = new Map<PointId, Pending>();
   #headRows = 0;
+  #rowsExpected = 0;
   #nextSegmentId: number;
   #blobBytes = { rows: 0, bytes: 0 };
 
@@ -108,6 +109,11 @@ export class Replica {
       if (kept.length > 0) vectors = withKept(vectors, this.read(id)?.vectors ?? new Map(), kept);
       this.#pending.set(id, { seq, point: { version: seq, payload, vectors } });
     }
+  }
+
+  /** So many changes are about to be applied: a head that one of them opens has room for all, if memory allows. */
+  expect(changes: number): void {
+    this.#rowsExpected = changes;
   }
 
   /**
@@ -196,7 +202,14 @@ export class Replica {
     const { headBytesMax } = memoryLimits(budgetBytes, arenaBytesMax, 0);
     // Near the end of the budget a head has what it must, so that writing what is durable cannot fail.
     const bytesMax = Math.min(headBytesMax, Math.max(0, budgetBytes - heldBytes(pool)) / 8);
-    const size = nextHeadSize(this.#headRows, denseRowBytes(this.schema), average, blobBytes, bytesMax);
+    const size = nextHeadSize({
+      rowsBefore: this.#headRows,
+      rowsExpected: this.#rowsExpected,
+      rowVectorBytes: denseRowBytes(this.schema),
+      rowBlobBytes: average,
+      blobBytesNeeded: blobBytes,
+      bytesMax,
+    });
     this.#headRows = size.rows;
     this.head = createPlainSegment(pool, directory, this.schema, {
       id: this.takeSegmentId(),

@@ -7,6 +7,8 @@ export type Entry = readonly [key: Uint8Array, value: Uint8Array];
 export interface Cursor {
   /** The entry here; null at the end of the page. */
   peek(): Entry | null;
+  /** Entries of the page from here on. */
+  left(): number;
   skip(): void;
   /** Goes on to the next page; false at the end of the scan. */
   turnPage(): Promise<boolean>;
@@ -27,6 +29,7 @@ export function openCursor(pages: AsyncIterable<readonly Entry[]>): Cursor {
   let isAtEnd = false;
   return {
     peek: () => (at < page.length ? page[at]! : null),
+    left: () => page.length - at,
     skip() {
       at += 1;
     },

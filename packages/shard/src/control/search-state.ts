@@ -14,6 +14,7 @@ import type { BuildQueue } from './build-queue.ts';
 import { blobsOf, emptyManifest, type Manifest } from './manifest.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { createProgressLine } from './progress-line.ts';
+import type { ReplicaSource } from './read-ahead.ts';
 import { openReplica } from './recovery.ts';
 import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
@@ -94,13 +95,18 @@ export class SearchState {
     this.#open?.replica.applied.raiseConfigurationMin(this.#configurationMin);
   }
 
-  /** REQUIRES: not open. @param visibleSeq - readers see it up to here at once, and what is newer when it is published */
-  async open(visibleSeq: number): Promise<Replica> {
+  /**
+   * REQUIRES: not open.
+   * @param visibleSeq - readers see it up to here at once, and what is newer when it is published
+   * @param store - what is read of the disk
+   */
+  async open(visibleSeq: number, store: ReplicaSource = this.#context.store): Promise<Replica> {
     await this.#closing;
     const { broadcast, log, env, ...context } = this.#context;
     const startedMs = env.now();
     const opened = await openReplica({
       ...context,
+      store,
       log,
       record: this.#record,
       shardId: this.#shardId,

@@ -8,16 +8,13 @@ import { ArenaBudgetError, arenaBytesMax, ArenaDirectory, ArenaPool } from '@qui
 import {
   ClusterError,
   parsePayloadText,
-  replicaOn,
   sumMemory,
   type Catalogue,
-  type CollectionRecord,
   type NodeId,
   type ResolvedOperation,
-  type ShardRecord,
 } from '@quiver/model';
 import { servingLeaseMs } from '@quiver/replication';
-import { asClusterError, readKey, StorageError } from '@quiver/storage';
+import { asClusterError, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
 import type { PlainError } from '@quiver/rpc';
 import type { ShardPort, ToControl } from '../protocol.ts';
@@ -33,6 +30,8 @@ import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { MemoryGuard } from './memory-guard.ts';
 import { memoryLimits } from './memory-limits.ts';
+import { orphansIn } from './orphans.ts';
+import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { Turns } from './turns.ts';
@@ -52,23 +51,6 @@ const collectEveryMs = 5_000;
 const noVectors: ReadonlySet<string> = new Set();
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
-
-/** A replica that the catalogue places here. */
-interface Wanted {
-  readonly record: CollectionRecord;
-  readonly shard: ShardRecord;
-  readonly number: number;
-}
-
-function replicasOn(catalogue: Catalogue, nodeId: NodeId): Map<number, Wanted> {
-  const wanted = new Map<number, Wanted>();
-  for (const record of catalogue.collections.values())
-    for (const shard of record.shards) {
-      const number = replicaOn(shard, nodeId)?.replica;
-      if (number !== undefined) wanted.set(number, { record, shard, number });
-    }
-  return wanted;
-}
 
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
@@ -173,6 +155,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     log,
   });
   let catalogue: Catalogue | null = null;
+  /** Replicas are as it says. */
+  let applied: Catalogue | null = null;
   const balance = new PrimaryBalance({
     nodeId,
     env,
@@ -189,7 +173,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** What is wrong at the start ends it; later the others go on, and this one is opened when it can be. */
-  async function open({ record, shard, number }: Wanted, isStart: boolean): Promise<void> {
+  async function open({ record, shard, number }: PlacedReplica, isStart: boolean): Promise<void> {
     const replica = new HostedReplica(context, record, shard, number);
     hosted.set(number, replica);
     try {
@@ -201,7 +185,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** Of all that is saved, before any of it is loaded. */
-  function planPlacements(missing: readonly Wanted[]): void {
+  function planPlacements(missing: readonly PlacedReplica[]): void {
     const { usedBytes, retiredBytes } = pool.stats();
     const saved = missing.flatMap(({ record, number }) => {
       const stored = store.getSync(keys.manifest(number));
@@ -213,8 +197,23 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     placements = placeRows(saved, loadedShareMax * freeBytes);
   }
 
-  async function openAll(missing: readonly Wanted[], isStart: boolean): Promise<void> {
-    if (missing.length > 0) planPlacements(missing);
+  async function openAll(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
+    if (missing.length === 0) return;
+    planPlacements(missing);
+    if (!isStart) {
+      await openInTurns(missing, isStart);
+      return;
+    }
+    // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
+    const resume = [context.indexChecks.hold(), context.proposals.hold()];
+    try {
+      await openInTurns(missing, isStart);
+    } finally {
+      for (const one of resume) one();
+    }
+  }
+
+  async function openInTurns(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
       for (const one of left) await open(one, isStart);
@@ -236,19 +235,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
 
   /** Replicas on disk that the catalogue does not know: drops that a stop interrupted. */
   async function removeOrphans(known: ReadonlySet<number>): Promise<void> {
-    let next = 1;
-    for (;;) {
-      let found: number | null = null;
-      for await (const [keyBytes] of store.scan({
-        from: keys.replica(next),
-        to: new Uint8Array([0xfe, 0xff, 0xff, 0xff]),
-        limit: 1,
-      }))
-        found = readKey(keyBytes).u32();
-      if (found === null) break;
-      if (!known.has(found)) await removeRecords(store, found);
-      next = found + 1;
-    }
+    for await (const number of orphansIn(store, known)) await removeRecords(store, number);
     const needed = new Set([...hosted.values()].flatMap(({ blobIds }) => blobIds));
     const unneeded = listed.map(({ blobId }) => blobId).filter((blobId) => !needed.has(blobId));
     if (unneeded.length > 0) await blobs.delete(unneeded);
@@ -310,20 +297,23 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     async applyCatalogue(next: Catalogue) {
       const isStart = catalogue === null;
       catalogue = next;
-      const wanted = replicasOn(next, nodeId);
+      const { changed, gone } = placementChange(applied, next, nodeId);
       // Those that run first: opening others may take long, and a new primary must not wait for it.
-      for (const [number, { record, shard }] of wanted) hosted.get(number)?.setRecord(record, shard);
-      for (const number of [...hosted.keys()]) if (!wanted.has(number)) await drop(number, next);
-      const missing = [...wanted.values()].filter(({ number }) => !hosted.has(number));
+      for (const { number, record, shard } of changed) hosted.get(number)?.setRecord(record, shard);
+      for (const number of gone) if (hosted.has(number)) await drop(number, next);
+      const missing = changed.filter(({ number }) => !hosted.has(number));
       await openAll(missing, isStart);
+      applied = next;
     },
-    removeOrphans: (current) => removeOrphans(new Set(replicasOn(current, nodeId).keys())),
+    removeOrphans(current) {
+      const { changed } = placementChange(null, current, nodeId);
+      return removeOrphans(new Set(changed.map(({ number }) => number)));
+    },
     attachServe(port) {
       broadcast.serve.add(port);
       for (const arena of pool.arenas()) port.post({ kind: 'arena', arena });
-      for (const { search } of hosted.values())
-        if (search.replica !== null)
-          port.post({ kind: 'segments', epoch: shared.epoch(), set: setOf(search.replica) });
+      const open = [...hosted.values()].flatMap(({ search }) => search.replica ?? []);
+      port.post({ kind: 'segments', epoch: shared.epoch(), sets: open.map(setOf) });
       port.onMessage((message) => {
         if (message.kind === 'arenas_dropped') broadcast.arenasDropped(port, message.arenas);
         else if (message.kind === 'recall_measured') noteRecall(message);

@@ -1,7 +1,8 @@
 /**
- * What this thread knows of each replica: readers over its segments, opened when a set arrives, and the pin that keeps
- * the memory of a set in use while any request of the thread reads it.
- * Always: a request that begins after a change was announced (the shared epoch) reads the new sets.
+ * What this thread knows of each replica: its newest set, readers over the segments of those that were asked for here, and the
+ * pin that keeps the memory of a set in use while any request of the thread reads it.
+ * Always: a request that begins after a change was announced (the shared epoch) reads the new sets; a set is opened while it
+ * is the newest, so that its files are there.
  */
 import { collectGarbage, type Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
@@ -52,10 +53,18 @@ export interface ReplicaView {
  */
 export type ReadPurpose = 'shown' | 'confirmed' | 'ordered';
 
-interface Replica {
+interface OpenReplica {
   readonly uuid: string;
   readonly segments: readonly OpenSegment[];
   readonly applied: Applied;
+}
+
+/** A node may hold thousands of replicas, of which a thread is asked for few. */
+interface Replica {
+  /** Not opened yet; null: `open` is of it. */
+  set: SegmentSet | null;
+  /** Of the newest set that was opened, as far as the newest set has it. */
+  open: OpenReplica | null;
 }
 
 export interface ReplicaViews {
@@ -90,13 +99,22 @@ export function createReplicaViews(options: {
   /** Of the newest change that was taken; a new thread has taken none. */
   let epoch = 0;
 
-  function open(set: SegmentSet): Replica {
-    const known = new Map(
-      (replicas.get(set.replica)?.segments ?? []).map((segment) => [segment.reader.descriptor.id, segment]),
-    );
+  /** The newest set of a replica, opened; undefined when there is none. */
+  function opened(number: number): OpenReplica | undefined {
+    const replica = replicas.get(number);
+    if (replica === undefined) return undefined;
+    if (replica.set !== null) {
+      replica.open = open(replica.set, replica.open);
+      replica.set = null;
+    }
+    return replica.open!;
+  }
+
+  function open(set: SegmentSet, before: OpenReplica | null): OpenReplica {
+    const known = new Map((before?.segments ?? []).map((segment) => [segment.reader.descriptor.id, segment]));
     const segments = set.segments.map((descriptor): OpenSegment => {
-      const before = known.get(descriptor.id);
-      if (before !== undefined && isSamePlace(before.reader.descriptor, descriptor)) return before;
+      const same = known.get(descriptor.id);
+      if (same !== undefined) return same;
       const reader = openSegment(descriptor, directory);
       return { reader, fields: createSegmentFields(reader, openColumns(descriptor, directory)) };
     });
@@ -149,7 +167,8 @@ export function createReplicaViews(options: {
           for (const file of message.files) directory.dropFile(file);
           return true;
         case 'segments':
-          replicas.set(message.set.replica, open(message.set));
+          for (const set of message.sets)
+            replicas.set(set.replica, { set, open: stillIn(replicas.get(set.replica)?.open ?? null, set) });
           epoch = Math.max(epoch, message.epoch);
           return true;
         case 'drop_replica':
@@ -165,12 +184,13 @@ export function createReplicaViews(options: {
       const shard = shardOf(collection, shardId)!;
       const begun = begin();
       try {
-        let replica: Replica | undefined;
+        let replica: OpenReplica | undefined;
         let group = 0;
-        // A set that came between looking it up and loading the group would hold rows the group already shows.
+        // A set that came between looking it up and loading the group would hold rows the group already shows, and one that
+        // is not the newest may lack its files.
         do {
           catchUp();
-          replica = replicas.get(number);
+          replica = opened(number);
           group = replica?.applied.load() ?? 0;
         } while (shared.epoch() !== epoch);
         if (replica === undefined || replica.uuid !== collection.uuid) throw notHere(collection, shardId);
@@ -222,6 +242,17 @@ function notHere(collection: CollectionRecord, shardId: number): ClusterError {
     'stale_route',
     `shard ${shardId} of collection ${collection.name} is not on this node (any more, or yet)`,
   );
+}
+
+/** What left the set must not be held: its memory goes back to the system when nobody looks at it. */
+function stillIn(open: OpenReplica | null, set: SegmentSet): OpenReplica | null {
+  if (open === null) return null;
+  const wanted = new Map(set.segments.map((descriptor) => [descriptor.id, descriptor]));
+  const segments = open.segments.filter(({ reader: { descriptor } }) => {
+    const next = wanted.get(descriptor.id);
+    return next !== undefined && isSamePlace(descriptor, next);
+  });
+  return { ...open, segments };
 }
 
 /** Of one segment: with the same indexes (a region may be in use again for one of another name), core and files. */

@@ -1,0 +1,265 @@
+/**
+ * What a bulk load does to searches: half of a data set is loaded and green, REST searches come at a steady rate; then the other
+ * half is uploaded at full speed beside them, and searches go on until it is green. p50 and p99 of each time, for Quiver and the
+ * Qdrant server one after the other in one run.
+ *
+ * Searches are an open loop: one is due each 1/rate seconds whether the one before it is answered or not, and its time runs
+ * from when it was due to be sent, so that a server that stalls is charged for all that waited. The upload is another thread's.
+ * Client and server share the cores; the thread that measures runs before both, where it may.
+ *
+ *   node test/bench/load-latency.ts [--set wordnet-minilm] [--rows N] [--rate 100] [--ef 64] [--idle-seconds 10]
+ *     [--only quiver|qdrant]
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setPriority } from 'node:os';
+import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
+import { call, cpuSeconds, untilGreen } from './bench-server.ts';
+import { readDataSet, type DataSet } from './data-set.ts';
+import { buildRequest, loadResult, runLoad } from './http-load.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    set: { type: 'string', default: 'wordnet-minilm' },
+    rows: { type: 'string' },
+    rate: { type: 'string', default: '100' },
+    ef: { type: 'string', default: '64' },
+    'idle-seconds': { type: 'string', default: '10' },
+    only: { type: 'string' },
+  },
+});
+const uploadBatch = 1_000;
+const uploadConnections = 4;
+/** Searches under way at a time; what is due beyond them waits, and that is counted. */
+const searchConnections = 8;
+
+interface Uploader {
+  /** Resolves when every point is acknowledged. */
+  upload(port: number, half: 0 | 1): Promise<void>;
+  end(): Promise<number>;
+}
+
+/** @param half - 0: rows 0, 2, 4...; 1: the others, so that both look alike */
+function uploadRequests(set: DataSet, rows: number, half: 0 | 1): Buffer[] {
+  const requests: Buffer[] = [];
+  for (let from = half; from < rows; from += 2 * uploadBatch) {
+    const points: string[] = [];
+    for (let row = from; row < Math.min(rows, from + 2 * uploadBatch); row += 2) {
+      const vector = Array.from(set.base.subarray(row * set.dim, (row + 1) * set.dim));
+      points.push(`{"id":${row},"vector":${JSON.stringify(vector)},"payload":${set.payloads[row]!}}`);
+    }
+    const body = `{"points":[${points.join(',')}]}`;
+    requests.push(buildRequest('PUT', '/collections/bench/points?wait=true', body));
+  }
+  return requests;
+}
+
+async function startUploader(): Promise<Uploader> {
+  const worker = new Worker(import.meta.filename, { workerData: flags, argv: process.argv.slice(2) });
+  await once(worker, 'message');
+  return {
+    async upload(port, half) {
+      worker.postMessage({ port, half });
+      const [failures] = (await once(worker, 'message')) as [number];
+      if (failures > 0) throw new Error(`${failures} uploads failed`);
+    },
+    end: () => worker.terminate(),
+  };
+}
+
+/** The other thread: requests are made before anything is measured. */
+function runUploader(): void {
+  const { set: name, rows: asked } = workerData as typeof flags;
+  const set = readDataSet(name);
+  const rows = Math.min(set.rows, Number(asked ?? set.rows));
+  const halves = [uploadRequests(set, rows, 0), uploadRequests(set, rows, 1)];
+  parentPort!.on('message', ({ port, half }: { port: number; half: 0 | 1 }) => {
+    void runLoad(port, halves[half]!, { connections: uploadConnections }).then(({ failures }) =>
+      parentPort!.postMessage(failures),
+    );
+  });
+  parentPort!.postMessage('ready');
+}
+
+interface Searches {
+  /** From now on times count for this part; returns those of the part before, in ms. */
+  next(): number[];
+  stop(): void;
+}
+
+/** Searches at a steady rate until they are stopped. A connection that fails ends the process. */
+async function startSearches(
+  port: number,
+  requests: readonly Buffer[],
+  perSecond: number,
+): Promise<Searches> {
+  let times: number[] = [];
+  const waiting: number[] = [];
+  const free: Connection[] = [];
+  const connections = await Promise.all(
+    Array.from({ length: searchConnections }, () =>
+      openConnection(port, (connection, dueMs) => {
+        times.push(performance.now() - dueMs);
+        const next = waiting.shift();
+        if (next === undefined) free.push(connection);
+        else connection.send(request(), next);
+      }),
+    ),
+  );
+  free.push(...connections);
+  let asked = 0;
+  const request = (): Buffer => requests[asked++ % requests.length]!;
+  const startedMs = performance.now();
+  let due = 0;
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    // The client's own delay is not the server's: what a late timer finds due is due now.
+    for (; startedMs + (due * 1_000) / perSecond <= nowMs; due += 1) {
+      const connection = free.shift();
+      if (connection === undefined) waiting.push(nowMs);
+      else connection.send(request(), nowMs);
+    }
+  }, 1);
+  return {
+    next() {
+      const part = times;
+      times = [];
+      return part;
+    },
+    stop() {
+      clearInterval(timer);
+      for (const { socket } of connections) socket.destroy();
+    },
+  };
+}
+
+interface Connection {
+  readonly socket: Socket;
+  send(request: Buffer, dueMs: number): void;
+}
+
+/** One request at a time; replies are split by Content-Length. */
+async function openConnection(
+  port: number,
+  onReply: (connection: Connection, dueMs: number) => void,
+): Promise<Connection> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setNoDelay(true);
+  await once(socket, 'connect');
+  let dueMs = 0;
+  let reply = '';
+  const connection: Connection = {
+    socket,
+    send(request, since) {
+      dueMs = since;
+      reply = '';
+      socket.write(request);
+    },
+  };
+  socket.on('data', (chunk) => {
+    reply += chunk.toString('latin1');
+    const headEnd = reply.indexOf('\r\n\r\n');
+    if (headEnd < 0) return;
+    const bytes = Number(/content-length: (\d+)/i.exec(reply)?.[1] ?? NaN);
+    if (reply.length < headEnd + 4 + bytes) return;
+    if (!reply.startsWith('HTTP/1.1 200')) throw new Error(`a search failed: ${reply}`);
+    onReply(connection, dueMs);
+  });
+  return connection;
+}
+
+async function measure(name: string, server: RunningServer, uploader: Uploader, set: DataSet): Promise<void> {
+  const isQuiver = name === 'quiver';
+  await call(server, 'PUT', '/collections/bench', {
+    vectors: { size: set.dim, distance: 'Cosine' },
+    hnsw_config: { m: 16, ef_construct: 200 },
+    ...(isQuiver ? {} : { quantization_config: { scalar: { type: 'int8', always_ram: true } } }),
+  });
+  await uploader.upload(server.restPort, 0);
+  await untilGreen(server, 'bench', 3);
+  const params = {
+    hnsw_ef: Number(flags.ef),
+    ...(isQuiver ? {} : { quantization: { rescore: true, oversampling: 1.5 } }),
+  };
+  const requests = Array.from({ length: set.queryCount }, (_, i) => {
+    const query = Array.from(set.queries.subarray(i * set.dim, (i + 1) * set.dim));
+    const body = JSON.stringify({ query, limit: 10, with_payload: true, params });
+    return buildRequest('POST', '/collections/bench/points/query', body);
+  });
+  // Code is compiled and caches are filled before the idle time is measured.
+  await runLoad(server.restPort, requests, { connections: 2, seconds: 5 });
+  const searches = await startSearches(server.restPort, requests, Number(flags.rate));
+  const idleP99Ms: number[] = [];
+  let startedMs = performance.now();
+  let cpu = cpuSeconds(server);
+  const report = (part: string): void => {
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const { requests: count, p50Ms, p99Ms } = loadResult(searches.next(), seconds, 0);
+    if (part === 'idle') idleP99Ms.push(p99Ms);
+    const facts = {
+      part,
+      seconds: round(seconds),
+      searches: count,
+      server_cpu_s: round(cpuSeconds(server) - cpu),
+      p50_ms: round(p50Ms),
+      p99_ms: round(p99Ms),
+      p99_to_idle: round(p99Ms / idleP99Ms[0]!),
+    };
+    process.stdout.write(
+      `${JSON.stringify({ bench: 'load-latency', set: set.name, rate: Number(flags.rate), name, ...facts })}\n`,
+    );
+    startedMs = performance.now();
+    cpu = cpuSeconds(server);
+  };
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(flags['idle-seconds'])));
+    report('idle');
+    await uploader.upload(server.restPort, 1);
+    report('upload');
+    await untilGreen(server, 'bench', 3);
+    report('indexing');
+    await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(flags['idle-seconds'])));
+    report('idle again');
+  } finally {
+    searches.stop();
+  }
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+/** Before client's uploads and the server, which are threads of others; without the right to it as everybody. */
+function runFirst(): void {
+  try {
+    setPriority(process.pid, -10);
+  } catch {
+    process.stderr.write('the measuring thread has no priority: the client is part of what is measured\n');
+  }
+}
+
+async function main(): Promise<void> {
+  const set = readDataSet(flags.set);
+  const uploader = await startUploader();
+  try {
+    for (const name of ['quiver', 'qdrant']) {
+      if (flags.only !== undefined && flags.only !== name) continue;
+      const server = name === 'quiver' ? await startQuiver() : await startQdrant();
+      if (server === null) continue;
+      runFirst();
+      try {
+        await measure(name, server, uploader, set);
+      } finally {
+        setPriority(process.pid, 0);
+        await server.stop();
+      }
+    }
+  } finally {
+    await uploader.end();
+  }
+}
+
+if (isMainThread) await main();
+else runUploader();
