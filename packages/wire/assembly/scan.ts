@@ -17,6 +17,25 @@ const keyIds: i32 = 3;
 
 const wholeBody: i32 = -1;
 const nestedTooDeep: i32 = -2;
+const more: i32 = -3;
+
+// Where a scan stands, between two calls of scanOn.
+let lim: usize = 0;
+let textStart: usize = 0;
+let vectors: usize = 0;
+let payloads: usize = 0;
+let headerStart: usize = 0;
+let cuts: i32 = 0;
+let atByte: usize = 0;
+let atText: usize = 0;
+let keptFrom: usize = 0;
+let atFloat: usize = 0;
+let atDepth: i32 = 0;
+let atVectorDepth: i32 = noDepth;
+let atKind: i32 = keyOther;
+let vectorsCut: i32 = 0;
+let payloadsCut: i32 = 0;
+let metLongRun: u32 = 0;
 
 function keyKind(k: usize, length: usize): i32 {
   const head = load<u32>(k);
@@ -51,8 +70,7 @@ function putMark(o: usize, letter: u32, index: i32): usize {
 // body: `length` bytes with 64 zero bytes behind them. text: what is left. floats: f32 area. vectorTable: (address of
 // the floats, count) per vector. payloadTable: (start, end) per payload. hards: see numbers.ts. header, u32 each:
 // vectors, payloads, hard numbers, 1 when a run of 16 digits was met, 1 when the text is not ASCII, end of the floats.
-// Returns the length of the text, -1: parse the whole body, -2: nested too deeply.
-export function scan(
+export function beginScan(
   body: usize,
   length: usize,
   text: usize,
@@ -62,20 +80,37 @@ export function scan(
   hards: usize,
   header: usize,
   cutPayloads: i32,
-): i32 {
+): void {
   resetHard(hards);
-  const lim = body + length;
-  let p = body;
-  let o = text;
-  let from = body;
-  let f = floats;
-  let depth = 0;
-  let vectorDepth = noDepth;
-  let kind = keyOther;
-  let vectorCount = 0;
-  let payloadCount = 0;
-  let longRun: u32 = 0;
-  while (p < lim) {
+  lim = body + length;
+  textStart = atText = text;
+  vectors = vectorTable;
+  payloads = payloadTable;
+  headerStart = header;
+  cuts = cutPayloads;
+  atByte = keptFrom = body;
+  atFloat = floats;
+  atDepth = vectorsCut = payloadsCut = 0;
+  atVectorDepth = noDepth;
+  atKind = keyOther;
+  metLongRun = 0;
+}
+
+// Goes on for about so many bytes of the body.
+// Returns the length of the text, -1: parse the whole body, -2: nested too deeply, -3: call again.
+export function scanOn(bytes: usize): i32 {
+  const stop = min(lim, atByte + bytes);
+  let p = atByte;
+  let o = atText;
+  let from = keptFrom;
+  let f = atFloat;
+  let depth = atDepth;
+  let vectorDepth = atVectorDepth;
+  let kind = atKind;
+  let vectorCount = vectorsCut;
+  let payloadCount = payloadsCut;
+  let longRun = metLongRun;
+  while (p < stop) {
     const c: u32 = load<u8>(p);
     if (c == 34) {
       const start = p + 1;
@@ -91,11 +126,11 @@ export function scan(
       if (kind == keyVector && vectorDepth == noDepth) {
         const d: u32 = load<u8>(p);
         if (d == 91 || d == 123) vectorDepth = depth;
-      } else if (kind == keyPayload && vectorDepth == noDepth && cutPayloads && load<u8>(p) == 123) {
+      } else if (kind == keyPayload && vectorDepth == noDepth && cuts && load<u8>(p) == 123) {
         const end = payloadEnd(p, lim, depth);
         if (end == tooDeep) return nestedTooDeep;
         if (end == invalid || end == oddNumber) return wholeBody;
-        const entry = payloadTable + ((<usize>payloadCount) << 3);
+        const entry = payloads + ((<usize>payloadCount) << 3);
         store<u32>(entry, <u32>p);
         store<u32>(entry, <u32>end, 4);
         memory.copy(o, from, p - from);
@@ -112,7 +147,7 @@ export function scan(
         if (n >= cutMin) {
           memory.copy(o, from, p - from);
           o = putMark(o + (p - from), 118, vectorCount);
-          const entry = vectorTable + ((<usize>vectorCount) << 3);
+          const entry = vectors + ((<usize>vectorCount) << 3);
           store<u32>(entry, <u32>f);
           store<u32>(entry, n, 4);
           vectorCount++;
@@ -146,16 +181,29 @@ export function scan(
     }
     p++;
   }
+  if (p < lim) {
+    atByte = p;
+    atText = o;
+    keptFrom = from;
+    atFloat = f;
+    atDepth = depth;
+    atVectorDepth = vectorDepth;
+    atKind = kind;
+    vectorsCut = vectorCount;
+    payloadsCut = payloadCount;
+    metLongRun = longRun;
+    return more;
+  }
   memory.copy(o, from, lim - from);
   o += lim - from;
   // May look at bytes behind the text: that only costs a UTF-8 decode.
   let any = i8x16.splat(0);
-  for (let r = text; r < o; r += 16) any = v128.or(any, v128.load(r));
-  store<u32>(header, vectorCount);
-  store<u32>(header, payloadCount, 4);
-  store<u32>(header, hardCount, 8);
-  store<u32>(header, longRun, 12);
-  store<u32>(header, i8x16.bitmask(any) != 0 ? 1 : 0, 16);
-  store<u32>(header, <u32>f, 20);
-  return <i32>(o - text);
+  for (let r = textStart; r < o; r += 16) any = v128.or(any, v128.load(r));
+  store<u32>(headerStart, vectorCount);
+  store<u32>(headerStart, payloadCount, 4);
+  store<u32>(headerStart, hardCount, 8);
+  store<u32>(headerStart, longRun, 12);
+  store<u32>(headerStart, i8x16.bitmask(any) != 0 ? 1 : 0, 16);
+  store<u32>(headerStart, <u32>f, 20);
+  return <i32>(o - textStart);
 }

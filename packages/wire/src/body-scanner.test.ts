@@ -153,6 +153,32 @@ describe('the rest of the body', () => {
     expect(restored(scanner.scan(pieces, true), scanner)).toEqual({ batch: { vectors } });
   });
 
+  test.each([1, 13, 400])('a body is the same in steps of %i bytes as at once', async (stepBytes) => {
+    const stepwise = createBodyScanner(stepBytes);
+    const points = Array.from({ length: 40 }, (_, i) => ({
+      id: i % 2 === 0 ? i : 2 ** 60 + i,
+      vector: {
+        dense: Array.from({ length: 12 }, (__, j) => i / 3 + j),
+        sparse: { indices: [1, 2], values: [3, 4] },
+      },
+      payload: { name: `point "${i}" \\ ü`, list: [{ vector: [1] }] },
+    }));
+    for (const body of [JSON.stringify({ points }), `[${'[1.5e3, 2],'.repeat(50)}[]]`, '"a"', ' 7 ']) {
+      let pauses = 0;
+      const pause = (): Promise<void> => {
+        pauses += 1;
+        return Promise.resolve();
+      };
+      const doc = await stepwise.scanInSteps([Buffer.from(body)], true, pause);
+      expect(restored(doc, stepwise)).toEqual(restored(scanner.scan([Buffer.from(body)], true), scanner));
+      if (body.length > 100 + 2 * stepBytes) expect(pauses).toBeGreaterThan(0);
+    }
+    const refused = stepwise.scanInSteps([Buffer.from(`{"vector":[${'1,'.repeat(500)}]`)], true, () =>
+      Promise.resolve(),
+    );
+    await expect(refused).rejects.toThrow(SyntaxError);
+  });
+
   test('any body is what JSON.parse says, with vectors rounded to f32', () => {
     const float = fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => (Object.is(x, -0) ? 0 : x));
     const vector = fc.array(float, { maxLength: 20 });

@@ -15,6 +15,16 @@ export interface BodyScanner {
    * @throws SyntaxError as JSON.parse; also for text that is not UTF-8 and for nesting beyond 127 levels
    */
   scan(chunks: readonly Uint8Array[], cutPayloads: boolean): unknown;
+  /**
+   * The same in steps of about half a millisecond, for long bodies. The chunks are needed until the first pause.
+   * REQUIRES: no other scan by this scanner until it has settled and what it gave out was used.
+   * @param pause - between two steps
+   */
+  scanInSteps(
+    chunks: readonly Uint8Array[],
+    cutPayloads: boolean,
+    pause: () => Promise<void>,
+  ): Promise<unknown>;
   /** The numbers behind a mark, or null when the value is no mark of a vector. A view. */
   vectorOf(value: unknown): Float32Array | null;
   /** The object behind a mark as UTF-8 JSON, or null when the value is no mark of a payload. A view. */
@@ -28,6 +38,8 @@ const headerBytes = 64;
 const keepBytesMax = 64 * 1024 * 1024;
 const firstBodyBytes = 64 * 1024;
 const tooDeep = -2;
+const more = -3;
+const stepBytesUsual = 512 * 1024;
 
 const headerAt = areaStart;
 const hardsAt = headerAt + headerBytes;
@@ -55,7 +67,8 @@ function align(address: number): number {
   return Math.ceil(address / 16) * 16;
 }
 
-export function createBodyScanner(): BodyScanner {
+/** @param stepBytes - of a body, between two pauses */
+export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
   let layout = layoutFor(firstBodyBytes);
   let wire: WireInstance = instantiateWire(layout.end);
   let bytes = Buffer.from(wire.memory.buffer);
@@ -93,50 +106,70 @@ export function createBodyScanner(): BodyScanner {
     return found < count ? found : -1;
   }
 
+  /** @returns the address behind the body */
+  function begin(chunks: readonly Uint8Array[], cutPayloads: boolean): number {
+    vectorCount = 0;
+    payloadCount = 0;
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
+    reserve(length);
+    let at = bodyAt;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    bytes.fill(0, at, at + slackBytes);
+    if (!isUtf8(bytes.subarray(bodyAt, at))) throw new SyntaxError('invalid unicode code point');
+    const { text, vectorTable, payloadTable } = layout;
+    wire.exports.beginScan(
+      bodyAt,
+      length,
+      text,
+      layout.floats,
+      vectorTable,
+      payloadTable,
+      hardsAt,
+      headerAt,
+      cutPayloads ? 1 : 0,
+    );
+    return at;
+  }
+
+  function finish(textLength: number, at: number, cutPayloads: boolean): unknown {
+    const { text } = layout;
+    if (textLength === tooDeep) throw new SyntaxError('recursion limit exceeded');
+    if (textLength < 0) return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
+    const header = headerAt / 4;
+    const isAscii = words[header + 4] === 0;
+    const left = isAscii
+      ? bytes.toString('latin1', text, text + textLength)
+      : bytes.toString('utf8', text, text + textLength);
+    let doc: unknown;
+    try {
+      doc = words[header + 3] === 1 ? parseWithBigIntegers(left) : JSON.parse(left);
+    } catch {
+      // For the position in the client's own text.
+      return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
+    }
+    settleHard(words[header + 2]!);
+    vectorCount = words[header]!;
+    payloadCount = words[header + 1]!;
+    return doc;
+  }
+
   return {
     scan(chunks, cutPayloads) {
-      vectorCount = 0;
-      payloadCount = 0;
-      let length = 0;
-      for (const chunk of chunks) length += chunk.length;
-      reserve(length);
-      let at = bodyAt;
-      for (const chunk of chunks) {
-        bytes.set(chunk, at);
-        at += chunk.length;
+      const end = begin(chunks, cutPayloads);
+      return finish(wire.exports.scanOn(end), end, cutPayloads);
+    },
+    async scanInSteps(chunks, cutPayloads, pause) {
+      const end = begin(chunks, cutPayloads);
+      let textLength = wire.exports.scanOn(stepBytes);
+      while (textLength === more) {
+        await pause();
+        textLength = wire.exports.scanOn(stepBytes);
       }
-      bytes.fill(0, at, at + slackBytes);
-      if (!isUtf8(bytes.subarray(bodyAt, at))) throw new SyntaxError('invalid unicode code point');
-      const { text, vectorTable, payloadTable } = layout;
-      const textLength = wire.exports.scan(
-        bodyAt,
-        length,
-        text,
-        layout.floats,
-        vectorTable,
-        payloadTable,
-        hardsAt,
-        headerAt,
-        cutPayloads ? 1 : 0,
-      );
-      if (textLength === tooDeep) throw new SyntaxError('recursion limit exceeded');
-      if (textLength < 0) return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
-      const header = headerAt / 4;
-      const isAscii = words[header + 4] === 0;
-      const left = isAscii
-        ? bytes.toString('latin1', text, text + textLength)
-        : bytes.toString('utf8', text, text + textLength);
-      let doc: unknown;
-      try {
-        doc = words[header + 3] === 1 ? parseWithBigIntegers(left) : JSON.parse(left);
-      } catch {
-        // For the position in the client's own text.
-        return parseExact(bytes.toString('utf8', bodyAt, at), cutPayloads);
-      }
-      settleHard(words[header + 2]!);
-      vectorCount = words[header]!;
-      payloadCount = words[header + 1]!;
-      return doc;
+      return finish(textLength, end, cutPayloads);
     },
     vectorOf(value) {
       const i = index(value, 'v', vectorCount);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 export interface WireExports {
-  scan(
+  beginScan(
     body: number,
     length: number,
     text: number,
@@ -12,7 +12,9 @@ export interface WireExports {
     hards: number,
     header: number,
     cutPayloads: number,
-  ): number;
+  ): void;
+  /** Goes on for about so many bytes. Length of the text, or below 0: see scan.ts. */
+  scanOn(bytes: number): number;
   numbersOnly(at: number, out: number, hards: number, counts: number): number;
   payloadEnd(at: number, limit: number, depth: number): number;
   powerTable(): number;

@@ -1,20 +1,21 @@
 /**
  * The REST front end: key, route, body, decode, use case, reply.
  * Always: every request is answered once, an error in Qdrant's shape; a body over the limit is refused before it is
- * read. Bodies are scanned and decoded in one go, so one scanner and one reply builder serve the whole thread.
+ * read. A body is decoded in one go once it is scanned (scan-body.ts), so one reply builder serves the whole thread.
  */
-import { ClusterError } from '@quiver/model';
 import { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from '@quiver/rpc';
-import { createBodyScanner, createReplyBuilder } from '@quiver/wire';
+import { createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import { accessOf } from './auth.ts';
-import { BodyTooLarge, jsonErrorText, readBody } from './body.ts';
+import { BodyTooLarge, readBody } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
-import type { Chunks, Exchange } from './exchange.ts';
+import type { Marks } from './decode/vector.ts';
+import type { Exchange } from './exchange.ts';
 import type { RestHandler, RestOptions } from './options.ts';
 import { send, type Outgoing } from './respond.ts';
+import { createBodyScan, type ScannedBody } from './scan-body.ts';
 import { createRouteTable, decodeSegment, normalPath, type Match } from './route-table.ts';
 
 const timeoutMsDefault = 60_000;
@@ -23,13 +24,14 @@ const textType = 'text/plain; charset=utf-8';
 const nothing = new Uint8Array(0);
 const none: readonly string[] = [];
 const noParameters = new URLSearchParams();
+const noMarks: Marks = { vectorOf: () => null, payloadOf: () => null };
 
 type Given = Omit<Outgoing, 'headers' | 'isLast'> & Partial<Pick<Outgoing, 'headers' | 'isLast'>>;
 
 export function createRestHandler(api: Api, options: RestOptions): RestHandler {
   const { env, log, metrics, service } = options;
   const findRoute = createRouteTable();
-  const scanner = createBodyScanner();
+  const bodies = createBodyScan((task) => env.soon(task));
   const builder = createReplyBuilder();
 
   function seconds(startMs: number): number {
@@ -100,18 +102,6 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     finish(exchange, startMs, route, { status: 200, contentType: jsonType, body, headers });
   }
 
-  function scan(exchange: Exchange, chunks: Chunks): unknown {
-    try {
-      return scanner.scan(chunks, true);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      const isEmpty = chunks.every((chunk) => chunk.length === 0);
-      throw new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
-    } finally {
-      exchange.releaseBody();
-    }
-  }
-
   async function serve(
     exchange: Exchange,
     startMs: number,
@@ -121,11 +111,12 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
   ): Promise<void> {
     const { route, parameters } = match;
     const missingShards = exchange.header(partialResultsHeader) === 'allow' ? new Set<number>() : null;
+    let body: ScannedBody | null = null;
     try {
-      let doc: unknown;
       if (route.hasBody) {
-        const body = readBody(exchange, options.bodyBytesMax);
-        doc = scan(exchange, body instanceof Promise ? await body : body);
+        const read = readBody(exchange, options.bodyBytesMax);
+        const scanned = bodies.scan(exchange, read instanceof Promise ? await read : read);
+        body = scanned instanceof Promise ? await scanned : scanned;
       }
       const context = (timeoutMs: number | null): { access: Access; deadlineMs: number } => ({
         access,
@@ -137,8 +128,8 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         service,
         parameter: (name) => decodeSegment(parameters[name] ?? ''),
         query: queryString === '' ? noParameters : new URLSearchParams(queryString),
-        doc,
-        marks: scanner,
+        doc: body?.doc,
+        marks: body?.marks ?? noMarks,
         access,
         wallNowMs: env.wallNow(),
         context,
@@ -154,9 +145,12 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         },
         writeContext: (timeoutMs, wait) => ({ ...context(timeoutMs), wait }),
       };
-      const answer = await route.run(call);
+      const running = route.run(call);
+      body?.release();
+      const answer = await running;
       succeed(exchange, startMs, route, answer, missingShards);
     } catch (error) {
+      body?.release();
       fail(exchange, startMs, route, error);
     }
   }

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import type { Chunks, Exchange } from './exchange.ts';
+import { createBodyScan, type ScannedBody } from './scan-body.ts';
+
+interface Thread {
+  readonly soon: (task: () => void) => void;
+  /** What waits for the thread runs, and what follows from it. @returns false: nothing waited */
+  readonly turn: () => Promise<boolean>;
+  /** @returns turns that there were */
+  readonly untilQuiet: () => Promise<number>;
+}
+
+function thread(): Thread {
+  const tasks: (() => void)[] = [];
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  async function turn(): Promise<boolean> {
+    await settled();
+    const task = tasks.shift();
+    task?.();
+    await settled();
+    return task !== undefined;
+  }
+  return {
+    soon: (task) => void tasks.push(task),
+    turn,
+    async untilQuiet() {
+      let turns = 0;
+      while (await turn()) turns += 1;
+      return turns;
+    },
+  };
+}
+
+function exchange(): { exchange: Exchange; released: () => number } {
+  let count = 0;
+  const one = { releaseBody: () => (count += 1) } as unknown as Exchange;
+  return { exchange: one, released: () => count };
+}
+
+function body(points: number, first: number): Chunks {
+  const vector = Array.from({ length: 100 }, (_, i) => i + first);
+  return [Buffer.from(JSON.stringify({ points: Array.from({ length: points }, () => ({ vector })) }))];
+}
+
+function firstNumbers({ doc, marks }: ScannedBody): (number | undefined)[] {
+  const { points } = doc as { points: { vector: unknown }[] };
+  return points.map(({ vector }) => marks.vectorOf(vector)?.[0]);
+}
+
+test('a short body is scanned at once', () => {
+  const { soon } = thread();
+  const { exchange: one, released } = exchange();
+  const scanned = createBodyScan(soon).scan(one, body(3, 7)) as ScannedBody;
+  expect(firstNumbers(scanned)).toEqual([7, 7, 7]);
+  expect(released()).toBe(1);
+});
+
+test('while a long body is scanned the thread does other work, short bodies among it', async () => {
+  const { soon, turn, untilQuiet } = thread();
+  const bodies = createBodyScan(soon);
+  const long = exchange();
+  const scanning = bodies.scan(long.exchange, body(6_000, 5)) as Promise<ScannedBody>;
+  await turn();
+  expect(long.released()).toBe(1);
+  const short = bodies.scan(exchange().exchange, body(2, 9)) as ScannedBody;
+  expect(firstNumbers(short)).toEqual([9, 9]);
+  expect(await untilQuiet()).toBeGreaterThan(1);
+  expect(new Set(firstNumbers(await scanning))).toEqual(new Set([5]));
+});
+
+test('long bodies take turns: what one gave out stays until it is released', async () => {
+  const { soon, untilQuiet } = thread();
+  const bodies = createBodyScan(soon);
+  const scans = [1, 2].map((first) => bodies.scan(exchange().exchange, body(6_000, first)));
+  await untilQuiet();
+  const one = await scans[0]!;
+  expect(new Set(firstNumbers(one))).toEqual(new Set([1]));
+  one.release();
+  await untilQuiet();
+  expect(new Set(firstNumbers(await scans[1]!))).toEqual(new Set([2]));
+});
+
+test('a long body that is no JSON is refused, and the next one has its turn', async () => {
+  const { soon, untilQuiet } = thread();
+  const bodies = createBodyScan(soon);
+  const broken = bodies.scan(exchange().exchange, [Buffer.from(`[${'1,'.repeat(300_000)}]`)]);
+  const refused = expect(broken).rejects.toThrow('Format error in JSON body');
+  const next = bodies.scan(exchange().exchange, body(6_000, 3));
+  await untilQuiet();
+  await refused;
+  expect(new Set(firstNumbers(await next))).toEqual(new Set([3]));
+});

@@ -1,0 +1,76 @@
+/**
+ * Bodies into values: short ones at once, long ones in steps between which the thread does other work, so that searches do not
+ * wait for uploads. Always: what a scan gave out is used before the next scan by the same scanner; long bodies take turns.
+ */
+import { ClusterError } from '@quiver/model';
+import { createBodyScanner, type BodyScanner } from '@quiver/wire';
+import { jsonErrorText } from './body.ts';
+import type { Marks } from './decode/vector.ts';
+import type { Chunks, Exchange } from './exchange.ts';
+
+export interface ScannedBody {
+  readonly doc: unknown;
+  readonly marks: Marks;
+  /** The document and its marks were read: they are gone. May be called again. */
+  release(): void;
+}
+
+export interface BodyScan {
+  /** Releases the exchange's body. @throws ClusterError malformed, at once or later */
+  scan(exchange: Exchange, chunks: Chunks): ScannedBody | Promise<ScannedBody>;
+}
+
+/** About a quarter of a millisecond. */
+const longBodyBytes = 256 * 1024;
+
+const nothing = (): void => undefined;
+
+/** @param soon - runs a task after what waits for the thread */
+export function createBodyScan(soon: (task: () => void) => void): BodyScan {
+  const scanner = createBodyScanner();
+  let longScanner: BodyScanner | null = null;
+  /** Resolves when the long body before has been read. */
+  let turn: Promise<void> = Promise.resolve();
+  const pause = (): Promise<void> => new Promise((resolve) => soon(resolve));
+
+  async function scanLong(exchange: Exchange, chunks: Chunks): Promise<ScannedBody> {
+    const before = turn;
+    const { promise, resolve: release } = Promise.withResolvers<undefined>();
+    turn = promise;
+    await before;
+    longScanner ??= createBodyScanner();
+    try {
+      const scanning = longScanner.scanInSteps(chunks, true, pause);
+      // They are copied before the first pause.
+      exchange.releaseBody();
+      const doc = await scanning;
+      // Decoding it takes some milliseconds more.
+      await pause();
+      return { doc, marks: longScanner, release: () => release(undefined) };
+    } catch (error) {
+      release(undefined);
+      throw malformed(error, chunks);
+    }
+  }
+
+  return {
+    scan(exchange, chunks) {
+      let bytes = 0;
+      for (const chunk of chunks) bytes += chunk.length;
+      if (bytes >= longBodyBytes) return scanLong(exchange, chunks);
+      try {
+        return { doc: scanner.scan(chunks, true), marks: scanner, release: nothing };
+      } catch (error) {
+        throw malformed(error, chunks);
+      } finally {
+        exchange.releaseBody();
+      }
+    },
+  };
+}
+
+function malformed(error: unknown, chunks: Chunks): unknown {
+  if (!(error instanceof SyntaxError)) return error;
+  const isEmpty = chunks.every((chunk) => chunk.length === 0);
+  return new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
+}
