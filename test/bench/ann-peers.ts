@@ -6,7 +6,7 @@
  * clock: where other work shares the cores only the former compare.
  *
  *   node test/bench/ann-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 7] [--m 16] [--ef-construct 200]
- *     [--targets 0.95,0.99] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always]
+ *     [--targets 0.95,0.99] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always] [--projection never|measured]
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ import {
   openHnsw,
   viewGraph,
   type NeighbourCodesWish,
+  type ProjectionWish,
   type VectorIndex,
 } from '../../packages/ann/src/index.ts';
 import { createTopK, foundIn, type Rows, type SimdKernel } from '../../packages/kernel/src/index.ts';
@@ -36,6 +37,7 @@ const { values: flags } = parseArgs({
     targets: { type: 'string', default: '0.95,0.99' },
     peers: { type: 'string', default: 'hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8' },
     codes: { type: 'string', default: 'measured' },
+    projection: { type: 'string', default: 'measured' },
     'no-peer': { type: 'boolean', default: false },
   },
 });
@@ -51,6 +53,7 @@ const shape = {
   threads: 1,
   neighbourCodes: flags.codes as NeighbourCodesWish,
   quantization: null,
+  projection: flags.projection as ProjectionWish,
 } as const;
 
 interface Run {
@@ -88,8 +91,12 @@ function buildOurs({ kernel, rows, region }: StagedRows): Contender {
   });
   while (!builder.step(1024));
   const buildCpuSeconds = cpuSecondsSince(started);
-  const { neighbourCodes, persistedBytes } = viewGraph(kernel.arena.memory.buffer, region);
-  const facts = { neighbourCodes, bytesPerVector: Math.round(persistedBytes / rowCount) + rows.stride };
+  const { neighbourCodes, projection, persistedBytes } = viewGraph(kernel.arena.memory.buffer, region);
+  const facts = {
+    neighbourCodes,
+    projection,
+    bytesPerVector: Math.round(persistedBytes / rowCount) + rows.stride,
+  };
   const index: VectorIndex = openHnsw(kernel, region, rows);
   const run: Contender['run'] = (ef, from, to) => {
     const found: Uint32Array[] = [];

@@ -10,7 +10,7 @@ export interface IndexUnderTest {
   readonly name: string;
   /** Kinds of rows it is defined for. */
   readonly kinds: readonly (readonly [Metric, Element])[];
-  readonly stage: Pick<StageParams, 'neighbourCodes' | 'quantization'>;
+  readonly stage: Pick<StageParams, 'neighbourCodes' | 'quantization' | 'projection'>;
   readonly open: (stage: IndexStage, hasAbsent: boolean) => VectorIndex;
 }
 

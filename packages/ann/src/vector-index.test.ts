@@ -29,6 +29,18 @@ vectorIndexContract({
   open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
 });
 
+vectorIndexContract({
+  name: 'graph over codes of components',
+  kinds: [
+    ['cosine', 'f32'],
+    ['dot', 'f32'],
+    ['euclid', 'f32'],
+    ['euclid', 'f16'],
+  ],
+  stage: { projection: 'anySize' },
+  open: (stage, hasAbsent) => buildIndex(stage, { hasAbsent }),
+});
+
 for (const [name, quantization] of [
   ['int8 codes cut at a quantile', { kind: 'scalar', quantile: 0.99 }],
   ['rotated codes of 4 bits', { kind: 'turbo', bits: 4 }],

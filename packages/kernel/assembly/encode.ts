@@ -2,8 +2,9 @@
 // mean of the set; a row's step is its largest element / 127 (Manhattan: one step for all, larger elements are cut), or
 // less where a quantile of the set's elements says that larger ones are to be cut.
 import { VECTOR } from './scratch';
+import { encodeProjected } from './projection';
 import { isByteMode, unpackRow } from './score';
-import { BLOCK_STRIDE, CODES, CODE_STRIDE, CUT, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, linksOf, M0 } from './graph';
+import { BLOCK_STRIDE, CODES, CODE_STRIDE, CUT, DIM, MEAN, MODE, ROWS, ROW_STRIDE, SCALE, TERMS, isProjected, linksOf, M0 } from './graph';
 
 /** Address of a row's floats; those of shorter ones are put to VECTOR. */
 function floatsOf(row: u32): usize {
@@ -77,6 +78,7 @@ export function encodeRows(from: u32, to: u32): void {
     memory.fill(TERMS + <usize>row * BLOCK_STRIDE, 0, BLOCK_STRIDE);
     memory.fill(linksOf(0, row), 0xff, <usize>M0 << 2);
     if (isByteMode(MODE)) encodeByte(row);
+    else if (isProjected) encodeProjected(row);
     else encodeFloat(row);
   }
 }

@@ -21,6 +21,7 @@ import {
   rowBytes,
   equalCodes,
   estimateRows,
+  isProjected,
   layerCount,
   linksOf,
   nextOf,
@@ -44,6 +45,9 @@ import {
 /** WORK holds the chosen nodes of a full list (u32[2048]), those of the new node (the same), and keys to choose from (u64[2049]). */
 const OWN_AT: usize = 8192;
 const KEYS_AT: usize = 16_384;
+/** Of the nearest of the beam, so many may be equal; estimates by components put some others before these. */
+const EQUALS: i32 = 8;
+const PROJECTED_EQUALS: i32 = 64;
 /** Keeps the touching loads alive. */
 let sink: u32 = 0;
 
@@ -148,10 +152,10 @@ function equalRows(a: u32, b: u32): bool {
 
 /** Hangs a row into the chain of an equal one among the nearest of the beam; returns that one, NONE when there is none. */
 function hangAtEqual(row: u32): u32 {
-  const count = min<i32>(size, 8);
+  const count = min<i32>(size, isProjected ? PROJECTED_EQUALS : EQUALS);
   for (let i = 0; i < count; i++) {
     const other = nodeOf(keyAt(i));
-    if (!equalRows(row, other)) continue;
+    if ((isProjected && !equalCodes(row, other)) || !equalRows(row, other)) continue;
     lockRow(other);
     store<u32>(NEXT + (<usize>row << 2), nextOf(other));
     store<u32>(NEXT + (<usize>other << 2), row);

@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
+import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
 import { seen } from './visited';
 import {
   beamKey,
@@ -297,6 +297,11 @@ export function searchGraph(
   return keepEstimates(listed);
 }
 
+/** A beam, or a number of candidates, of codes of components that is worth one of int8 codes. */
+function widened(count: i32, k: i32): i32 {
+  return max<i32>(k, min<i32>(OPEN_MAX - 1, <i32>(<f32>count * BEAM_SCALE)));
+}
+
 /** Candidates of a search to LIST; returns how many. */
 function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32, budget: u32): i32 {
   if (kind == NEIGHBOURS || kind == NEIGHBOURS_CHECKED) {
@@ -311,6 +316,10 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
     kind = budget != 0 ? fallback : kind - 3;
   }
   lastKind = kind;
+  if (isProjected) {
+    ef = widened(ef, k);
+    rescoreCount = rescoreCount == 0 ? 0 : widened(rescoreCount, k);
+  }
   if (kind == CODES) return listCodes(k, ef, rescoreCount);
   const entry = entryRow();
   if (kind == PLAIN) {
@@ -334,7 +343,7 @@ function listCodes(k: i32, ef: i32, rescoreCount: i32): i32 {
   clearBeam();
   topCount = 0;
   const width = max<i32>(ef, k + max<i32>(k, SCAN_SPARE));
-  scanCodes(isQuantised ? min<i32>(QUANTISED_SCAN * width, max<i32>(width, 65_536)) : width);
+  scanCodes(isQuantised || isProjected ? min<i32>(QUANTISED_SCAN * width, max<i32>(width, 65_536)) : width);
   countWalk(0, 0);
   return listTop(k, rescoreCount);
 }

@@ -2,10 +2,20 @@
 // from codes of one byte an element. Layout of the header: packages/ann/src/hnsw/format.ts, docs/formats/hnsw.md.
 // Always: an estimate orders as the distance does, up to quantisation; it may be negative.
 import { QUERY, QUERY16 } from './scratch';
+import { difference, differenceRows, product, productRows } from './code-sums';
 import { openVisited } from './visited';
 import { distance, distanceBetween, isByteMode, sumF32, unpackRow } from './score';
 import {
+  COMPONENTS,
+  length2 as projectedLength2,
+  openProjection,
+  projectQuery,
+  queryMean as projectedMean,
+  rest as projectedRest,
+} from './projection';
+import {
   KIND,
+  PROJECTED,
   base as quantisedBase,
   openQuantised,
   prepareQuantised,
@@ -38,7 +48,7 @@ export let LANES: u32 = 0;
 export let CODEBOOK: usize = 0;
 export let SUBSPACES: usize = 0;
 export let SUBSPACE_DIMS: usize = 0;
-/** Beam of a walk by neighbour codes for one by int8 codes. */
+/** Beam of a walk by neighbour codes, or by codes of components, for one by int8 codes. */
 export let BEAM_SCALE: f32 = 0;
 /** Rows of the upper list that such a walk picks its start from; 0 = it descends through the layers. */
 export let ENTRY_TABLE: u32 = 0;
@@ -52,7 +62,7 @@ export let HEADER: usize = 0;
 export let ROWS: usize = 0;
 export let ROW_STRIDE: usize = 0;
 
-/** Elements that estimates read: dim rounded up to 16. */
+/** Elements that estimates read: dim rounded up to 16, or the components. */
 let CODE_DIM: usize = 0;
 /** Bytes a walk reads of a row. */
 let WALK_BYTES: usize = 0;
@@ -60,6 +70,8 @@ let WALK_BYTES: usize = 0;
 let isExact: bool = false;
 /** Estimates are of quantised rows, not of int8 codes. */
 export let isQuantised: bool = false;
+/** Int8 codes are of components of the rows. */
+export let isProjected: bool = false;
 let isByte: bool = false;
 let isUnsigned: bool = false;
 let isManhattan: bool = false;
@@ -90,7 +102,9 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   WEIGHT = metric == 1 || (metric == 3 && !isByte) ? 2 : 1;
   MEAN = header + load<u32>(header, 76);
   openQuantised(header);
-  isQuantised = KIND != 0;
+  isProjected = KIND == PROJECTED;
+  isQuantised = KIND != 0 && !isProjected;
+  if (isProjected) openProjection(header);
   isExact = load<u32>(header, 92) != 0;
   const blocks = header + load<u32>(header, 48);
   BLOCK_STRIDE = load<u32>(header, 52);
@@ -111,7 +125,7 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   NEXT = header + load<u32>(header, 72);
   SCALE = load<f32>(header, 84);
   CUT = load<f32>(header, 248);
-  CODE_DIM = (DIM + 15) & ~15;
+  CODE_DIM = isProjected ? COMPONENTS : (DIM + 15) & ~15;
   WALK_BYTES = isQuantised ? quantisedBytes() : isExact ? rowBytes() : CODE_DIM;
   openVisited(visited, COUNT);
 }
@@ -131,7 +145,9 @@ export function paddedDim(): usize {
 /** Makes walks of the open graph read the stored rows, whatever codes it has. */
 export function ignoreCodes(): void {
   isQuantised = false;
+  isProjected = false;
   isExact = true;
+  CODE_DIM = (DIM + 15) & ~15;
   CODES = ROWS;
   CODE_STRIDE = ROW_STRIDE;
   WALK_BYTES = rowBytes();
@@ -184,75 +200,16 @@ function stepOf(row: u32): f32 {
   return load<f32>(TERMS + <usize>row * BLOCK_STRIDE, 4);
 }
 
-// @ts-ignore: decorator
-@inline
-function product<T>(q: usize, c: usize): f32 {
-  let s0 = i32x4.splat(0),
-    s1 = s0;
-  const end = c + CODE_DIM;
-  while (c < end) {
-    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(v128.load(q), v128.load_ext<T>(c)));
-    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(v128.load(q, 16), v128.load_ext<T>(c, 8)));
-    q += 32;
-    c += 16;
-  }
-  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
-}
-// @ts-ignore: decorator
-@inline
-function difference<T>(q: usize, c: usize): f32 {
-  let s0 = i32x4.splat(0),
-    s1 = s0;
-  const end = c + CODE_DIM;
-  while (c < end) {
-    const d0 = i16x8.abs(i16x8.sub(v128.load(q), v128.load_ext<T>(c)));
-    const d1 = i16x8.abs(i16x8.sub(v128.load(q, 16), v128.load_ext<T>(c, 8)));
-    s0 = i32x4.add(s0, i32x4.extadd_pairwise_i16x8_s(d0));
-    s1 = i32x4.add(s1, i32x4.extadd_pairwise_i16x8_s(d1));
-    q += 32;
-    c += 16;
-  }
-  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
-}
-/** Rows a and b of codes against each other. */
-// @ts-ignore: decorator
-@inline
-function productRows<T>(a: usize, b: usize): f32 {
-  let s0 = i32x4.splat(0),
-    s1 = s0;
-  const end = a + CODE_DIM;
-  while (a < end) {
-    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(v128.load_ext<T>(a), v128.load_ext<T>(b)));
-    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(v128.load_ext<T>(a, 8), v128.load_ext<T>(b, 8)));
-    a += 16;
-    b += 16;
-  }
-  return sumF32(f32x4.convert_i32x4_s(i32x4.add(s0, s1)));
-}
-// @ts-ignore: decorator
-@inline
-function differenceRows<T>(a: usize, b: usize): f32 {
-  let s0 = i32x4.splat(0);
-  const end = a + CODE_DIM;
-  while (a < end) {
-    const d = i16x8.abs(i16x8.sub(v128.load_ext<T>(a), v128.load_ext<T>(b)));
-    s0 = i32x4.add(s0, i32x4.extadd_pairwise_i16x8_s(d));
-    a += 8;
-    b += 8;
-  }
-  return sumF32(f32x4.convert_i32x4_s(s0));
-}
-
 /** Estimated distance of the prepared query to a row. */
 export function estimate(row: u32): f32 {
   const codes = codesOf(row);
   if (isQuantised) return quantisedEstimate(row);
   if (isExact) return distance(MODE, codes, CODE_DIM);
   if (isManhattan) {
-    const sum = isUnsigned ? difference<u8>(QUERY16, codes) : difference<i8>(QUERY16, codes);
+    const sum = isUnsigned ? difference<u8>(QUERY16, codes, CODE_DIM) : difference<i8>(QUERY16, codes, CODE_DIM);
     return SCALE * sum;
   }
-  const dot = isUnsigned ? product<u8>(QUERY16, codes) : product<i8>(QUERY16, codes);
+  const dot = isUnsigned ? product<u8>(QUERY16, codes, CODE_DIM) : product<i8>(QUERY16, codes, CODE_DIM);
   return queryBase + termOf(row) - queryScale * stepOf(row) * dot;
 }
 
@@ -261,8 +218,8 @@ export function estimateRows(a: u32, b: u32): f32 {
   const x = codesOf(a),
     y = codesOf(b);
   if (isExact) return distanceBetween(MODE, x, y, CODE_DIM);
-  if (isManhattan) return SCALE * (isUnsigned ? differenceRows<u8>(x, y) : differenceRows<i8>(x, y));
-  const dot = isUnsigned ? productRows<u8>(x, y) : productRows<i8>(x, y);
+  if (isManhattan) return SCALE * (isUnsigned ? differenceRows<u8>(x, y, CODE_DIM) : differenceRows<i8>(x, y, CODE_DIM));
+  const dot = isUnsigned ? productRows<u8>(x, y, CODE_DIM) : productRows<i8>(x, y, CODE_DIM);
   return termOf(a) + termOf(b) - WEIGHT * stepOf(a) * stepOf(b) * dot;
 }
 
@@ -322,6 +279,13 @@ export function queryFromVector(): void {
     return;
   }
   if (isExact) return;
+  if (isProjected) {
+    queryScale = WEIGHT * projectQuery();
+    queryBase = WEIGHT == 2 ? projectedLength2 : 0;
+    queryError = WEIGHT * projectedRest;
+    queryMean = projectedMean;
+    return;
+  }
   if (isByte) {
     // QUERY16 holds the integers already, and nothing was rounded.
     let length2: f64 = 0;

@@ -5,6 +5,7 @@ export { scanTop, scoreList, scoreRange, stagedTop } from './scan';
 export { ignoreCodes, openGraph } from './graph';
 export { hideRow } from './visited';
 export { encodeRows } from './encode';
+export { addProjected, projectRow } from './projection';
 export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertPending, insertUpper, patchLinks } from './graph-build';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';

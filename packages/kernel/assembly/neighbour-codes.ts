@@ -87,23 +87,23 @@ function offerLinks(row: u32, node: u32, count: i32): i32 {
 }
 
 /**
- * Fills the free places among the first LANES links of a row with the nearest of its neighbours' neighbours, and notes how many of
+ * Fills the free places among the first `places` links of a row with the nearest of its neighbours' neighbours, and notes how many of
  * its links are its own in the fourth word of its terms.
  */
-export function fillLinks(row: u32): void {
+export function fillLinks(row: u32, places: u32): void {
   const links = linksOf(0, row);
   let degree: u32 = 0;
   while (degree < M0 && load<u32>(links + (<usize>degree << 2)) != NONE) degree++;
-  for (let i = max(degree, M0); i < LANES; i++) store<u32>(links + (<usize>i << 2), NONE);
+  for (let i = max(degree, M0); i < places; i++) store<u32>(links + (<usize>i << 2), NONE);
   store<u32>(TERMS + <usize>row * BLOCK_STRIDE, degree, 12);
-  if (degree == 0 || degree == LANES) return;
+  if (degree == 0 || degree >= places) return;
   newEpoch();
   seen(row);
   for (let i: u32 = 0; i < degree; i++) seen(load<u32>(links + (<usize>i << 2)));
   let count = 0;
   for (let i: u32 = 0; i < degree; i++) count = offerLinks(row, load<u32>(links + (<usize>i << 2)), count);
   // The nearest of them, ascending, at OPEN.
-  const free = <i32>(LANES - degree);
+  const free = <i32>(places - degree);
   let held = 0;
   for (let i = 0; i < count; i++) {
     const far = load<u32>(LIST + (<usize>i << 2));

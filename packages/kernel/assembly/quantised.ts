@@ -14,8 +14,9 @@ import { QUERY, QUERY16, VECTOR, WORK } from './scratch';
 import { isByteMode, unpackRow } from './score';
 import { turn } from './turn';
 
-/** 0: none, 1: a grid, 2: product codes. */
+/** 0: none, 1: a grid, 2: product codes, 3: none, but int8 codes are of components (see projection.ts). */
 export let KIND: u32 = 0;
+export const PROJECTED: u32 = 3;
 let queryBits: u32 = 0;
 /** Signs of the rotation, 0 = rows are not turned. */
 let signs: usize = 0;
@@ -30,7 +31,7 @@ const COSINE_MIN: f32 = 0.05;
 
 export function openQuantised(header: usize): void {
   KIND = load<u32>(header, 224);
-  if (KIND == 0) return;
+  if (KIND == 0 || KIND == PROJECTED) return;
   const trained = load<u32>(header, 236);
   queryBits = load<u32>(header, 232);
   signs = 0;

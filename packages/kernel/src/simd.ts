@@ -31,6 +31,10 @@ export interface KernelExports {
   /** Quantised rows: new blocks with codes in place of those there are; the codes of one row, at the returned address. */
   quantiseRows(...numbers: number[]): void;
   encodeAlone(row: number): number;
+  /** Coordinates of a row along the open graph's directions, at the returned address; the row less the mean at `vectorAddress`. */
+  projectRow(row: number): number;
+  /** Adds that vector times each of these coordinates to directions. */
+  addProjected(directions: number): void;
   insertUpper(node: number, ef: number): void;
   /** Rows of layer 0 marked as pending; 0: it was not. */
   insertPending(row: number, ef: number): number;
@@ -45,7 +49,7 @@ export interface KernelExports {
   /** Bytes of blocks and codes that the last walk read. */
   walkedBytes(): number;
   /** Neighbour codes, in this order: the free links of a row, a larger block for each, the codes. */
-  fillLinks(row: number): void;
+  fillLinks(row: number, places: number): void;
   spreadBlocks(from: number, to: number, oldStride: number, newStride: number): void;
   encodeNeighbours(row: number): void;
   /** Undoes `spreadBlocks`. */

@@ -15,13 +15,13 @@ import {
   segmentRowsMax,
   type ByteFile,
   type Region,
-  type RowAccess,
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
-import { calibrate } from './calibration.ts';
-import { codesDiscern } from './discernment.ts';
+import { askOwn, calibrate } from './calibration.ts';
+import { encodeShare, makeCodes } from './codes.ts';
 import {
+  builtBytesOf,
   headerBytes,
   hnswBytes,
   layoutOf,
@@ -29,15 +29,21 @@ import {
   mMax,
   none,
   persistedBytesOf,
+  projectedPlacesOf,
   storedHnswBytes,
   version,
   type HnswLayout,
+  type HnswShape,
   type NeighbourCodesWish,
+  type ProjectionWish,
 } from './format.ts';
 import { viewGraph, type GraphView } from './graph-view.ts';
+import { writeMean } from './mean.ts';
 import { replacesCodes, type Quantization } from '../quantization.ts';
 import { addNeighbourCodes } from './neighbour-codes.ts';
-import { cutOf, quantiseGraph } from './quantise.ts';
+import { chooseBeam } from './projection-beam.ts';
+import { placeProjection } from './projection.ts';
+import { quantiseGraph } from './quantise.ts';
 import { Reach } from './reach.ts';
 import { carryLinks, isWorthReusing, rowStates, type ReusedGraph } from './reuse.ts';
 import { visitedAddress } from './search.ts';
@@ -61,6 +67,8 @@ export interface HnswParams {
   readonly neighbourCodes: NeighbourCodesWish;
   /** As given to `hnswBytes`. */
   readonly quantization: Quantization | null;
+  /** As given to `hnswBytes`. */
+  readonly projection?: ProjectionWish;
   /** A graph over many of the rows to go on from. */
   readonly reused?: ReusedGraph | null;
 }
@@ -83,12 +91,6 @@ export interface HnswBuilder {
   readonly isShared: boolean;
 }
 
-/** Rows whose mean and range stand for all. */
-const sampleRows = 4096;
-/** Elements of them that a quantile is taken of. */
-const magnitudesMax = 1_000_000;
-/** Encoding a row costs about this share of inserting it. */
-const encodeShare = 64;
 const repairRoundsMax = 8;
 /** In a row's terms; see assembly/row-lock.ts. */
 const pendingAt = 14;
@@ -127,6 +129,21 @@ function* build(
   params: HnswParams,
   onDone: (rows: number) => void,
 ): Generator<undefined, void, undefined> {
+  if (yield* buildOnce(kernel, region, params, true, onDone)) return;
+  yield* buildOnce(kernel, region, params, false, onDone);
+}
+
+/**
+ * @param triesProjection - where the shape is one for it
+ * @returns false: no beam of codes of components keeps the recall, and the graph is to be built without them
+ */
+function* buildOnce(
+  kernel: SimdKernel,
+  region: Region,
+  params: HnswParams,
+  triesProjection: boolean,
+  onDone: (rows: number) => void,
+): Generator<undefined, boolean, undefined> {
   const { count, efConstruct, seed } = params;
   const access = accessRows(kernel, params.rows, params.file ?? null);
   const { rows } = access;
@@ -137,8 +154,9 @@ function* build(
   const isPresent = presenceOf(buffer, params);
   let presentCount = 0;
   for (let row = 0; row < count; row += 1) if (isPresent(row)) presentCount += 1;
-  const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
-  const { bytes } = hnswBytes({ ...params, dim: rows.dim, element: rows.element });
+  const shape = shapeOf(params);
+  const layout = layoutOf(shape, presentCount);
+  const { bytes } = hnswBytes(shape);
   if (bytes > region.bytes)
     throw new Error(`invariant broken: graph of ${bytes} bytes in a region of ${region.bytes}`);
   const upper = pickUpper(seed, count, presentCount, layout.layerCounts[0]!, isPresent);
@@ -147,22 +165,18 @@ function* build(
   writeMean(kernel, region, params, access, layout, isPresent);
   yield;
 
-  const visited = visitedAddress(region, persistedBytesOf(layout, layout.full, count), count, kernel.thread);
+  const visited = visitedAddress(region, builtBytesOf(layout, shape), count, kernel.thread);
   // Other users of this thread's kernel may open other graphs between steps.
   const open = (): void => exports.openGraph(region.offset, rows.address, rows.stride, visited);
   const openRows = (from: number, to: number): void =>
     exports.openGraph(region.offset, access.window(from, to).address, rows.stride, visited);
-  const encoded = Math.min(encodeShare, access.windowMax);
-  for (let from = 0; from < count; from += encoded) {
-    const to = Math.min(count, from + encoded);
-    openRows(from, to);
-    exports.encodeRows(from, to);
-    yield;
-  }
-  if (isFloat(rows.element) && !(yield* codesDiscern(kernel, params, access, upper, open))) {
-    if (access.file !== null) throw new RowsNeededError();
-    new Uint32Array(buffer, region.offset, 64)[92 / 4] = 1;
-  }
+  const isProjected = yield* makeCodes(
+    kernel,
+    region,
+    { params, access, layout, upper, isPresent, triesProjection },
+    { open, openRows },
+  );
+  if (access.file !== null && viewGraph(buffer, region).walksRows) throw new RowsNeededError();
   const linked = yield* prepareRows(kernel, region, params, layout, upper, isPresent, open);
   onDone(linked);
   for (let node = 0; node < upper.length; node += 1) {
@@ -178,7 +192,14 @@ function* build(
     open();
     exports.adopt(row, efConstruct);
   });
-  if (params.neighbourCodes !== 'never')
+  if (isProjected) {
+    yield* shareStage(buffer, region, 'fill', count, (row) => {
+      open();
+      exports.fillLinks(row, projectedPlacesOf(params.m));
+      return true;
+    });
+    placeProjection(kernel, region, params, layout);
+  } else if (params.neighbourCodes !== 'never')
     yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
   const { quantization } = params;
   if (replacesCodes(quantization))
@@ -186,7 +207,10 @@ function* build(
   forgetHelp(buffer, region);
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
-  yield* calibrate(kernel, region, params, access, layout, upper);
+  const known = yield* askOwn(kernel, region, params, access, upper);
+  if (isProjected && !(yield* chooseBeam(kernel, region, access, known))) return false;
+  yield* calibrate(kernel, region, access, layout, known);
+  return true;
 }
 
 /**
@@ -217,7 +241,7 @@ function* prepareRows(
   let linked = 0;
   for (let row = 0; row < count; row += 1)
     if (!isPresent(row) || states[row] === rowStates.linked) linked += 1;
-    else pending[(row * layout.plain.stride + pendingAt) / 2] = states[row]!;
+    else pending[(row * graph.blockBytes + pendingAt) / 2] = states[row]!;
   if (!isReused) return linked;
   for (const [i, row] of upper.entries()) upper[i] = copies.get(row) ?? row;
   const first = upper.findIndex((row) => states[row] === rowStates.linked);
@@ -251,6 +275,11 @@ function* adoptUnreached(
     }
     if (isSettled) return;
   }
+}
+
+export function shapeOf(params: HnswParams): HnswShape {
+  const { dim, element } = params.rows;
+  return { ...params, dim, element };
 }
 
 export function presenceOf(
@@ -308,7 +337,7 @@ function writeHeader(
   lists.fill(none);
   const blocksEnd = layout.blocks + layout.plain.stride * count;
   new Uint8Array(buffer, region.offset + blocksEnd, persistedBytes - blocksEnd).fill(0);
-  clearMarks(buffer, region, persistedBytesOf(layout, layout.full, count), params);
+  clearMarks(buffer, region, builtBytesOf(layout, shapeOf(params)), params);
 }
 
 /** The threads' visited marks lie behind what is stored. */
@@ -320,58 +349,4 @@ export function clearMarks(
 ): void {
   const bytes = storedHnswBytes(persistedBytes, shape) - persistedBytes;
   new Uint8Array(buffer, region.offset + persistedBytes, bytes).fill(0);
-}
-
-/** Mean of a sample, taken off before encoding; for Manhattan also the range of the sample's elements, the lattice's. */
-function writeMean(
-  kernel: SimdKernel,
-  region: Region,
-  { rows, count, quantization }: HnswParams,
-  access: RowAccess,
-  layout: HnswLayout,
-  isPresent: (row: number) => boolean,
-): void {
-  const { memory } = kernel.arena;
-  const padded = Math.ceil(rows.dim / 64) * 64;
-  const mean = new Float32Array(memory.buffer, region.offset + layout.mean, padded);
-  const figures = new Float32Array(memory.buffer, region.offset, headerBytes / 4);
-  mean.fill(0);
-  figures[84 / 4] = 1;
-  // Byte rows are their own codes, unless others were asked for.
-  if (!isFloat(rows.element) && !replacesCodes(quantization)) return;
-  const picked: Float32Array[] = [];
-  const stride = Math.max(1, Math.floor(count / sampleRows));
-  for (let row = 0; row < count; row += stride)
-    if (isPresent(row))
-      picked.push(asDirection(rows, access.file === null ? access.read(row) : access.read(row).slice()));
-  const sums = new Float64Array(rows.dim);
-  for (const vector of picked) vector.forEach((value, i) => (sums[i]! += value));
-  if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
-  if (!isFloat(rows.element)) return;
-  const cut = cutOf(quantization, () => magnitudesOf(picked, mean));
-  figures[248 / 4] = rows.metric === 'manhattan' ? 0 : cut;
-  if (rows.metric !== 'manhattan') return;
-  let largest = 0;
-  for (const vector of picked)
-    vector.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - mean[i]!))));
-  const range = cut > 0 ? cut : largest;
-  figures[84 / 4] = range > 0 ? range / 127 : 1;
-}
-
-/** Byte rows are not stored normalised; their cosine is that of their directions. */
-function asDirection(rows: Rows, vector: Float32Array): Float32Array {
-  if (rows.metric !== 'cosine' || isFloat(rows.element)) return vector;
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return length > 0 ? vector.map((value) => value / length) : vector;
-}
-
-/** Distances from the mean of up to a million elements. */
-function magnitudesOf(picked: readonly Float32Array[], mean: Float32Array): Float32Array {
-  const wanted = Math.max(1, Math.min(picked.length, Math.floor(magnitudesMax / (picked[0]?.length ?? 1))));
-  const found: number[] = [];
-  for (let i = 0; i < wanted && picked.length > 0; i += 1)
-    picked[Math.floor((i * picked.length) / wanted)]!.forEach((value, at) =>
-      found.push(Math.abs(value - mean[at]!)),
-    );
-  return Float32Array.from(found);
 }

@@ -66,31 +66,41 @@ interface Asked {
   readonly top: TopK;
 }
 /** A query with the score of its k-th nearest, by kind. */
-interface Known {
+export interface Known {
   readonly row: number;
   readonly query: Float32Array;
   readonly farthest: readonly number[];
 }
 
 /**
- * Measures and writes the curves of a graph that is complete but for them; graphs of few rows get none.
+ * Rows of a finished graph with the scores of their nearest, to measure its searches by; none of graphs of few rows.
  * @param upper - rows that are in layers above 0
  */
-export function* calibrate(
+export function* askOwn(
   kernel: SimdKernel,
   region: Region,
   params: CalibrationParams,
   access: RowAccess,
-  layout: HnswLayout,
   upper: Uint32Array,
+): Generator<undefined, readonly Known[], undefined> {
+  const graph = viewGraph(kernel.arena.memory.buffer, region);
+  if (graph.presentCount < rowsMin) return [];
+  const wanted = Math.min(queriesMax, Math.max(queriesMin, Math.floor(graph.presentCount / rowsPerQuery)));
+  const drawn = drawRows(graph, params, upper, wanted);
+  return drawn.length < queriesMin ? [] : yield* askAll(kernel, params, access, drawn);
+}
+
+/** Measures and writes the curves of a graph that is complete but for them; of no rows asked it gets none. */
+export function* calibrate(
+  kernel: SimdKernel,
+  region: Region,
+  access: RowAccess,
+  layout: HnswLayout,
+  known: readonly Known[],
 ): Generator<undefined, void, undefined> {
   const { buffer } = kernel.arena.memory;
   const graph = viewGraph(buffer, region);
-  if (graph.presentCount < rowsMin) return;
-  const wanted = Math.min(queriesMax, Math.max(queriesMin, Math.floor(graph.presentCount / rowsPerQuery)));
-  const drawn = drawRows(graph, params, upper, wanted);
-  if (drawn.length < queriesMin) return;
-  const known = yield* askAll(kernel, params, access, drawn);
+  if (known.length === 0) return;
   const curves: RecallCurve[] = [];
   for (const [index, { k, share, beamShare, recallMax }] of kinds.entries()) {
     if (k > graph.presentCount * answersShareMax) break;

@@ -6,7 +6,7 @@
 import { createTopK, foundIn, type RowAccess, type Rows, type SimdKernel } from '@quiver/kernel';
 
 /** Rows that are asked for their neighbours, out of the upper list (an even draw). */
-const askedCount = 16;
+export const askedCount = 16;
 const neighbourCount = 10;
 /** Estimates may misplace a neighbour by this many places: a walk's beam is wider than its answer. */
 const placesMax = 32;
@@ -21,6 +21,7 @@ export interface DiscernParams {
 }
 
 /**
+ * @param asking - rows asked
  * Compares, for a few rows, the exact neighbours with the nearest by estimate, over all rows.
  * REQUIRES: all rows are encoded; `open` selects the graph in the kernel.
  */
@@ -30,8 +31,9 @@ export function* codesDiscern(
   access: RowAccess,
   upper: Uint32Array,
   open: () => void,
+  asking = askedCount,
 ): Generator<undefined, boolean, undefined> {
-  const asked = Array.from(upper.subarray(0, askedCount), (row) => ({
+  const asked = Array.from(upper.subarray(0, asking), (row) => ({
     query: access.read(row).slice(),
     exact: createTopK(neighbourCount),
     estimated: createTopK(placesMax),

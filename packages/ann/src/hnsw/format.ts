@@ -33,13 +33,13 @@
  * | 192 | codebook: offset of f32[subspaces][dims of one][16] |
  * | 196, 200 | subspaces u32 (even), dims of one u32 (2, 4 or 8) |
  * | 204 | walk u32: 1 = unfiltered walks read neighbour codes (see `neighbour-choice.ts`) |
- * | 208 | beamScale f32: such a walk's beam for one of int8 codes of the same recall |
- * | 212, 216 | recall f32 of walks over int8 codes and over neighbour codes when the choice was made |
+ * | 208 | beamScale f32: such a walk's beam for one of int8 codes of the same recall; also of walks over components |
+ * | 212, 216 | recall f32 of walks over int8 codes and over neighbour codes when the choice was made; or of walks by the rows and by components |
  * | 220 | entryTable u32: rows of the upper list that such a walk picks its start from, 0 = it descends through the layers |
- * | 224 | codes u32: 0 int8, 1 a grid, 2 product (see `quantise.ts`) |
- * | 228, 232 | bits of a grid's element u32 (3 = one and a half); bits of its query u32 |
- * | 236 | trained: offset of the signs f32[4][dim padded to 64] or of the codewords f32[stretches][dims][256], 0 = none |
- * | 240, 244 | product codes: stretches u32, dims of one u32 |
+ * | 224 | codes u32: 0 int8, 1 a grid, 2 product (see `quantise.ts`), 3 int8 of components (see `projection.ts`) |
+ * | 228, 232 | bits of a grid's element u32 (3 = one and a half); bits of its query u32. Components: share f32, spread f32 |
+ * | 236 | trained: offset of the signs f32[4][dim padded to 64], of the codewords f32[stretches][dims][256] or of the directions i16[components / 16][dim / 2][16][2], 0 = none |
+ * | 240, 244 | product codes: stretches u32, dims of one u32. Components: their number u32, explained variance f32 |
  * | 248 | cut f32: int8 codes of larger elements are cut, 0 = none are |
  * | 252 | curves: offset of the recall curves, 0 = the graph has none (see `recall-curves.ts`) |
  */
@@ -51,6 +51,8 @@ export const magic = 0x574e_4851;
 export const version = 2;
 export const headerBytes = 256;
 export const none = 0xffff_ffff;
+/** In the header's word 224. */
+export const projectedCodes = 3;
 /** Most links a row may be asked to have above layer 0. */
 export const mMax = 512;
 /** The top table is scanned whole at the start of every search. */
@@ -69,7 +71,15 @@ export interface HnswShape {
   readonly neighbourCodes: NeighbourCodesWish;
   /** Codes that were asked for; null = the builder's own choice. Not with neighbour codes. */
   readonly quantization: Quantization | null;
+  /** `measured` when absent. */
+  readonly projection?: ProjectionWish;
 }
+
+/**
+ * Codes of principal components in place of int8 codes. `measured`: tried where rows are many and long, and kept where they pass
+ * for int8 codes; `anySize`: the same of 1,024 rows or more, whatever their length.
+ */
+export type ProjectionWish = 'never' | 'measured' | 'anySize';
 
 /** `measured`: built, and kept only where they are worth their room; `always`: kept in any case. */
 export type NeighbourCodesWish = 'never' | 'measured' | 'always';
@@ -106,6 +116,10 @@ export interface HnswLayout {
   readonly full: BlockLayout;
   /** With quantised rows in place of int8 codes; equal to `plain` when the shape asks for none. */
   readonly quantised: BlockLayout;
+  /** With int8 codes of components; equal to `plain` when the shape is none for them. */
+  readonly projected: BlockLayout;
+  /** Components of such codes, the place of the rest included; 0 = the shape is none for them. */
+  readonly components: number;
   /** Signs or codewords of the quantised rows. */
   readonly trained: number;
   readonly lanes: number;
@@ -180,6 +194,8 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
   const linksEnd = links + 4 * (hasRoom ? lanes : 2 * m);
   const strideTo = isFloat(element) ? 64 : 16;
   const plain = { links, neighbourCodes: 0, stride: align(linksEnd, strideTo) };
+  const components = componentsOf(shape);
+  const projectedLinks = 16 + components;
   const codesBytes = (lanes / 32) * codesOf32(subspaces);
   const full = hasRoom
     ? { links, neighbourCodes: linksEnd, stride: align(linksEnd + codesBytes, strideTo) }
@@ -199,9 +215,41 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
     quantised: isQuantised
       ? { links: quantisedLinks, neighbourCodes: 0, stride: align(quantisedLinks + 8 * m, strideTo) }
       : plain,
+    projected:
+      components > 0
+        ? { links: projectedLinks, neighbourCodes: 0, stride: align(projectedLinks + 8 * m, strideTo) }
+        : plain,
+    components,
     lanes,
     subspaces,
   };
+}
+
+/** Fewer rows are built in less time than directions take to be found; of still fewer nothing can be measured. */
+const [projectedRowsMin, measuredRowsMin] = [16_384, 1024];
+/** Codes of fewer elements are read as fast; longer vectors would take too long to project. */
+const [projectedDimMin, projectedDimMax] = [448, 4096];
+/** With the terms, two and three cache lines. */
+const [fewComponents, manyComponents] = [112, 176];
+const manyComponentsDimMin = 704;
+
+/** Components that codes of rows of this shape may be of, 0 = none. */
+function componentsOf({ count, dim, element, quantization, projection = 'measured' }: HnswShape): number {
+  if (projection === 'never' || quantization !== null || !isFloat(element) || dim > projectedDimMax) return 0;
+  if (projection === 'anySize')
+    return count < measuredRowsMin ? 0 : Math.min(fewComponents, 16 * Math.ceil(dim / 32));
+  if (count < projectedRowsMin || dim < projectedDimMin) return 0;
+  return dim < manyComponentsDimMin ? fewComponents : manyComponents;
+}
+
+/** Links of a row that free places are filled up to where codes are of components: more cost as much as they find. */
+export function projectedPlacesOf(m: number): number {
+  return Math.floor(1.25 * m);
+}
+
+/** Bytes of the directions that components are taken along. */
+export function directionsBytesOf(components: number, dim: number): number {
+  return 2 * components * align(dim, 2);
 }
 
 /** What is stored of a graph whose blocks lie like this. */
@@ -209,10 +257,23 @@ export function persistedBytesOf({ blocks }: HnswLayout, { stride }: BlockLayout
   return align(blocks + stride * count, 64);
 }
 
+/** The same where codes are of components, whose directions lie behind the blocks. */
+export function projectedBytesOf(
+  { blocks, projected, components }: HnswLayout,
+  { count, dim }: HnswShape,
+): number {
+  return align(blocks + projected.stride * count + directionsBytesOf(components, dim), 64);
+}
+
+/** What all that is tried while a graph is built has room in; the threads' visited marks lie behind it meanwhile. */
+export function builtBytesOf(layout: HnswLayout, shape: HnswShape): number {
+  const full = persistedBytesOf(layout, layout.full, shape.count);
+  return layout.components === 0 ? full : Math.max(full, projectedBytesOf(layout, shape));
+}
+
 /** Bytes a graph takes, to allocate its region beside the rows in one arena. */
 export function hnswBytes(shape: HnswShape): HnswSize {
-  const layout = layoutOf(shape, shape.count);
-  const persistedBytes = persistedBytesOf(layout, layout.full, shape.count);
+  const persistedBytes = builtBytesOf(layoutOf(shape, shape.count), shape);
   return { persistedBytes, bytes: storedHnswBytes(persistedBytes, shape) };
 }
 

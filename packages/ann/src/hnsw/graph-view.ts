@@ -1,7 +1,7 @@
 /** Reading a graph's parts through typed arrays: for the builder's last pass, checks and tests; searches never need it. */
 import type { Region } from '@quiver/kernel';
 import type { RecallCurve } from '../recall-curve.ts';
-import { magic, version } from './format.ts';
+import { magic, projectedCodes, version } from './format.ts';
 import { curvesBytes, readCurves } from './recall-curves.ts';
 
 /** What the builder measured when it chose to keep them; see `neighbour-choice.ts`. */
@@ -21,6 +21,18 @@ export interface QuantisedView {
   readonly isTurned: boolean;
 }
 
+/** Int8 codes of leading principal components in place of those of the elements; see `projection.ts`. */
+export interface ProjectionView {
+  readonly components: number;
+  /** Share of the rows' variance that they have. */
+  readonly explained: number;
+  /** Beam of a walk for one of int8 codes. */
+  readonly beamScale: number;
+  /** Mean recall@10 of walks by the stored rows and by the codes, measured when the beam was chosen. */
+  readonly recallRows: number;
+  readonly recall: number;
+}
+
 export interface GraphView {
   readonly count: number;
   readonly dim: number;
@@ -35,6 +47,8 @@ export interface GraphView {
   /** Null when the graph was built without them or they were not worth their room. */
   readonly neighbourCodes: NeighbourCodesView | null;
   readonly quantised: QuantisedView | null;
+  /** Null when int8 codes are of the rows' elements. */
+  readonly projection: ProjectionView | null;
   /** Recall by beam width, ascending in k; empty when it was not measured. */
   readonly curves: readonly RecallCurve[];
   /** Bytes from one row's block to the next: terms, codes, links. */
@@ -83,7 +97,17 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     walksRows: field(92) === 1,
     layerCounts,
     blockBytes: field(52),
-    quantised: field(224) === 0 ? null : quantisedView(field),
+    quantised: field(224) === 0 || field(224) === projectedCodes ? null : quantisedView(field),
+    projection:
+      field(224) === projectedCodes
+        ? {
+            components: field(240),
+            explained: figure(244),
+            beamScale: figure(208),
+            recallRows: figure(212),
+            recall: figure(216),
+          }
+        : null,
     curves: field(252) === 0 ? [] : readCurves(new DataView(buffer, region.offset + field(252), curvesBytes)),
     links: words(field(48) + field(56), Math.max(0, (count * field(52) - field(56)) / 4)),
     linkStride: blockWords,

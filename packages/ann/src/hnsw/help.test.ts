@@ -13,7 +13,7 @@ const threads = 3;
 
 /** @returns turns of help that were given */
 async function buildHelped(
-  { kernel, region, rows, count, neighbourCodes }: IndexStage,
+  { kernel, region, rows, count, neighbourCodes, projection }: IndexStage,
   helpers: number,
 ): Promise<number> {
   const params: HnswParams = {
@@ -26,6 +26,7 @@ async function buildHelped(
     present: 0,
     neighbourCodes,
     quantization: null,
+    projection,
   };
   const builder = createHnsw(kernel, region, params);
   // Helpers come only to a graph whose header is written.
@@ -64,7 +65,7 @@ async function expectSound(stage: IndexStage, queries: readonly Float32Array[]):
   expect([...header.subarray(33, 37)]).toEqual([0, 0, 0, 0]);
   const terms = new Uint32Array(buffer, stage.region.offset + header[48 / 4]!);
   // Where links were filled, it says how many are the row's own.
-  const most = graph.neighbourCodes === null ? 0 : graph.m0;
+  const most = graph.neighbourCodes === null && graph.projection === null ? 0 : graph.m0;
   for (let row = 0; row < stage.count; row += 1)
     if (terms[(row * graph.blockBytes) / 4 + 3]! > most) throw new Error(`row ${row} is locked`);
   const helped = openHnsw(stage.kernel, stage.region, stage.rows);
@@ -94,6 +95,17 @@ describe(`a graph that several threads build (QUIVER_SEED=${seed})`, () => {
       stageOf({ metric: 'cosine', vectors: vectors.map(unit), neighbourCodes: 'always' }),
       vectors.slice(0, 100).map(unit),
     );
+  });
+
+  test('with codes of components', async () => {
+    // Few sources: most of the variance lies along them.
+    const [sources, points] = [vectorsOf(12, 64, 12), vectorsOf(3100, 12, 3100)];
+    const vectors = points.map((point) =>
+      Float32Array.from({ length: 64 }, (_, i) => point.reduce((sum, x, j) => sum + x * sources[j]![i]!, 0)),
+    );
+    const stage = stageOf({ metric: 'euclid', vectors: vectors.slice(100), projection: 'anySize' });
+    await expectSound(stage, vectors.slice(0, 100));
+    expect(viewGraph(stage.kernel.arena.memory.buffer, stage.region).projection).not.toBeNull();
   });
 
   test('thousands of copies of a few rows, which all threads meet at once', async () => {

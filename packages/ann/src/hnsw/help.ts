@@ -3,8 +3,8 @@
  * does a row, and so the order of insertion, is chance.
  */
 import { accessRows, type Region, type SimdKernel } from '@quiver/kernel';
-import type { HnswParams } from './build.ts';
-import { layoutOf, persistedBytesOf } from './format.ts';
+import { shapeOf, type HnswParams } from './build.ts';
+import { builtBytesOf, layoutOf, projectedPlacesOf } from './format.ts';
 import { viewGraph } from './graph-view.ts';
 import { codewordTraining } from './neighbour-codes.ts';
 import { visitedAddress } from './search.ts';
@@ -26,15 +26,16 @@ export function helpHnsw(
 
   return helpStage(buffer, region, (stage) => {
     const { rows } = accessRows(kernel, params.rows, params.file ?? null);
-    const { presentCount } = viewGraph(buffer, region);
-    const layout = layoutOf({ ...params, dim: rows.dim, element: rows.element }, presentCount);
-    const persistedBytes = persistedBytesOf(layout, layout.full, count);
-    const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
+    const { presentCount, projection } = viewGraph(buffer, region);
+    const shape = shapeOf(params);
+    const layout = layoutOf(shape, presentCount);
+    const places = projection === null ? layout.lanes : projectedPlacesOf(params.m);
+    const visited = visitedAddress(region, builtBytesOf(layout, shape), count, kernel.thread);
     if (stage === 'train')
       return { units: layout.subspaces.count, work: codewordTraining(kernel, region, params, layout) };
     const works: Readonly<Record<Exclude<SharedStage, 'train'>, (row: number) => unknown>> = {
       insert: (row) => exports.insertPending(row, efConstruct),
-      fill: (row) => exports.fillLinks(row),
+      fill: (row) => exports.fillLinks(row, places),
       encode: (row) => exports.encodeNeighbours(row),
     };
     const workOn = works[stage];

@@ -72,7 +72,7 @@ export function* addNeighbourCodes(
       work(row);
       return true;
     });
-  yield* eachRow('fill', (row) => exports.fillLinks(row));
+  yield* eachRow('fill', (row) => exports.fillLinks(row, layout.lanes));
   yield* shareStage(
     memory.buffer,
     region,

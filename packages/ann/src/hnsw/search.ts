@@ -53,6 +53,8 @@ export function openHnsw(
     throw new Error('invariant broken: a graph whose walks read rows was opened without them');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
+  // Estimates by components order rows well enough to choose among them, but are no scores to report.
+  const leastRescore = graph.projection === null ? -1 : 0;
   let askedWalk: Walk = 'plain';
 
   return {
@@ -81,7 +83,7 @@ export function openHnsw(
         request.rescore === undefined
           ? 0
           : request.rescore === 0
-            ? -1
+            ? leastRescore
             : Math.min(topKMax, Math.max(k, request.rescore));
       const { ignoresCodes = false } = request;
       const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));

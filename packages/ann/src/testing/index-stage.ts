@@ -13,7 +13,7 @@ import {
 } from '@quiver/kernel';
 import { createFlat } from '../flat.ts';
 import { createHnsw } from '../hnsw/build.ts';
-import { hnswBytes, type NeighbourCodesWish } from '../hnsw/format.ts';
+import { hnswBytes, type NeighbourCodesWish, type ProjectionWish } from '../hnsw/format.ts';
 import type { ReusedGraph } from '../hnsw/reuse.ts';
 import { openHnsw } from '../hnsw/search.ts';
 import type { Quantization } from '../quantization.ts';
@@ -28,6 +28,7 @@ export interface IndexStage {
   readonly columns: number;
   readonly neighbourCodes: NeighbourCodesWish;
   readonly quantization: Quantization | null;
+  readonly projection: ProjectionWish;
   readonly flat: VectorIndex;
 }
 
@@ -39,6 +40,7 @@ export interface StageParams {
   readonly threads?: number;
   readonly neighbourCodes?: NeighbourCodesWish;
   readonly quantization?: Quantization | null;
+  readonly projection?: ProjectionWish;
   /** Bits of rows that have the vector. */
   readonly present?: (row: number) => boolean;
 }
@@ -52,12 +54,13 @@ export function stageRows({
   threads = 1,
   neighbourCodes = 'never',
   quantization = null,
+  projection = 'measured',
   present,
 }: StageParams): IndexStage {
   const count = vectors.length;
   const dim = vectors[0]!.length;
   const stride = strideOf(element, dim);
-  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes, quantization });
+  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes, quantization, projection });
   const columnBytes = 16 * count + 256;
   const arena = createArena(1, stride * count + bytes + columnBytes, threads * scratchBytesPerThread);
   const rows: Rows = { metric, element, dim, stride, address: arena.scratchBytes };
@@ -71,7 +74,7 @@ export function stageRows({
     count,
     present: present === undefined ? 0 : presentAddress(columns, count),
   });
-  return { kernel, rows, count, region, columns, neighbourCodes, quantization, flat };
+  return { kernel, rows, count, region, columns, neighbourCodes, quantization, projection, flat };
 }
 
 function presentAddress(columns: number, count: number): number {
@@ -90,7 +93,7 @@ export function buildIndex(
     reused?: ReusedGraph;
   } = {},
 ): VectorIndex {
-  const { kernel, region, rows, count, columns, neighbourCodes, quantization } = stage;
+  const { kernel, region, rows, count, columns, neighbourCodes, quantization, projection } = stage;
   const builder = createHnsw(kernel, region, {
     rows,
     count,
@@ -101,6 +104,7 @@ export function buildIndex(
     present: options.hasAbsent === true ? presentAddress(columns, count) : 0,
     neighbourCodes,
     quantization,
+    projection,
     reused: options.reused ?? null,
   });
   while (!builder.step(options.stepRows ?? 256));
