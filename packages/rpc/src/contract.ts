@@ -151,8 +151,16 @@ export interface GraphState {
   readonly bits: number;
   /** Of a row, beside the stored vector. */
   readonly rowBytes: number;
-  /** Recall that the builder measured when the choice was its own. */
-  readonly measured: { readonly recall: number; readonly recallInt8: number } | null;
+  /**
+   * Recall that the builder measured when the choice was its own, beside that of int8 codes or of the stored vectors themselves;
+   * of codes of components also the share of the variance that these explain.
+   */
+  readonly measured: {
+    readonly recall: number;
+    readonly recallInt8?: number;
+    readonly recallRows?: number;
+    readonly explainedVariance?: number;
+  } | null;
   /** Recall by beam width that the builder measured, for some numbers of answers. */
   readonly curves: readonly {
     readonly k: number;

@@ -107,7 +107,15 @@ function idleJson(segment: CollectionState['idleSegments'][number]): unknown {
     codes,
     bits,
     bytes_per_row: rowBytes,
-    ...(measured === null ? {} : { recall: measured.recall, recall_int8: measured.recallInt8 }),
+    ...(measured === null
+      ? {}
+      : {
+          recall: measured.recall,
+          // Absent ones do not show in JSON.
+          recall_int8: measured.recallInt8,
+          recall_vectors: measured.recallRows,
+          explained_variance: measured.explainedVariance,
+        }),
     recall_curves: curves.map(({ k, queryCount, points }) => ({ limit: k, queries: queryCount, points })),
   }));
   return { ...segmentJson(segment), ...(graphs.length === 0 ? {} : { graphs }) };
