@@ -150,6 +150,13 @@ test('who sends an encoding that is not taken learns which are', async () => {
   expect(answer.headers['grpc-accept-encoding']).toBe('identity,deflate,gzip');
 });
 
+test('headers are those of the first answer in every later one', async () => {
+  const call: RawCall = { path: echoPath, pieces: [message] };
+  const first = await callRaw(ours!, call);
+  expect(Object.keys(first.headers)).toEqual([':status', 'content-type', 'grpc-accept-encoding']);
+  expect((await callRaw(ours!, call)).headers).toEqual(first.headers);
+});
+
 test('HEAD is no call', async () => {
   const answer = await callRaw(ours!, {
     path: echoPath,
