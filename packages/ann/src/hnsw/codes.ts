@@ -5,9 +5,9 @@
  */
 import { isFloat, type Region, type RowAccess, type SimdKernel } from '@quiver/kernel';
 import type { HnswParams } from './build.ts';
-import { askedCount, codesDiscern } from './discernment.ts';
+import { askExact, askedCount, codesDiscern, type AskedRow } from './discernment.ts';
 import type { HnswLayout } from './format.ts';
-import { forgetProjection, trainProjection } from './projection.ts';
+import { compareRests, forgetProjection, trainProjection } from './projection.ts';
 
 /** Encoding a row costs about this share of inserting it. */
 export const encodeShare = 64;
@@ -37,18 +37,21 @@ export function* makeCodes(
   { params, access, layout, upper, isPresent, triesProjection }: CodesParams,
   { open, openRows }: Opening,
 ): Generator<undefined, boolean, undefined> {
-  const discerns = (asking: number): Generator<undefined, boolean, undefined> =>
-    codesDiscern(kernel, params, access, upper, open, asking);
+  const ask = (asking: number): Generator<undefined, readonly AskedRow[], undefined> =>
+    askExact(kernel, params, access, upper, asking);
   if (
     triesProjection &&
     (yield* trainProjection(kernel, region, { ...params, isPresent }, access, layout, open))
   ) {
+    const asked = yield* ask(projectedAskedCount);
+    compareRests(kernel, region, access, layout, asked, open);
     yield* encodeAll(kernel, params.count, access, openRows);
-    if (yield* discerns(projectedAskedCount)) return true;
+    if (yield* codesDiscern(kernel, params, access, asked, open)) return true;
     forgetProjection(kernel, region, layout);
   }
   yield* encodeAll(kernel, params.count, access, openRows);
-  if (isFloat(access.rows.element) && !(yield* discerns(askedCount)))
+  if (!isFloat(access.rows.element)) return false;
+  if (!(yield* codesDiscern(kernel, params, access, yield* ask(askedCount), open)))
     new Uint32Array(kernel.arena.memory.buffer, region.offset, 64)[92 / 4] = 1;
   return false;
 }

@@ -11,13 +11,13 @@ import { openHnsw } from './search.ts';
 
 const k = 10;
 /** Int8 walks have more links to go by: a walk by the rows that makes up for these has a beam so much wider. */
-const rowsScale = 1.2;
+const rowsScale = 1.25;
 const widths = [10, 16, 32, 64, 128];
 const scales = [1, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 2, 2.25, 2.5, 3];
 /** Neighbours of the sample that may be missed, at one width and on the whole. */
-const widthSlack = 0.005;
-const slack = 0.002;
-const askedMax = 128;
+const widthSlack = 0.0025;
+const slack = 0.001;
+const askedMax = 256;
 
 /**
  * Writes the narrowest beam that keeps the recall. REQUIRES: the graph is complete.

@@ -7,16 +7,9 @@
  * Directions: randomised subspace iteration (Halko, Martinsson and Tropp 2011, Alg. 4.4) over a sample of rows less their
  * mean. Any orthonormal base of the subspace will do, so that eigenvectors are not sorted out of it.
  */
-import {
-  compareScores,
-  createRng,
-  readRow,
-  type Region,
-  type RowAccess,
-  type Rows,
-  type SimdKernel,
-} from '@quiver/kernel';
+import { createRng, foundIn, type Region, type RowAccess, type SimdKernel } from '@quiver/kernel';
 import { clearMarks, shapeOf, type HnswParams } from './build.ts';
+import type { AskedRow } from './discernment.ts';
 import { directionsBytesOf, projectedBytesOf, projectedCodes, type HnswLayout } from './format.ts';
 import { sampleRows } from './mean.ts';
 
@@ -29,8 +22,6 @@ const lengthMin = 1e-6;
 const rowsPerStep = 16;
 /** Rows that the explained variance is measured on, others than the sample. */
 const heldOutRows = 1024;
-/** Rows whose rest is compared with that of the nearest of the sample. */
-const comparedRows = 96;
 /** A spread of next to nothing would let too few candidates be scored. */
 const spreadMin = 0.05;
 const lanes = 16;
@@ -55,7 +46,7 @@ function canProject(
 }
 
 /**
- * Finds directions and makes the graph's codes such of components, unless the set is none for them.
+ * Finds directions and makes the graph's codes such of components, unless the set is none for them; `compareRests` is to follow.
  * @param open - selects the graph in the kernel
  * @returns false: nothing was changed. Where the codes turn out not to be good enough, `forgetProjection` goes back.
  */
@@ -106,7 +97,6 @@ export function* trainProjection(
     forgetProjection(kernel, region, layout);
     return false;
   }
-  figures.set(yield* compareRests(kernel, access, sample, components, open), 228 / 4);
   return true;
 }
 
@@ -229,40 +219,54 @@ function product(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-/** Mean and standard deviation of the cosine between the rests of rows and of their nearest in the sample. */
-function* compareRests(
+/**
+ * Measures what the rests of near rows have in common, over rows with their true neighbours. The share is the slope of the product of
+ * two rests over the product of their lengths, among the neighbours of one row: that is what estimates have to tell apart.
+ * The spread is the standard deviation of the cosine. To the header, before rows are encoded.
+ */
+export function compareRests(
   kernel: SimdKernel,
+  region: Region,
   { rows }: RowAccess,
-  sample: Uint32Array,
-  components: number,
+  { components }: HnswLayout,
+  asked: readonly AskedRow[],
   open: () => void,
-): Generator<undefined, [share: number, spread: number], undefined> {
-  const { dim } = rows;
+): void {
+  const read = (row: number): Projected => {
+    const { vector, coordinates } = projected(kernel, row, components, rows.dim);
+    return { vector: vector.slice(), coordinates: coordinates.slice() };
+  };
+  const restOf = (a: Projected, b: Projected): number =>
+    product(a.vector, b.vector) - product(a.coordinates, b.coordinates);
+  open();
   const cosines: number[] = [];
-  for (let i = 0; i < comparedRows; i += 1) {
-    const row = sample[Math.floor((i * sample.length) / comparedRows)]!;
-    open();
-    const read = projected(kernel, row, components, dim);
-    const one = { vector: read.vector.slice(), coordinates: read.coordinates.slice() };
-    const near = nearestIn(kernel, rows, row, sample);
-    open();
-    const other = projected(kernel, near, components, dim);
-    const restOf = (a: Projected, b: Projected): number =>
-      product(a.vector, b.vector) - product(a.coordinates, b.coordinates);
-    const lengths = Math.sqrt(Math.max(0, restOf(one, one)) * Math.max(0, restOf(other, other)));
-    if (lengths > 0) cosines.push(restOf(one, other) / lengths);
-    yield;
+  let shared = 0;
+  let squares = 0;
+  for (const { row, exact } of asked) {
+    const one = read(row);
+    const pairs = [...foundIn(exact, rows.metric).rows]
+      .filter((near) => near !== row)
+      .map(read)
+      .map((near) => ({
+        rest: restOf(one, near),
+        lengths: Math.sqrt(Math.max(0, restOf(one, one)) * Math.max(0, restOf(near, near))),
+      }));
+    const mean = meanOf(pairs.map(({ lengths }) => lengths));
+    for (const { rest, lengths } of pairs) {
+      shared += rest * (lengths - mean);
+      squares += (lengths - mean) ** 2;
+      if (lengths > 0) cosines.push(rest / lengths);
+    }
   }
-  if (cosines.length === 0) return [0, spreadMin];
-  const mean = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length;
-  const variance = cosines.reduce((sum, cosine) => sum + (cosine - mean) ** 2, 0) / cosines.length;
-  return [Math.min(1, Math.max(0, mean)), Math.max(spreadMin, Math.sqrt(variance))];
+  const cosine = meanOf(cosines);
+  const spread = Math.sqrt(meanOf(cosines.map((one) => (one - cosine) ** 2)));
+  const share = squares > 0 ? Math.min(1, Math.max(0, shared / squares)) : 0;
+  new Float32Array(kernel.arena.memory.buffer, region.offset, 64).set(
+    [share, Math.max(spreadMin, spread)],
+    228 / 4,
+  );
 }
 
-function nearestIn(kernel: SimdKernel, rows: Rows, row: number, sample: Uint32Array): number {
-  const scores = kernel.score(rows, readRow(kernel.arena.memory, rows, row), sample);
-  let best = -1;
-  for (const [i, other] of sample.entries())
-    if (other !== row && (best < 0 || compareScores(rows.metric, scores[i]!, scores[best]!) < 0)) best = i;
-  return sample[Math.max(0, best)]!;
+function meanOf(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
