@@ -9,6 +9,13 @@ if (major < 24) {
   );
   process.exit(1);
 }
+// glibc reads these when a process begins, so this one begins again, once. Without them each of its threads keeps a part of its own of
+// the buffers that LevelDB and requests once took, and gives nothing back: 250 MiB after an upload of 180 MB.
+if (process.platform === 'linux' && process.env.MALLOC_ARENA_MAX === undefined) {
+  const settings = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: String(1 << 20) };
+  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, args, { ...settings, ...process.env });
+}
 // Compiled modules are kept between starts, of all threads: half of a start is compiling otherwise.
 const { directory } = (await import('node:module')).enableCompileCache();
 if (directory !== undefined) process.env.NODE_COMPILE_CACHE ??= directory;

@@ -1,6 +1,6 @@
 // A server's life: start, stop, restart, and the ways a start is refused.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -55,6 +55,18 @@ test('SIGTERM ends with 0 and the data is there after a restart', async () => {
   expect(info.points_count).toBe(2);
   expect(info.payload_schema).toMatchObject({ n: { data_type: 'integer', points: 2 } });
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a server begins with settings for malloc, and keeps those that it is given',
+  async () => {
+    const settingOf = ({ process: { pid } }: RunningServer): string | undefined =>
+      readFileSync(`/proc/${pid}/environ`, 'utf8')
+        .split('\0')
+        .find((setting) => setting.startsWith('MALLOC_ARENA_MAX='));
+    expect(settingOf(await started())).toBe('MALLOC_ARENA_MAX=2');
+    expect(settingOf(await started({ env: { MALLOC_ARENA_MAX: '7' } }))).toBe('MALLOC_ARENA_MAX=7');
+  },
+);
 
 test('SIGTERM while the server starts ends it with 0, too', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'quiver-lifecycle-'));
