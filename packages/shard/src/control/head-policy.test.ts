@@ -31,3 +31,11 @@ test('memory bounds a head, whatever is about to be written', () => {
 test('a row larger than all limits fits', () => {
   expect(nextHeadSize({ ...needs, blobBytesNeeded: 9 << 20, bytesMax: 1 << 20 }).blobBytes).toBe(9 << 20);
 });
+
+test('where memory is short a head still holds the row that it is made for', () => {
+  for (const needed of [1, 8, 64, 65, 1_000]) {
+    const { rows, blobBytes } = nextHeadSize({ ...needs, blobBytesNeeded: needed, bytesMax: 0 });
+    expect(rows).toBeGreaterThan(0);
+    expect(Math.floor(blobBytes / 64) * 64).toBeGreaterThanOrEqual(needed);
+  }
+});

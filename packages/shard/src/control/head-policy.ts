@@ -5,6 +5,8 @@
 const rowsFirst = 64;
 const rowsMax = 65_536;
 const blobBytesPerRowMin = 64;
+/** Of a head's blob only whole ones of these are used. */
+const blobAlignment = 64;
 
 export interface HeadSize {
   readonly rows: number;
@@ -31,5 +33,6 @@ export function nextHeadSize(needs: HeadNeeds): HeadSize {
   const byVectors = Math.max(16, Math.floor(bytesMax / Math.max(1, rowVectorBytes)));
   const rows = Math.min(rowsMax, byVectors, Math.max(rowsFirst, rowsExpected, rowsBefore * 4));
   const blob = Math.ceil(rows * Math.max(blobBytesPerRowMin, rowBlobBytes * 1.25));
-  return { rows, blobBytes: Math.max(Math.min(blob, 4 * bytesMax), blobBytesNeeded) };
+  const blobBytes = Math.max(Math.min(blob, 4 * bytesMax), blobBytesNeeded);
+  return { rows, blobBytes: Math.ceil(blobBytes / blobAlignment) * blobAlignment };
 }
