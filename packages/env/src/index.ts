@@ -1,4 +1,4 @@
-export { collectGarbage } from './collect-garbage.ts';
+export { collectGarbage, untilCollected } from './collect-garbage.ts';
 export type { Env } from './env.ts';
 export { createRealEnv } from './real-env.ts';
 export {

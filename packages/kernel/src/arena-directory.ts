@@ -29,10 +29,15 @@ export class ArenaDirectory {
     if (!this.#arenas.has(arena.id)) this.#arenas.set(arena.id, arena);
   }
 
-  /** Forgets an arena, so that its memory can be collected; no-op when unknown. */
-  drop(arenaId: number): void {
+  /**
+   * Forgets an arena, so that its memory can be collected.
+   * @returns what is dead when nothing on this thread holds the memory any more, views over it neither; null: it is unknown
+   */
+  drop(arenaId: number): WeakRef<object> | null {
+    const arena = this.#arenas.get(arenaId);
     this.#arenas.delete(arenaId);
     this.#kernels.delete(arenaId);
+    return arena === undefined ? null : new WeakRef(arena.memory.buffer);
   }
 
   has(arenaId: number): boolean {

@@ -3,7 +3,7 @@
  * are heard; help with another thread's graph while there is nothing else. Always: only the target's regions are written; a cancelled
  * task answers `stopped` (help: `helped`) when it touches nothing more.
  */
-import { collectGarbage, type Env } from '@quiver/env';
+import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import { ClusterError, parsePayload } from '@quiver/model';
 import {
@@ -15,6 +15,7 @@ import {
   type Steps,
 } from '@quiver/segment';
 import type { PlainError } from '@quiver/rpc';
+import { dropArenas } from '../drop-arenas.ts';
 import type { FromBuild, ShardPort, ToBuild } from '../protocol.ts';
 
 const sliceMs = 20;
@@ -128,9 +129,9 @@ export function createBuilder(options: {
         directory.add(message.arena);
         break;
       case 'drop_arenas':
-        for (const arena of message.arenas) directory.drop(arena);
-        collectGarbage();
-        port.post({ kind: 'arenas_dropped', arenas: message.arenas });
+        void dropArenas(message.arenas, directory, env).then(() =>
+          port.post({ kind: 'arenas_dropped', arenas: message.arenas }),
+        );
         break;
       case 'drop_files':
         for (const file of message.files) directory.dropFile(file);

@@ -4,7 +4,7 @@
  * Always: a request that begins after a change was announced (the shared epoch) reads the new sets; a set is opened while it
  * is the newest, so that its files are there.
  */
-import { collectGarbage, type Env } from '@quiver/env';
+import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
   ClusterError,
@@ -27,6 +27,7 @@ import {
   type SegmentReader,
 } from '@quiver/segment';
 import { openApplied, type Applied } from '../applied.ts';
+import { dropArenas } from '../drop-arenas.ts';
 import type { SegmentSet, ToServe } from '../protocol.ts';
 import type { SharedState } from '../shared-state.ts';
 
@@ -159,9 +160,7 @@ export function createReplicaViews(options: {
           directory.add(message.arena);
           return true;
         case 'drop_arenas':
-          for (const arena of message.arenas) directory.drop(arena);
-          collectGarbage();
-          options.onArenasDropped(message.arenas);
+          void dropArenas(message.arenas, directory, env).then(() => options.onArenasDropped(message.arenas));
           return true;
         case 'drop_files':
           for (const file of message.files) directory.dropFile(file);
