@@ -32,7 +32,7 @@ export interface LevelStoreOptions {
  */
 export const dataEngineOptions: LevelEngineOptions = {
   writeBufferBytes: 32 << 20,
-  tableFileBytes: 2 << 20,
+  tableFileBytes: 1 << 20,
   openTablesMax: 64,
   blockCacheBytes: 8 << 20,
   blockBytes: 16 << 10,
@@ -42,7 +42,7 @@ export const dataEngineOptions: LevelEngineOptions = {
 /** For little data, and where memory is counted in hundreds of MiB: for a longer stall now and then. */
 export const smallEngineOptions: Partial<LevelEngineOptions> = {
   writeBufferBytes: 8 << 20,
-  tableFileBytes: 1 << 20,
+  tableFileBytes: 512 << 10,
   blockCacheBytes: 4 << 20,
 };
 

@@ -41,6 +41,8 @@ const firstAfterMs = 60_000;
 /** From the end of one pass to the next. */
 const restMs = 3_600_000;
 const pageEntries = 500;
+/** More tables than LevelDB keeps open; a page has about as many bytes as a table. */
+const coolingKeysMax = 192;
 
 export class Scrub {
   readonly #options: ScrubOptions;
@@ -55,12 +57,18 @@ export class Scrub {
   };
   #cancelTimer: () => void = () => undefined;
   #isStopped = false;
+  #isReading = false;
   #working: Promise<void> = Promise.resolve();
 
   constructor(options: ScrubOptions) {
     this.#options = options;
     this.#pace = new Bandwidth(options.env, options.bytesPerSecond);
     if (options.bytesPerSecond > 0) this.#schedule(firstAfterMs);
+  }
+
+  /** A pass is under way. */
+  get isReading(): boolean {
+    return this.#isReading;
   }
 
   /** @returns when nothing is read any more */
@@ -73,11 +81,13 @@ export class Scrub {
 
   #schedule(delayMs: number): void {
     this.#cancelTimer = this.#options.env.after(delayMs, () => {
+      this.#isReading = true;
       this.#working = this.#pass()
         .catch((error: unknown) => {
           if (!this.#isStopped) this.#options.log.warn('looking for damaged data broke off', { error });
         })
         .then(() => {
+          this.#isReading = false;
           if (!this.#isStopped) this.#schedule(restMs);
         });
     });
@@ -87,11 +97,13 @@ export class Scrub {
     const { replicas, log, env } = this.#options;
     const before = { ...this.counts };
     const startedMs = env.now();
+    const firstKeys: Uint8Array[] = [];
     for (const replica of replicas()) {
-      await this.#records(replica);
+      await this.#records(replica, firstKeys);
       for (const blob of replica.blobIds) await this.#part(replica, blob);
       if (this.#isStopped) return;
     }
+    await this.#coolDown(firstKeys);
     this.counts.passes += 1;
     const bad = this.counts.badRecords + this.counts.badParts - before.badRecords - before.badParts;
     log.info('all stored data were looked at', {
@@ -101,7 +113,19 @@ export class Scrub {
     });
   }
 
-  async #records(replica: ScrubbedReplica): Promise<void> {
+  /**
+   * LevelDB maps the tables it reads, and pages that were read are memory of the process until their table is closed: a look at one key
+   * in each of many others closes it.
+   */
+  async #coolDown(keysOfTables: readonly Uint8Array[]): Promise<void> {
+    for (const key of keysOfTables) {
+      if (this.#isStopped) return;
+      await this.#options.store.get(key).catch(() => undefined);
+    }
+  }
+
+  /** @param firstKeys - gets a key of each of the first pages of the pass */
+  async #records(replica: ScrubbedReplica, firstKeys: Uint8Array[]): Promise<void> {
     const { store } = this.#options;
     let from: Uint8Array = keys.replica(replica.number);
     const to = afterPrefix(from);
@@ -112,6 +136,7 @@ export class Scrub {
         this.counts.badRecords += 1;
         if (await replica.mendRecord(key)) this.counts.mendedRecords += 1;
       }
+      if (firstKeys.length < coolingKeysMax) firstKeys.push(lastKey);
       from = Buffer.concat([lastKey, Buffer.of(0)]);
       await this.#read(bytes);
       if (this.#isStopped) return;
