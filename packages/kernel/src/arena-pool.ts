@@ -33,6 +33,7 @@ export interface ArenaPoolOptions {
 }
 
 export interface ArenaStats {
+  /** As it was last narrowed. */
   readonly budgetBytes: number;
   /** Live regions, with rounding. */
   readonly usedBytes: number;
@@ -61,6 +62,7 @@ interface Slab {
 
 export class ArenaPool {
   readonly #options: Required<ArenaPoolOptions>;
+  #roomBytes: number;
   readonly #slabs = new Map<number, Slab>();
   readonly #retired = new Set<string>();
   /** Arenas of one region each that wait for reuse, oldest first. */
@@ -74,6 +76,7 @@ export class ArenaPool {
 
   constructor(options: ArenaPoolOptions) {
     this.#options = { slabBytes: 64 << 20, ...options };
+    this.#roomBytes = options.budgetBytes;
   }
 
   /**
@@ -127,6 +130,14 @@ export class ArenaPool {
     }
   }
 
+  /**
+   * Says what there is room for now, never more than the budget. Who can wait or do with less goes by it (`stats`); a region is refused
+   * by the budget alone, since what must be held, as rows of a write that is durable, was let in before.
+   */
+  limitTo(bytes: number): void {
+    this.#roomBytes = Math.max(0, Math.min(this.#options.budgetBytes, Math.floor(bytes)));
+  }
+
   /** The arena a region lies in; for the control thread's own directory and for late threads. */
   arenas(): Arena[] {
     return [...this.#slabs.values()].map((slab) => slab.arena);
@@ -153,13 +164,18 @@ export class ArenaPool {
 
   stats(): ArenaStats {
     return {
-      budgetBytes: this.#options.budgetBytes,
+      budgetBytes: this.#roomBytes,
       usedBytes: this.#usedBytes,
       retiredBytes: this.#retiredBytes,
       pooledBytes: this.#touchedBytes - this.#usedBytes - this.#retiredBytes,
       leavingBytes: this.#leavingBytes,
       arenaCount: this.#slabs.size,
     };
+  }
+
+  /** What a region is refused by. */
+  get budgetBytes(): number {
+    return this.#options.budgetBytes;
   }
 
   get #scratchBytes(): number {

@@ -4,7 +4,7 @@
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type ResolvedOperation } from '@quiver/model';
-import type { MemoryGuard } from './memory-guard.ts';
+import type { NodeMemory } from './node-memory.ts';
 import type { Replica } from './replica.ts';
 
 /** The longest that one write is held back for a graph to follow. */
@@ -12,21 +12,21 @@ const backlogDelayMsMax = 1_000;
 
 export class Admission {
   readonly #bytesMax: number;
-  readonly #guard: MemoryGuard | null;
+  readonly #memory: Pick<NodeMemory, 'admit'> | null;
   #bytes = 0;
 
   /**
    * @param bytesMax - of writes of all shards that are not answered yet
-   * @param guard - of the process's memory; null: it is not watched
+   * @param memory - of the process; null: it is not watched
    */
-  constructor(bytesMax: number, guard: MemoryGuard | null = null) {
+  constructor(bytesMax: number, memory: Pick<NodeMemory, 'admit'> | null = null) {
     this.#bytesMax = bytesMax;
-    this.#guard = guard;
+    this.#memory = memory;
   }
 
   /** @returns what ends it. @throws ClusterError rate_limited, insufficient_storage */
   begin(bytes: number): () => void {
-    this.#guard?.admit(bytes);
+    this.#memory?.admit(bytes);
     // One write may always go: one that is larger than the limit would never.
     if (this.#bytes > 0 && this.#bytes + bytes > this.#bytesMax)
       throw new ClusterError(
@@ -60,11 +60,11 @@ function isMore(
 export async function untilIndexed(
   replica: Replica,
   operation: ResolvedOperation,
-  limits: { readonly env: Env; readonly unindexedBytesMax: number; readonly deadlineMs: number },
+  limits: { readonly env: Env; readonly unindexedBytesMax: () => number; readonly deadlineMs: number },
 ): Promise<void> {
   const { env, unindexedBytesMax, deadlineMs } = limits;
-  if (unindexedBytesMax === 0 || !isMore(operation)) return;
-  const delayMs = backlogDelayMs(unindexedBytes(replica), unindexedBytesMax);
+  if (!isMore(operation)) return;
+  const delayMs = backlogDelayMs(unindexedBytes(replica), unindexedBytesMax());
   if (delayMs === 0) return;
   await new Promise<void>((resolve) => {
     env.after(Math.min(delayMs, Math.max(0, deadlineMs - env.now())), resolve);

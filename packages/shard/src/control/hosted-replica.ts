@@ -44,7 +44,7 @@ export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly proposals: Turns;
   readonly servingLeaseMs: number;
   /** Unindexed vectors of a replica from which on its writes are slowed; 0: no limit. */
-  readonly unindexedBytesMax: number;
+  readonly unindexedBytesMax: () => number;
   readonly send: (shard: ShardRecord, from: number, to: number, message: FrameMessage) => void;
 }
 

@@ -45,7 +45,14 @@ import {
 import { policyInput } from './policy-input.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
-import { crowdingSegment, freeBytes, fullCodesBytesMax, hasSlack, repack } from './segment-space.ts';
+import {
+  assertRoom,
+  crowdingSegment,
+  freeBytes,
+  fullCodesBytesMax,
+  hasSlack,
+  repack,
+} from './segment-space.ts';
 import { createTaskLog } from './task-log.ts';
 import { coldVectorsOf, graphsOf, indexingThreadsOf } from './wanted-graphs.ts';
 
@@ -170,59 +177,63 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const inputs = replica.segments.filter(({ descriptor }) => decision.inputs.includes(descriptor.id));
     const task = taskLog.start(decision.reason === 'index' ? 'indexing' : decision.reason, inputs);
     try {
-      const record = replica.record;
-      const plan = planSeal(inputs, {
-        id: replica.takeSegmentId(),
-        asOf: replica.applied.load(),
-        schema: replica.schema,
-        graphs: graphsOf(record),
-        freeBytes: freeBytes(pool),
-        fullCodesBytesMax: fullCodesBytesMax(
-          pool,
-          replica.segments,
-          inputs.map(({ descriptor }) => descriptor),
-        ),
-        rowFiles: { take: options.takeBlobId, cold: coldVectorsOf(record), resident: needingRows },
-        indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
-        threads: options.threads,
-      });
-      if (plan.rows === 0) {
-        swap(inputs, null);
-      } else {
-        let target = allocateSealed(pool, plan);
-        const threadsMax = indexingThreadsOf(record);
-        try {
-          const result = await build.build(
-            replica,
-            { inputs: inputs.map(({ descriptor }) => descriptor), target, seed: target.id, threadsMax },
-            ({ stage, done, total }) => task.progress(stage, done, total),
-          );
-          if (result.needsRows !== null) {
-            needingRows.add(result.needsRows);
-            throw new Error(`codes of vector "${result.needsRows}" are too coarse: its rows stay in memory`);
-          }
-          for (const { file, digest } of result.files) await options.blobs.adoptFile(file, digest);
-          target = await shrunk(target);
-          const indexes = indexBuild(task.progress);
-          target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
-          target = { ...target, columns: await buildColumns(target, record, indexes) };
-          if (replica.isDropped || isStopped) throw new Error('the collection was dropped');
-          const reader = openSegment(target, directory);
-          carryDeaths(plan, inputs, result.offsetMaps, reader);
-          swap(inputs, reader);
-        } catch (thrown) {
-          for (const region of regionsOf(target)) pool.release(region);
-          for (const file of filesOf(target)) directory.dropFile(file);
-          const files = target.rowFiles.map(({ file }) => file);
-          if (files.length > 0) await options.blobs.delete(files).catch(() => undefined);
-          throw thrown;
-        }
-      }
+      // Apart, so that nothing holds the inputs while the result is saved: their memory goes back meanwhile.
+      await seal(inputs, task.progress);
+      inputs.length = 0;
       task.progress('save', 0, 1);
       await saveManifest();
       task.finish(null);
     } catch (thrown) {
       task.finish(thrown instanceof Error ? thrown.message : String(thrown));
+      throw thrown;
+    }
+  }
+
+  async function seal(inputs: readonly SegmentReader[], progress: Progress): Promise<void> {
+    const record = replica.record;
+    const descriptors = inputs.map(({ descriptor }) => descriptor);
+    const plan = planSeal(inputs, {
+      id: replica.takeSegmentId(),
+      asOf: replica.applied.load(),
+      schema: replica.schema,
+      graphs: graphsOf(record),
+      freeBytes: freeBytes(pool),
+      fullCodesBytesMax: fullCodesBytesMax(pool, replica.segments, descriptors),
+      rowFiles: { take: options.takeBlobId, cold: coldVectorsOf(record), resident: needingRows },
+      indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
+      threads: options.threads,
+    });
+    if (plan.rows === 0) {
+      swap(inputs, null);
+      return;
+    }
+    assertRoom(pool, plan);
+    let target = allocateSealed(pool, plan);
+    const threadsMax = indexingThreadsOf(record);
+    try {
+      const result = await build.build(
+        replica,
+        { inputs: descriptors, target, seed: target.id, threadsMax },
+        ({ stage, done, total }) => progress(stage, done, total),
+      );
+      if (result.needsRows !== null) {
+        needingRows.add(result.needsRows);
+        throw new Error(`codes of vector "${result.needsRows}" are too coarse: its rows stay in memory`);
+      }
+      for (const { file, digest } of result.files) await options.blobs.adoptFile(file, digest);
+      target = await shrunk(target);
+      const indexes = indexBuild(progress);
+      target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
+      target = { ...target, columns: await buildColumns(target, record, indexes) };
+      if (replica.isDropped || isStopped) throw new Error('the collection was dropped');
+      const reader = openSegment(target, directory);
+      carryDeaths(plan, inputs, result.offsetMaps, reader);
+      swap(inputs, reader);
+    } catch (thrown) {
+      for (const region of regionsOf(target)) pool.release(region);
+      for (const file of filesOf(target)) directory.dropFile(file);
+      const files = target.rowFiles.map(({ file }) => file);
+      if (files.length > 0) await options.blobs.delete(files).catch(() => undefined);
       throw thrown;
     }
   }

@@ -198,7 +198,8 @@ export class Replica {
     this.closeHead();
     const average = this.#blobBytes.bytes / Math.max(1, this.#blobBytes.rows);
     const { pool, directory } = this.#options;
-    const { budgetBytes } = pool.stats();
+    // What there is room for now decides what is let in; by it, a replay might make thousands of small heads.
+    const { budgetBytes } = pool;
     const { headBytesMax } = memoryLimits(budgetBytes, arenaBytesMax, 0);
     // Near the end of the budget a head has what it must, so that writing what is durable cannot fail.
     const bytesMax = Math.min(headBytesMax, Math.max(0, budgetBytes - heldBytes(pool)) / 8);

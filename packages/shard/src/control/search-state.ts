@@ -36,6 +36,8 @@ export interface SearchContext {
   readonly takeBlobId: () => number;
   /** Where rows are to be as planned when the node started: by replica and segment, the vectors whose rows stay in files. */
   readonly plannedCold: (replica: number, segmentId: number) => ReadonlySet<string>;
+  /** Memory beside that of segments is being given back. */
+  readonly isRoomGrowing: () => boolean;
   /** Checks of the index after a start, one replica's at a time. */
   readonly indexChecks: Turns;
   readonly env: Env;
@@ -130,7 +132,8 @@ export class SearchState {
       manifest: opened.manifest,
       publish: (changed) => broadcast.segments(changed),
     });
-    replica.isShrinking = () => optimizer.error === null && (optimizer.isBusy || optimizer.isDue());
+    replica.isShrinking = () =>
+      (optimizer.error === null && (optimizer.isBusy || optimizer.isDue())) || this.#context.isRoomGrowing();
     this.#open = { replica, optimizer };
     broadcast.segments(replica);
     optimizer.poke();

@@ -9,6 +9,7 @@ import {
   copyCore,
   repackedCoreBytes,
   residentRows,
+  type SealPlan,
   type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
@@ -32,6 +33,24 @@ const noVectors: ReadonlySet<string> = new Set();
 export function freeBytes(pool: ArenaPool): number {
   const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
   return budgetBytes - usedBytes - retiredBytes - leavingBytes;
+}
+
+/** So small merges never wait for room: they give back more than they take, and with none of them nothing would be given back. */
+const smallMergeBytes = 16 << 20;
+
+/**
+ * Before a merge: the result lies beside its inputs until it takes their place.
+ * @throws ArenaBudgetError nothing is allocated: it is tried again when more is free
+ */
+export function assertRoom(
+  pool: ArenaPool,
+  { coreBytes, blobBytes }: Pick<SealPlan, 'coreBytes' | 'blobBytes'>,
+): void {
+  const [wanted, free] = [coreBytes + blobBytes, freeBytes(pool)];
+  if (wanted > Math.max(free, smallMergeBytes))
+    throw new ArenaBudgetError(
+      `the merged segment takes ${wanted} bytes beside what it is made of, ${Math.max(0, free)} are free now: it waits`,
+    );
 }
 
 /** What is free once closed and open heads were sealed: these are gone then. */

@@ -3,7 +3,6 @@
  * to build threads, and messages of replicas from and to other nodes. Always: the only writer of the data volume and of
  * shared memory that readers see.
  */
-import { collectGarbage } from '@quiver/env';
 import { ArenaBudgetError, arenaBytesMax, ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import {
   ClusterError,
@@ -28,8 +27,8 @@ import { decodeJson, keys, removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createRetiredRegions } from './retired-regions.ts';
-import { MemoryGuard } from './memory-guard.ts';
 import { memoryLimits } from './memory-limits.ts';
+import { NodeMemory } from './node-memory.ts';
 import { orphansIn } from './orphans.ts';
 import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
@@ -46,8 +45,6 @@ const tickEveryMs = 50;
 const proposalsMax = 32;
 /** Of the memory that is free, what is loaded may take: the rest is for writes and builds. */
 const loadedShareMax = 0.75;
-/** Collecting all heaps takes each thread some tens of milliseconds. */
-const collectEveryMs = 5_000;
 const noVectors: ReadonlySet<string> = new Set();
 /** Opened side by side: one waits for the disk while another works. */
 const opensMax = 8;
@@ -70,7 +67,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       for (const file of files) directory.dropFile(file);
       broadcast.dropFiles(files);
     },
-    released: () => void giveBack(limits.pooledBytesMax),
+    released: () => memory.released(),
   });
   const build = createBuildQueue(broadcast.build);
   const inbound = new Bandwidth(env, options.copyBytesPerSecond);
@@ -79,39 +76,21 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   let placements: RowPlacements = new Map();
   let isClosing = false;
   let isDraining = false;
-  let isGivingBack = false;
-  let collectedMs = -Infinity;
   const listed = await blobs.list();
   // Ids are never reused: they go on from the clock, which is beyond all that was ever given out.
   let nextBlobId = Math.max(Math.floor(env.wallNow()) * 1024, ...listed.map(({ blobId }) => blobId + 1));
 
-  /** Arenas nobody needs go back to the system once every thread has let go of them. */
-  async function giveBack(keptBytes: number): Promise<void> {
-    if (isGivingBack || pool.stats().pooledBytes <= keptBytes) return;
-    const arenas = pool.trim();
-    if (arenas.length === 0) return;
-    isGivingBack = true;
-    for (const arena of arenas) directory.drop(arena);
-    collectGarbage();
-    await broadcast.dropArenas(arenas);
-    pool.confirmDropped(arenas);
-    isGivingBack = false;
-  }
-
-  /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
-  async function relieve(): Promise<void> {
-    await giveBack(0);
-    if (env.now() < collectedMs + collectEveryMs) return;
-    collectedMs = env.now();
-    collectGarbage();
-    await broadcast.dropArenas([]);
-  }
-
-  const guard = new MemoryGuard({
+  const memory = new NodeMemory({
     env,
+    pool,
+    directory,
+    broadcast,
+    pooledBytesMax: limits.pooledBytesMax,
+    segmentBytesMax: options.budgetBytes,
     limitBytes: options.processBytesMax ?? null,
-    residentBytes: options.residentBytes ?? (() => 0),
-    onShort: () => void relieve(),
+    residentBytes: options.residentBytes ?? null,
+    isBusy: () =>
+      scrub.isReading || [...hosted.values()].some(({ search }) => search.optimizer?.isBusy === true),
   });
   const context: HostedContext = {
     store,
@@ -124,14 +103,20 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     broadcast,
     takeBlobId: () => nextBlobId++,
     plannedCold: (replica, segmentId) => placements.get(placeKey(replica, segmentId)) ?? noVectors,
+    isRoomGrowing: () => memory.isRoomGrowing(),
     indexChecks: new Turns(),
     proposals: new Turns(proposalsMax),
     inbound,
     outbound,
     fetchesSegments: options.fetchesSegments,
-    admission: new Admission(limits.admittedBytesMax, guard),
+    admission: new Admission(limits.admittedBytesMax, memory),
     servingLeaseMs: options.servingLeaseMs ?? servingLeaseMs,
-    unindexedBytesMax: limits.unindexedBytesMax,
+    unindexedBytesMax: () =>
+      // Never 0, which would be no limit.
+      Math.max(
+        1,
+        memoryLimits(pool.stats().budgetBytes, arenaBytesMax, options.unindexedBytesMax).unindexedBytesMax,
+      ),
     env,
     log,
     meta,
@@ -350,6 +335,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     async close() {
       isClosing = true;
       retired.stop();
+      memory.stop();
       cancelTick();
       balance.stop();
       // It may wait for a record of another node.

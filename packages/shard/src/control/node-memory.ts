@@ -1,0 +1,145 @@
+/**
+ * The memory of the process as a whole: heaps, buffers of LevelDB and bodies of requests are in no accountant's book, so what
+ * segments may have is what these leave. Always: it is looked at by a timer, also while nothing is written; short of the limit what can
+ * be given back is; beyond it nothing is written that takes memory: callers are asked to wait at first, because collection takes a
+ * while, and for as long as segments are built, which gives memory back; then they are told that it is full.
+ */
+import type { Env } from '@quiver/env';
+import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { ClusterError } from '@quiver/model';
+import { dropArenas } from '../drop-arenas.ts';
+import type { Broadcast } from './broadcast.ts';
+import { OtherMemory } from './other-memory.ts';
+
+export interface NodeMemoryOptions {
+  readonly env: Env;
+  readonly pool: ArenaPool;
+  readonly directory: ArenaDirectory;
+  readonly broadcast: Pick<Broadcast, 'dropArenas'>;
+  /** Touched memory that may wait for reuse while there is work. */
+  readonly pooledBytesMax: number;
+  /** Most that arenas may have. */
+  readonly segmentBytesMax: number;
+  /** null: what the process has is not watched. */
+  readonly limitBytes: number | null;
+  readonly residentBytes: (() => number) | null;
+  /** Segments are being built. */
+  readonly isBusy: () => boolean;
+}
+
+const lookEveryMs = 100;
+const patienceMs = 15_000;
+/** From here on what can be given back is. */
+const nearShare = 1 / 8;
+/** Kept free, so that what is under way ends below the limit. */
+const spareShare = 1 / 16;
+/**
+ * What is beside segments grows by so much when a load begins: garbage that waits for collection, tables that LevelDB compacts. Measured
+ * with two serve and two build threads, 150,000 points.
+ */
+const surgeBytes = 128 << 20;
+/** Collecting all heaps takes each thread some tens of milliseconds. */
+const collectEveryMs = 5_000;
+/** Without writes and builds for so long, what they needed is given back. */
+const quietMs = 2_000;
+/** Between two such times: a write now and then needs little. */
+const tidyEveryMs = 60_000;
+
+export class NodeMemory {
+  readonly #options: NodeMemoryOptions;
+  readonly #other: OtherMemory;
+  #resident = 0;
+  #shortSinceMs: number | null = null;
+  #isNarrow = false;
+  #collectedMs = -Infinity;
+  /** Of the last write or build; null: since then all was given back. */
+  #workedMs: number | null;
+  #tidiedMs = -Infinity;
+  #cancelLook: () => void;
+
+  constructor(options: NodeMemoryOptions) {
+    this.#options = options;
+    const { env } = options;
+    const restBytes = (options.limitBytes ?? 0) - options.segmentBytesMax;
+    this.#other = new OtherMemory(env, Math.max(0, restBytes) + surgeBytes);
+    // A start reads much, too.
+    this.#workedMs = env.now();
+    this.#cancelLook = env.after(lookEveryMs, () => this.#look());
+  }
+
+  stop(): void {
+    this.#cancelLook();
+  }
+
+  /** @param bytes - that a write brings. @throws ClusterError rate_limited, insufficient_storage */
+  admit(bytes: number): void {
+    if (bytes === 0) return;
+    const { env, isBusy, limitBytes } = this.#options;
+    this.#workedMs = env.now();
+    if (this.#shortSinceMs === null) return;
+    const message = `the process has ${this.#resident} bytes in memory, its budget is ${limitBytes}`;
+    if (env.now() - this.#shortSinceMs < patienceMs || isBusy())
+      throw new ClusterError('rate_limited', `${message}: wait until memory was given back`, {
+        retryAfterSeconds: 1,
+      });
+    throw new ClusterError(
+      'insufficient_storage',
+      `${message}; delete points or collections, send smaller requests, or raise storage.memory_budget`,
+    );
+  }
+
+  /** Segments have less than they might because of what the process had in memory a while ago, and soon they have more. */
+  isRoomGrowing(): boolean {
+    return this.#isNarrow && this.#other.excess > this.#options.limitBytes! * spareShare;
+  }
+
+  /** Regions are free that nobody reads any more. */
+  released(): void {
+    void this.#giveBack(this.#options.pooledBytesMax);
+  }
+
+  #look(): void {
+    const { env, isBusy, limitBytes, residentBytes } = this.#options;
+    this.#cancelLook = env.after(lookEveryMs, () => this.#look());
+    const nowMs = env.now();
+    if (isBusy()) this.#workedMs = nowMs;
+    if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
+    if (this.#workedMs === null || nowMs < Math.max(this.#workedMs + quietMs, this.#tidiedMs + tidyEveryMs))
+      return;
+    this.#workedMs = null;
+    this.#tidiedMs = nowMs;
+    void this.#relieve();
+  }
+
+  #watch(limitBytes: number, resident: number): void {
+    const { env, pool, segmentBytesMax } = this.#options;
+    this.#resident = resident;
+    const { usedBytes, retiredBytes, pooledBytes, leavingBytes } = pool.stats();
+    this.#other.note(resident - usedBytes - retiredBytes - pooledBytes - leavingBytes);
+    const room = limitBytes * (1 - spareShare) - this.#other.bytes;
+    pool.limitTo(room);
+    this.#isNarrow = room < segmentBytesMax;
+    if (resident > limitBytes * (1 - nearShare)) void this.#relieve();
+    if (resident <= limitBytes * (1 - spareShare)) this.#shortSinceMs = null;
+    else this.#shortSinceMs ??= env.now();
+  }
+
+  /** Arenas that nobody needs go back to the system once every thread has let go of them. */
+  async #giveBack(keptBytes: number): Promise<void> {
+    const { pool, directory, broadcast, env } = this.#options;
+    if (pool.stats().pooledBytes <= keptBytes) return;
+    const arenas = pool.trim();
+    if (arenas.length === 0) return;
+    await Promise.all([broadcast.dropArenas(arenas), dropArenas(arenas, directory, env)]);
+    pool.confirmDropped(arenas);
+  }
+
+  /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
+  async #relieve(): Promise<void> {
+    void this.#giveBack(0);
+    const { broadcast, directory, env } = this.#options;
+    if (env.now() < this.#collectedMs + collectEveryMs) return;
+    this.#collectedMs = env.now();
+    await Promise.all([broadcast.dropArenas([]), dropArenas([], directory, env)]);
+  }
+}
