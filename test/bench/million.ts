@@ -4,7 +4,7 @@
  * queries are its own, exact neighbours are found here by a full scan.
  *
  *   node test/bench/million.ts [--rows 1000000] [--budget-mib 1024] [--quantization '{"turbo":{"bits":"bits4"}}']
- *     [--memory cold|cached] [--connections 2] [--batch 500] [--queries 500] [--seconds 10] [--efs 32,64,128] [--overfill]
+ *     [--memory cold|cached] [--connections 2] [--batch 500] [--queries 500] [--seconds 10] [--efs 32,64,128] [--rebuild] [--overfill]
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -36,6 +36,7 @@ const { values: flags } = parseArgs({
     queries: { type: 'string', default: '500' },
     seconds: { type: 'string', default: '10' },
     efs: { type: 'string', default: '32,64,128' },
+    rebuild: { type: 'boolean', default: false },
     overfill: { type: 'boolean', default: false },
   },
 });
@@ -271,6 +272,12 @@ try {
   }
   watch = watchResident(server);
   await search(server, truth, 'restarted');
+  if (flags.rebuild) {
+    report({ when: 'searched again', rss_peak_mib: watch.peakMib() });
+    await call(server, 'PATCH', `/collections/${collection}`, { hnsw_config: { m: 8 } });
+    await untilGreen(server);
+    report({ when: 'built anew', rss_peak_mib: watch.peakMib(), memory_mib: await memoryOf(server) });
+  }
   if (flags.overfill) {
     const more = await upload(server, rowCount, 20 * rowCount);
     report({
