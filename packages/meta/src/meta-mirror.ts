@@ -56,10 +56,12 @@ export function createMetaMirror(options: {
 
   port.onMessage((message) => {
     switch (message.kind) {
-      case 'catalogue':
+      case 'catalogue': {
         clusterId = message.clusterId;
-        if (decodeCatalogue(message.bytes).revision > 0) feed.publish(decodeCatalogue(message.bytes));
+        const whole = decodeCatalogue(message.bytes);
+        if (whole.revision > 0) feed.publish(whole);
         return;
+      }
       case 'delta':
         clusterId = message.clusterId;
         feed.publish(applyCatalogueDelta(feed.catalogue(), message.bytes));

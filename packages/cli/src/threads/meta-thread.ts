@@ -1,5 +1,5 @@
 /** Entry of the meta thread of role `all`: consensus has an event loop of its own, elections never wait behind data. */
-import { adoptPort, collectGarbage, createRealEnv, currentThread } from '@quiver/env';
+import { adoptPort, collectWhenQuiet, createRealEnv, currentThread } from '@quiver/env';
 import { serveMirror } from '@quiver/meta';
 import { createLog } from '@quiver/telemetry';
 import { startMetaMember } from '../meta-member.ts';
@@ -19,4 +19,7 @@ parent.onMessage(() => {
   void member.stop().then(() => parent.post({ kind: 'stopped' }));
 });
 parent.post({ kind: 'started' });
-member.meta.ready.then(collectGarbage, () => undefined);
+member.meta.ready.then(
+  () => collectWhenQuiet(env),
+  () => undefined,
+);

@@ -3,7 +3,7 @@
  * A request stays on this thread from socket to socket; writes and metadata go to the control thread by message. Calls
  * of other nodes come to the same thread, on the data port.
  */
-import { adoptPort, collectGarbage, createRealEnv, currentThread, type Port } from '@quiver/env';
+import { adoptPort, collectWhenQuiet, createRealEnv, currentThread, type Port } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
 import { createApi } from '@quiver/router';
@@ -112,7 +112,7 @@ async function stop(graceMs: number): Promise<void> {
 parent.onMessage((message) => {
   switch (message.kind) {
     case 'ready':
-      collectGarbage();
+      collectWhenQuiet(env);
       frontEnds?.setReady();
       break;
     case 'drain':

@@ -1,5 +1,5 @@
 /** Starts the serve threads of a process, answers what they ask about it, and stops them in order. */
-import { collectGarbage, openChannel, startThread, type Env, type Thread } from '@quiver/env';
+import { collectWhenQuiet, openChannel, startThread, type Env, type Thread } from '@quiver/env';
 import { serveMeta, type Meta, type MetaMessage } from '@quiver/meta';
 import { mergeRequestStats } from '@quiver/telemetry';
 import type { FromServeThread, ProcessReport, ServeThreadData, ToServeThread } from './messages.ts';
@@ -109,7 +109,7 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
   await Promise.all(Array.from({ length: options.count }, (_, index) => start(index)));
   return {
     setReady() {
-      collectGarbage();
+      collectWhenQuiet(env);
       for (const thread of serving) thread.post({ kind: 'ready' });
     },
     drain() {
