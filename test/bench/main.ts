@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
  * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
+ * `upload` (points a second over REST and gRPC beside it, nothing indexed),
  * `filters` (filtered search beside it), `sparse` and `multivector` (BM25 and MaxSim beside it), `quantization` (recall of
  * every kind and rate beside it and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small
  * collections), `latency` (searches during a bulk load, beside the Qdrant server), `million` (a million vectors within a memory budget of 1 GiB), `cluster` (cost of replication, router hop, fan-out).
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 const parts: Readonly<Record<string, string>> = {
   ann: 'ann-peers.ts',
   rest: 'rest-peers.ts',
+  upload: 'upload-peers.ts',
   filters: 'filter-peers.ts',
   quantization: 'quantization.ts',
   sparse: 'sparse-peers.ts',
