@@ -8,7 +8,15 @@ import { connect, type Socket } from 'node:net';
 import { loadResult, type LoadResult } from './http-load.ts';
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-const frame = { data: 0, headers: 1, resetStream: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
+const frame = {
+  data: 0,
+  headers: 1,
+  resetStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  windowUpdate: 8,
+} as const;
 const flag = { ack: 1, endStream: 1, endHeaders: 4 } as const;
 const windowMax = 2 ** 31 - 1;
 const windowDefault = 65_535;

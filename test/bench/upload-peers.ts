@@ -44,6 +44,9 @@ interface Contender {
 }
 
 const collection = 'upload';
+const idleLookMs = 300;
+const idleLooksMax = 30;
+const idleCpuSeconds = 0.021;
 const set = readDataSet(flags.set);
 const rows = Math.min(set.rows, Number(flags.rows));
 
@@ -92,6 +95,15 @@ function send({ restPort, grpcPort }: RunningServer, workload: Workload): Promis
     : runGrpcLoad(grpcPort, '/qdrant.Points/Upsert', requests, { connections });
 }
 
+/** What removing a collection leaves to do is not the next round's; a server that never rests is waited for a while. */
+async function untilIdle(server: RunningServer): Promise<void> {
+  for (let look = 0; look < idleLooksMax; look += 1) {
+    const before = cpuSeconds(server);
+    await new Promise<void>((resolve) => setTimeout(resolve, idleLookMs));
+    if (cpuSeconds(server) - before <= idleCpuSeconds) return;
+  }
+}
+
 async function runRound(contender: Contender, workload: Workload, isCounted: boolean): Promise<void> {
   const { server, name } = contender;
   await call(server, 'PUT', `/collections/${collection}`, {
@@ -108,6 +120,7 @@ async function runRound(contender: Contender, workload: Workload, isCounted: boo
   });
   if (count !== rows) throw new Error(`${name} holds ${count} of ${rows} points`);
   await call(server, 'DELETE', `/collections/${collection}`);
+  await untilIdle(server);
   if (!isCounted) return;
   contender.perSecond.push(rows / result.seconds);
   contender.cpuUs.push((cpu / rows) * 1e6);
@@ -115,9 +128,13 @@ async function runRound(contender: Contender, workload: Workload, isCounted: boo
 }
 
 async function measure(servers: ReadonlyMap<string, RunningServer>, workload: Workload): Promise<void> {
-  const contenders = [...servers].map(
-    ([name, server]): Contender => ({ name, server, perSecond: [], cpuUs: [], p99Ms: [] }),
-  );
+  const contenders = [...servers].map(([name, server]): Contender => ({
+    name,
+    server,
+    perSecond: [],
+    cpuUs: [],
+    p99Ms: [],
+  }));
   for (let round = 0; round <= Number(flags.rounds); round += 1)
     for (const contender of contenders) await runRound(contender, workload, round > 0);
   const { protocol, pointsPerRequest, connections } = workload;

@@ -32,6 +32,20 @@ export function payloadColumn(payloads: readonly Uint8Array[], count: number): P
   return { bytes, offsets };
 }
 
+/** @param payloads - JSON text of each point's, '' where it has none */
+export function payloadColumnOfTexts(payloads: readonly string[]): PayloadColumn {
+  const offsets = new Uint32Array(payloads.length + 1);
+  let total = 0;
+  for (let i = 0; i < payloads.length; i += 1) {
+    total += Buffer.byteLength(payloads[i]!);
+    offsets[i + 1] = total;
+  }
+  const bytes = new Uint8Array(total);
+  const buffer = Buffer.from(bytes.buffer);
+  for (let i = 0; i < payloads.length; i += 1) buffer.write(payloads[i]!, offsets[i]!);
+  return { bytes, offsets };
+}
+
 export function columnsOf(rows: Rows, count: number): Map<string, VectorColumn> {
   const columns = new Map<string, VectorColumn>();
   for (const [name, named] of rows) columns.set(name, columnOf(name, named, count));

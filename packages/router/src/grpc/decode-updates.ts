@@ -14,7 +14,7 @@ import {
   type ShardKeyMessage,
 } from '@quiver/rpc';
 import type { PointsUpdate } from '../api.ts';
-import { addRow, columnsOf, payloadColumn, type Rows } from '../point-columns.ts';
+import { addRow, columnsOf, payloadColumnOfTexts, type Rows } from '../point-columns.ts';
 
 interface Sharded {
   readonly shard_key_selector?: ShardKeyMessage;
@@ -56,8 +56,6 @@ export interface OperationMessage {
 }
 
 const updateModes = ['upsert', 'insert_only', 'update_only'] as const;
-const encoder = new TextEncoder();
-const noPayload = new Uint8Array(0);
 
 export function decodeUpsert(message: UpsertMessage, problems: Problems): PointsUpdate {
   // A number that is no mode means the default, as everywhere in proto3 and in Qdrant.
@@ -82,16 +80,16 @@ export function decodeUpdateVectors(message: UpsertMessage, problems: Problems):
 
 function decodeBatch(list: readonly PointMessage[], problems: Problems, missing: string): PointBatch {
   const rows: Rows = new Map();
-  const payloads: Uint8Array[] = [];
+  const payloads: string[] = [];
   const ids = list.map((message, i) => {
     const { id, vectors, payload } = decodePoint(message, `points[${i}]`, problems, missing);
     for (const [name, vector] of vectors) addRow(rows, name, i, vector);
-    payloads.push(payload === '' ? noPayload : encoder.encode(payload));
+    payloads.push(payload);
     return id;
   });
   // Columns are built of what is sound only.
   problems.check();
-  return { ids, vectors: columnsOf(rows, ids.length), payloads: payloadColumn(payloads, ids.length) };
+  return { ids, vectors: columnsOf(rows, ids.length), payloads: payloadColumnOfTexts(payloads) };
 }
 
 export function decodeDelete(message: SelectedMessage, problems: Problems): PointsUpdate {

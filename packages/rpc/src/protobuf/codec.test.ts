@@ -69,6 +69,17 @@ function anySingle(field: FieldSchema, depth: number): fc.Arbitrary<unknown> {
   }
 }
 
+/** A field of at most 127 bytes. */
+function lengthDelimited(number: number, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([8 * number + 2, body.length]), body]);
+}
+
+const id = encodeMessage(messageSchema('PointStruct'), { id: { num: 7 } });
+
+function entry(key: string, value: number): Buffer {
+  return encodeMessage(messageSchema('PointStruct'), { payload: JSON.stringify({ [key]: value }) });
+}
+
 const plain: protobuf.IConversionOptions = { longs: String, arrays: true, objects: true, defaults: true };
 
 describe('messages', () => {
@@ -102,6 +113,15 @@ describe('messages', () => {
     const decoded = decodeMessage(schema, Buffer.concat([packed, unpacked])) as { data: Float32Array };
     expect(decoded.data).toEqual(Float32Array.of(1, 2, 3, 1, 2));
     expect(decoded.data.buffer).not.toBe(packed.buffer);
+  });
+
+  test('vectors of a long message do not run into each other', () => {
+    const long = messageSchema('MultiDenseVector');
+    const vectors = Array.from({ length: 300 }, (_, i) => ({
+      data: Float32Array.from({ length: i % 7 === 0 ? 0 : 100 + i }, (_, j) => i + j / 64),
+    }));
+    const sent = vectors.map(({ data }) => (data.length === 0 ? {} : { data }));
+    expect(decodeMessage(long, encodeMessage(long, { vectors }))).toEqual({ vectors: sent });
   });
 
   test('the last member of a oneof wins', () => {
@@ -165,6 +185,50 @@ describe('payloads', () => {
 
   test('an integer beyond i64 becomes a double', () => {
     expect(through('{"a":18446744073709551615}')).toBe('{"a":18446744073709552000.0}');
+  });
+
+  test.each([
+    ['a key that comes again replaces, in its place', [entry('a', 1), entry('b', 2), entry('a', 3)]],
+    ['so it does when other fields stand between', [entry('a', 1), entry('b', 2), id, entry('a', 3)]],
+    ['and in the third row', [entry('a', 1), id, entry('b', 2), id, entry('a', 3)]],
+    ['and when the first row has it twice', [entry('a', 1), entry('a', 2), id, entry('b', 2), entry('a', 3)]],
+  ])('%s', (_name, parts) => {
+    const { payload } = decodeMessage(schema, Buffer.concat(parts)) as { payload: string };
+    expect(payload).toBe('{"a":3,"b":2}');
+  });
+
+  test('of forty keys the one that comes again replaces', () => {
+    const entries = Array.from({ length: 40 }, (_, i) => entry(`k${i}`, i));
+    const bytes = Buffer.concat([...entries, entry('k39', 0), entry('k0', 9)]);
+    const { payload } = decodeMessage(schema, bytes) as { payload: string };
+    const want = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, i]));
+    expect(payload).toBe(JSON.stringify({ ...want, k39: 0, k0: 9 }));
+  });
+
+  test('entries within a value may have their key behind it, twice or not at all, and no value', () => {
+    const value = Buffer.from([24, 5]);
+    const [key, other] = [Buffer.from([10, 1, 97]), Buffer.from([10, 1, 98])];
+    const field = (number: number, ...parts: Buffer[]): Buffer =>
+      lengthDelimited(number, Buffer.concat(parts));
+    const members = [
+      field(1, field(2, value), key),
+      field(1, other),
+      field(1, key, field(2, value, Buffer.from([24, 6]))),
+      field(1, other, key, field(2)),
+      field(1, field(2, value)),
+    ];
+    const bytes = field(3, Buffer.from([10, 1, 111]), field(2, field(6, ...members)));
+    const { payload } = decodeMessage(schema, bytes) as { payload: string };
+    expect(payload).toBe('{"o":{"a":null,"b":null,"":5}}');
+  });
+
+  test.each([
+    ['text that is not UTF-8', Buffer.from([0x22, 2, 0xc3, 0x28])],
+    ['text that is cut short', Buffer.from([0x22, 9, 97])],
+    ['a list that is cut short', Buffer.from([0x3a, 9, 10])],
+  ])('%s in a value is refused', (_name, value) => {
+    const bytes = lengthDelimited(3, Buffer.concat([Buffer.from([10, 1, 97]), lengthDelimited(2, value)]));
+    expect(() => decodeMessage(schema, bytes)).toThrow(/failed to decode Protobuf message/);
   });
 
   test('a double that JSON cannot hold is refused', () => {

@@ -4,6 +4,7 @@
  * as Float32Array, repeated uint32 as Uint32Array, maps as Map, `qdrant.Value` as JSON text.
  */
 import { decodeJsonMapEntry, decodeJsonValue, jsonObjectText } from './json-decode.ts';
+import { transcodeJsonMap } from './json-transcode.ts';
 import { nestingMax, ProtoReader, wireType } from './reader.ts';
 import type { FieldSchema, MessageSchema } from './schema.ts';
 
@@ -16,8 +17,7 @@ export function decodeMessage(schema: MessageSchema, bytes: Uint8Array): unknown
 
 function readMessage(reader: ProtoReader, schema: MessageSchema, into: Message, depth: number): Message {
   if (depth > nestingMax) throw reader.malformed('recursion limit reached');
-  // JSON maps are gathered entry by entry and turned into text at the end of the message.
-  let jsonMaps: Map<string, Map<string, string>> | null = null;
+  let jsonMaps: JsonMaps | null = null;
   while (reader.at < reader.end) {
     const tag = reader.uint32();
     const type = tag & 7;
@@ -30,10 +30,8 @@ function readMessage(reader: ProtoReader, schema: MessageSchema, into: Message, 
     for (const rival of field.rivals) if (into[rival] !== undefined) into[rival] = undefined;
     const { name } = field;
     if (field.kind === 'json_map') {
-      jsonMaps ??= new Map();
-      const entries = jsonMaps.get(name) ?? new Map<string, string>();
-      jsonMaps.set(name, entries);
-      decodeJsonMapEntry(reader, entries, depth + 1);
+      jsonMaps ??= new JsonMaps();
+      jsonMaps.read(reader, name, tag, depth + 1, into);
     } else if (field.kind === 'map') {
       const map = (into[name] ??= new Map()) as Map<string, unknown>;
       readMapEntry(reader, field.message!, map, depth + 1);
@@ -44,8 +42,60 @@ function readMessage(reader: ProtoReader, schema: MessageSchema, into: Message, 
       reader.leave(outer);
     } else into[name] = readScalar(reader, field, depth);
   }
-  if (jsonMaps !== null) for (const [name, entries] of jsonMaps) into[name] = jsonObjectText(entries);
+  jsonMaps?.finish(into);
   return into;
+}
+
+/**
+ * The JSON maps of one message. Entries of one that come in a row are text at once; of one that comes in several rows,
+ * or has a key twice, entries are gathered and are text when the message ends.
+ */
+class JsonMaps {
+  /** Where the first row of each begins. */
+  private readonly starts: [name: string, at: number][] = [];
+  private gathered: Map<string, Map<string, string>> | null = null;
+
+  /** The tag of the first entry is read. */
+  read(reader: ProtoReader, name: string, tag: number, depth: number, into: Message): void {
+    const known = this.gathered?.get(name);
+    if (known !== undefined) {
+      decodeJsonMapEntry(reader, known, depth);
+      return;
+    }
+    const { at, end } = reader;
+    const start = this.starts.find(([other]) => other === name);
+    const text = start === undefined ? transcodeJsonMap(reader, tag, depth) : null;
+    if (text !== null) {
+      this.starts.push([name, at]);
+      into[name] = text;
+      return;
+    }
+    const entries = new Map<string, string>();
+    (this.gathered ??= new Map<string, Map<string, string>>()).set(name, entries);
+    if (start !== undefined) {
+      reader.at = start[1];
+      readJsonRow(reader, entries, tag, depth);
+    }
+    reader.at = at;
+    reader.end = end;
+    readJsonRow(reader, entries, tag, depth);
+  }
+
+  finish(into: Message): void {
+    if (this.gathered !== null)
+      for (const [name, entries] of this.gathered) into[name] = jsonObjectText(entries);
+  }
+}
+
+function readJsonRow(reader: ProtoReader, entries: Map<string, string>, tag: number, depth: number): void {
+  for (;;) {
+    decodeJsonMapEntry(reader, entries, depth);
+    const next = reader.at;
+    if (next >= reader.end) return;
+    if (reader.uint32() === tag) continue;
+    reader.at = next;
+    return;
+  }
 }
 
 function fits(field: FieldSchema, type: number): boolean {

@@ -93,7 +93,7 @@ function decodeList(reader: ProtoReader, depth: number): string {
 }
 
 /** @throws ClusterError malformed for NaN and the infinities, which JSON has not */
-function doubleText(value: number): string {
+export function doubleText(value: number): string {
   if (!Number.isFinite(value)) throw new ClusterError('malformed', 'cannot convert to json number');
   if (Object.is(value, -0)) return '-0.0';
   const text = String(value);

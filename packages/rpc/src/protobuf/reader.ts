@@ -10,12 +10,18 @@ export const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 /** Messages in messages: as deep as Rust's prost goes. */
 export const nestingMax = 100;
 
+/** Bytes of a message that is long. */
+const sharedFrom = 65_536;
+
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export class ProtoReader {
   readonly buffer: Buffer;
   at: number;
   end: number;
+  /** Floats of a long message, one vector behind the other: a buffer for each is most of what decoding costs. */
+  private shared: Float32Array | null = null;
+  private sharedCount = 0;
 
   constructor(bytes: Uint8Array) {
     this.buffer = Buffer.isBuffer(bytes)
@@ -94,16 +100,14 @@ export class ProtoReader {
     this.end = outerEnd;
   }
 
-  /** The packed floats of one field: one copy into an array of their own. */
+  /** The packed floats of one field, copied out of the message. Those of a long one share a buffer. */
   packedFloats(): Float32Array {
     const length = this.uint32();
     if (length % 4 !== 0) throw this.malformed(`packed floats of ${length} bytes`);
     const at = this.advance(length);
-    const values = new Float32Array(length >>> 2);
+    const values = this.roomForFloats(length >>> 2, at);
     if (littleEndian)
-      new Uint8Array(values.buffer).set(
-        new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + at, length),
-      );
+      this.buffer.copy(new Uint8Array(values.buffer, values.byteOffset, length), 0, at, at + length);
     else for (let i = 0; i < values.length; i += 1) values[i] = this.buffer.readFloatLE(at + 4 * i);
     return values;
   }
@@ -121,6 +125,23 @@ export class ProtoReader {
       'malformed',
       `failed to decode Protobuf message: ${what} (at byte ${this.at} of ${this.buffer.length})`,
     );
+  }
+
+  /** Passes over so many bytes. @returns where they begin */
+  advance(length: number): number {
+    const at = this.at;
+    if (length > this.end - at) throw this.malformed('the message ends early');
+    this.at = at + length;
+    return at;
+  }
+
+  /** @param at - where they stand: no more come than there are bytes from there on */
+  private roomForFloats(count: number, at: number): Float32Array {
+    if (this.buffer.length < sharedFrom) return new Float32Array(count);
+    this.shared ??= new Float32Array((this.buffer.length - at) >>> 2);
+    const from = this.sharedCount;
+    this.sharedCount += count;
+    return this.shared.subarray(from, this.sharedCount);
   }
 
   private words(): { low: number; high: number } {
@@ -147,12 +168,5 @@ export class ProtoReader {
     const byte = this.buffer[this.at]!;
     this.at += 1;
     return byte;
-  }
-
-  private advance(length: number): number {
-    const at = this.at;
-    if (length > this.end - at) throw this.malformed('the message ends early');
-    this.at = at + length;
-    return at;
   }
 }
