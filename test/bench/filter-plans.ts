@@ -1,15 +1,16 @@
 /**
  * What the parts of a filtered search cost, in process: the figures that `packages/segment/src/plan.ts` chooses by. For uniform
  * filters, and ones that admit the rows nearest to the queries (`near`) or farthest from them (`far`): a scan of codes,
- * a filtered walk and a plain walk by themselves, then the plan's choice with its fallback. Recall against an exact
- * scan; microseconds of CPU a search.
+ * a filtered walk, a plain walk and a walk of links within stretches of the filter's field by themselves, then the plan's
+ * choice with its fallback. Recall against an exact scan; microseconds of CPU a search. CPU seconds of the build come first,
+ * with and without those links.
  *
  *   node test/bench/filter-plans.ts [--rows N] [--queries 60] [--ef 64] [--shares 0.01,0.1,0.3,0.8]
  */
 import { parseArgs } from 'node:util';
-import { createHnsw, openHnsw, type SearchRequest } from '../../packages/ann/src/index.ts';
+import { createHnsw, openHnsw, type LinkedField, type SearchRequest } from '../../packages/ann/src/index.ts';
 import { createTopK, foundIn, type Found } from '../../packages/kernel/src/index.ts';
-import { planSearch } from '../../packages/segment/src/index.ts';
+import { planSearch, scanExpansions } from '../../packages/segment/src/index.ts';
 import { normalise, readDataSet } from './data-set.ts';
 import { stageRows } from './graph-arena.ts';
 
@@ -35,13 +36,11 @@ const shape = {
   threads: 1,
   neighbourCodes: 'measured',
   quantization: null,
+  payloadLinks: { m: 16, tables: 2, blockRowsMin: 1_000 },
   dim,
   count,
 } as const;
 const { kernel, rows, region } = stageRows(set, 'cosine', count, shape);
-const builder = createHnsw(kernel, region, { ...shape, rows, efConstruct: 100, seed: 1, present: 0 });
-while (!builder.step(1024));
-const index = openHnsw(kernel, region, rows);
 
 let state = 20261126;
 const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
@@ -61,6 +60,37 @@ const aroundAnchor = Array.from({ length: set.queryCount }, (_, i) => ({
   .map(({ i }) => i);
 const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
 const uniform = Float64Array.from({ length: count }, random);
+
+const stretches = 8;
+function stretchesOf(key: string, values: Float64Array): LinkedField {
+  const order = Array.from(values.keys()).sort((a, b) => values[a]! - values[b]!);
+  const blocks = Array.from({ length: stretches }, (_, block) => {
+    const at = (end: number): number => Math.floor((end * count) / stretches);
+    const own = order.slice(at(block), at(block + 1));
+    return { value: null, from: values[own[0]!]!, to: values[own.at(-1)!]!, rows: Uint32Array.from(own) };
+  });
+  return { key, type: 'float', blocks };
+}
+const linkedFields = [stretchesOf('uniform', uniform), stretchesOf('nearness', nearness)];
+
+/** CPU seconds of a build to which these fields are given. */
+function build(fields: readonly LinkedField[]): number {
+  const before = process.cpuUsage();
+  const builder = createHnsw(kernel, region, {
+    ...shape,
+    rows,
+    efConstruct: 100,
+    seed: 1,
+    present: 0,
+    linkedFields: fields,
+  });
+  while (!builder.step(1024));
+  const { user, system } = process.cpuUsage(before);
+  return Number(((user + system) / 1e6).toFixed(1));
+}
+const buildSeconds = [[], linkedFields.slice(0, 1), linkedFields].map(build);
+process.stdout.write(`${JSON.stringify({ bench: 'filter-plans', count, build_cpu_s: buildSeconds })}\n`);
+const index = openHnsw(kernel, region, rows);
 
 const words = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
 function exact(query: Float32Array): Found {
@@ -92,7 +122,12 @@ function measure(
   return { recall: Number((hits / wanted).toFixed(3)), us: Math.round((user + system) / queries.length) };
 }
 
-const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
+const walks = {
+  scan_codes: 'codes',
+  graph: 'plain',
+  filtered_graph: 'filtered',
+  linked_graph: 'linked',
+} as const;
 for (const share of flags.shares.split(',').map(Number))
   for (const [name, queries, passes] of [
     ['uniform', spread, (row: number) => uniform[row]! < share],
@@ -108,8 +143,13 @@ for (const share of flags.shares.split(',').map(Number))
       }
     const truth = queries.map((query) => exact(queryOf(query)));
     const base = { k, ef, visibility: null, filter: kernel.bitsetAddress } as const;
-    const by = (request: Pick<SearchRequest, 'walk' | 'fallback'>): object =>
+    const by = (request: Pick<SearchRequest, 'walk' | 'fallback' | 'links'>): object =>
       measure(queries, truth, (query) => index.search({ ...base, ...request, query }));
+    const field = name === 'uniform' ? 0 : 1;
+    const [low, high] = name === 'far' ? [1 - share, 1] : [0, share];
+    const from = linkedFields[field]!.blocks.findIndex((block) => block.to >= low);
+    const blocks = linkedFields[field]!.blocks.slice(from).filter((block) => block.from < high);
+    const links = { field, from, count: blocks.length, expansionsMax: scanExpansions(passing) };
     const plan = planSearch({
       hasGraph: true,
       exact: false,
@@ -119,11 +159,13 @@ for (const share of flags.shares.split(',').map(Number))
       ef,
       fullScanRows: 6_666,
       filteredWalkBelow: null,
+      linked: { blocks: blocks.length, rows: blocks.reduce((sum, block) => sum + block.rows.length, 0) },
     });
     if (plan.kind === 'scan') continue;
     const { fallback } = plan;
     const chosen = by({
       walk: walks[plan.kind],
+      links,
       fallback:
         fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },
     });
@@ -137,6 +179,8 @@ for (const share of flags.shares.split(',').map(Number))
         scan_codes: by({ walk: 'codes' }),
         filtered_graph: by({ walk: 'filtered' }),
         ...(share >= 0.1 ? { graph: by({ walk: 'plain' }) } : {}),
+        linked_graph: by({ walk: 'linked', links: { ...links, expansionsMax: count } }),
+        blocks: links.count,
         plan: fallback === null ? plan.kind : `${plan.kind} or ${fallback.kind}`,
         chosen,
       })}\n`,

@@ -30,15 +30,27 @@ export interface SearchRequest {
    * What to do instead when a `plain` walk meets so few passing rows that it would expand more than `expansionsMax` (1 or
    * more) of them; null = it goes on whatever it costs. Only with a filter.
    */
-  readonly fallback?: { readonly walk: 'filtered' | 'codes'; readonly expansionsMax: number } | null;
+  readonly fallback?: { readonly walk: Exclude<Walk, 'plain'>; readonly expansionsMax: number } | null;
+  /** What a `linked` walk walks; it scans by codes when it would expand more than `expansionsMax` rows. */
+  readonly links?: LinkedBlocks | null;
+}
+
+/** Neighbouring blocks of one field that has payload links. */
+export interface LinkedBlocks {
+  /** Index of the field, and of the first block in it. */
+  readonly field: number;
+  readonly from: number;
+  readonly count: number;
+  readonly expansionsMax: number;
 }
 
 /**
  * How a graph answers. `plain` walks every row and keeps what passes: for filters that enough rows pass around the query.
  * `filtered` walks only passing rows, over two hops where needed (ACORN): for those that few pass. `codes` walks nothing
- * and scores all passing rows by their codes first; REQUIRES a filter whose rows all have the vector.
+ * and scores all passing rows by their codes first; REQUIRES a filter whose rows all have the vector. `linked` walks links
+ * within blocks of rows; REQUIRES a filter whose rows are all in the blocks of `links`.
  */
-export type Walk = 'plain' | 'filtered' | 'codes';
+export type Walk = 'plain' | 'filtered' | 'codes' | 'linked';
 
 /** What the last search of an index did. */
 export interface SearchFacts {

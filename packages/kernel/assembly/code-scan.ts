@@ -2,7 +2,7 @@
 // are taken in blocks whose cache misses overlap; the best `ef` by estimate are kept, of which the caller scores exactly.
 import { COUNT, NONE, estimate, touchCodes } from './graph';
 import { countCodes } from './graph-walk';
-import { insertTop } from './graph-search';
+import { insertTop } from './checked-walk';
 import { keyOf } from './key';
 import { FILTER, passes } from './passing';
 import { LIST } from './scratch';

@@ -43,7 +43,7 @@ import {
 } from './graph-walk';
 
 /** WORK holds the chosen nodes of a full list (u32[2048]), those of the new node (the same), and keys to choose from (u64[2049]). */
-const OWN_AT: usize = 8192;
+export const OWN_AT: usize = 8192;
 const KEYS_AT: usize = 16_384;
 /** Of the nearest of the beam, so many may be equal; estimates by components put some others before these. */
 const EQUALS: i32 = 8;
@@ -52,7 +52,7 @@ const PROJECTED_EQUALS: i32 = 64;
 let sink: u32 = 0;
 
 /** Of `count` ascending keys at `keys`, keeps those nearer to the base than to any kept one; nodes to `out`. */
-function choose(layer: i32, keys: usize, count: i32, limit: u32, out: usize): u32 {
+export function choose(layer: i32, keys: usize, count: i32, limit: u32, out: usize): u32 {
   let kept: u32 = 0;
   for (let i = 0; i < count && kept < limit; i++) {
     const key = load<u64>(keys + (<usize>i << 3));
@@ -75,7 +75,7 @@ function choose(layer: i32, keys: usize, count: i32, limit: u32, out: usize): u3
 }
 
 /** Adds `node` to the links of `base`, unless it is among them; when they are full, chooses anew among them and it. */
-function linkBack(layer: i32, base: u32, node: u32): void {
+export function linkBack(layer: i32, base: u32, node: u32): void {
   const limit = layer == 0 ? M0 : M;
   const links = linksOf(layer, base);
   let degree: u32 = 0;
@@ -111,7 +111,7 @@ function linkBack(layer: i32, base: u32, node: u32): void {
 }
 
 /** Word by word: another thread may be reading them. */
-function writeLinks(links: usize, from: usize, count: u32): void {
+export function writeLinks(links: usize, from: usize, count: u32): void {
   const end = <usize>count << 2;
   for (let i: usize = 0; i < end; i += 4) store<u32>(links + i, load<u32>(from + i));
 }
@@ -257,6 +257,11 @@ export function adopt(row: u32, ef: i32): u32 {
   let node = nearestOfTable(tableCount());
   for (let layer = LAYERS - 1; layer >= 1; layer--) node = descend(layer, node);
   walk(0, rowOf(1, node), ef);
+  return linkTo(row);
+}
+
+/** Gives a row a link from the nearest of the beam that has a free place; as `adopt` answers. */
+export function linkTo(row: u32): u32 {
   for (let i = 0; i < size; i++) {
     const other = nodeOf(keyAt(i));
     if (other == row) continue;

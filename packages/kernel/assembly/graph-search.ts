@@ -1,35 +1,22 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, linksOf, M0, nextOf, COUNT, MODE, DIM, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector, touchCodes } from './graph';
+import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, nextOf, MODE, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector } from './graph';
 import { seen } from './visited';
-import {
-  beamKey,
-  clearBeam,
-  codesRead,
-  collect,
-  entryRow,
-  keyAt,
-  nearestOfTable,
-  nodeOf,
-  offer,
-  size,
-  taken,
-  takeNearest,
-  walk,
-} from './graph-walk';
+import { codesRead, entryRow, keyAt, nearestOfTable, nodeOf, size, taken, walk } from './graph-walk';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
-import { LIST, OPEN, SCORES, TOP } from './scratch';
+import { LIST, TOP } from './scratch';
 import { expansions, walkNeighbours } from './neighbour-walk';
-import { chainPasses, isHopeless, passes, setPassing } from './passing';
+import { passes, setPassing } from './passing';
 import { walkPassing } from './passing-walk';
+import { beginChecked, consider, opened, OPEN_MAX, topCount, walkChecked } from './checked-walk';
 import { scanCodes } from './code-scan';
+import { walkLinked } from './payload-links';
 import { distance } from './score';
 
 /** Results kept beyond k by a walk over neighbour codes. */
 const RESULTS_SPARE: i32 = 16;
 /** Candidates kept beyond k by a scan of codes, at least. */
 const SCAN_SPARE: i32 = 32;
-const OPEN_MAX = 131_072;
 /** A chain of copies may take the places of nearer rows behind it: so many times the beam are listed where all are near enough. */
 const COPIES_SPARE: i32 = 4;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
@@ -117,100 +104,6 @@ function rescore(count: i32, k: u32): u32 {
   return held;
 }
 
-// The checked walk: OPEN is a heap of all candidates, nearest first; TOP holds the nearest passing rows, ascending.
-
-let openCount: i32 = 0;
-/** Nodes taken from OPEN to be expanded. */
-let opened: u32 = 0;
-let topCount: i32 = 0;
-
-function pushOpen(key: u64): void {
-  if (openCount == OPEN_MAX) return;
-  let at = <usize>openCount;
-  openCount++;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = load<u64>(OPEN + (parent << 3));
-    if (above <= key) break;
-    store<u64>(OPEN + (at << 3), above);
-    at = parent;
-  }
-  store<u64>(OPEN + (at << 3), key);
-}
-function popOpen(): u64 {
-  const nearest = load<u64>(OPEN);
-  openCount--;
-  const key = load<u64>(OPEN + (<usize>openCount << 3));
-  let at: usize = 0;
-  while (true) {
-    let child = (at << 1) + 1;
-    if (child >= <usize>openCount) break;
-    let smaller = load<u64>(OPEN + (child << 3));
-    if (child + 1 < <usize>openCount) {
-      const right = load<u64>(OPEN + (child << 3), 8);
-      if (right < smaller) {
-        smaller = right;
-        child++;
-      }
-    }
-    if (smaller >= key) break;
-    store<u64>(OPEN + (at << 3), smaller);
-    at = child;
-  }
-  store<u64>(OPEN + (at << 3), key);
-  return nearest;
-}
-// @ts-ignore: decorator
-@inline
-export function worst(ef: i32): u64 {
-  return topCount < ef ? u64.MAX_VALUE : load<u64>(TOP + (<usize>(ef - 1) << 3));
-}
-export function insertTop(key: u64, ef: i32): void {
-  if (key >= worst(ef)) return;
-  if (topCount < ef) topCount++;
-  let p = TOP + (<usize>(topCount - 1) << 3);
-  while (p > TOP && load<u64>(p - 8) > key) {
-    store<u64>(p, load<u64>(p - 8));
-    p -= 8;
-  }
-  store<u64>(p, key);
-}
-
-/** Takes a scored node: it may be walked on from, and it and its chain are answers where they pass. */
-// @ts-ignore: decorator
-@inline
-function consider(row: u32, ef: i32): void {
-  const d = estimate(row);
-  const bound = worst(ef);
-  if (beamKey(d, 0) > bound) return;
-  pushOpen(keyOf(d, row));
-  for (let r = row; r != NONE; r = nextOf(r)) {
-    if (passes(r)) insertTop(keyOf(d, r), ef);
-    if (ordered(d) > <u32>(worst(ef) >> 32)) break;
-  }
-}
-
-/** False when it gave up, as `walkNeighbours` does. */
-function walkChecked(entry: u32, ef: i32, budget: u32): bool {
-  clearBeam();
-  openCount = 0;
-  topCount = 0;
-  opened = 0;
-  let passed: u32 = 0;
-  seen(entry);
-  consider(entry, ef);
-  while (openCount > 0) {
-    const key = popOpen();
-    if (key > worst(ef)) return true;
-    opened++;
-    if (chainPasses(<u32>key)) passed++;
-    if (budget != 0 && isHopeless(opened, passed, ef, budget)) return false;
-    const count = collect(0, <u32>key);
-    for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), ef);
-  }
-  return true;
-}
-
 /** Rows of TOP, nearest first, to LIST; as many as `listBeam` would. */
 function listTop(k: i32, limit: i32): i32 {
   const count = limit == 0 ? topCount : min(limit, topCount),
@@ -234,6 +127,7 @@ const FILTERED: i32 = 2;
 const NEIGHBOURS: i32 = 3;
 const NEIGHBOURS_CHECKED: i32 = 4;
 const CODES: i32 = 5;
+const LINKED: i32 = 6;
 
 // What the last search did, for explaining it.
 let lastKind: i32 = 0;
@@ -251,8 +145,8 @@ function countWalk(nodes: u32, lookups: u32): void {
 /**
  * The rows that a search of the open graph for the query at QUERY (prepared) would score exactly, to LIST; returns how many.
  * kind 0: plain walk, everything is an answer; 1: plain walk with a check of visibility and filter; 2: filtered walk; 3, 4: 0
- * and 1 by neighbour codes; 5: scan of what passes by codes. A checked walk that would expand more than `budget` rows (0 =
- * no bound) gives up, and `fallback` (2 or 5) is done instead. rescoreCount: rows listed, 0 = as many as the error of the
+ * and 1 by neighbour codes; 5: scan of what passes by codes; 6: a walk by the links that were offered. A checked walk that would expand more than `budget` rows (0 =
+ * no bound) gives up, and `fallback` (2, 5 or 6) is done instead. rescoreCount: rows listed, 0 = as many as the error of the
  * codes asks for.
  */
 export function listCandidates(
@@ -321,6 +215,7 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
     rescoreCount = rescoreCount == 0 ? 0 : widened(rescoreCount, k);
   }
   if (kind == CODES) return listCodes(k, ef, rescoreCount);
+  if (kind == LINKED) return listLinked(k, ef, rescoreCount);
   const entry = entryRow();
   if (kind == PLAIN) {
     walk(0, entry, ef);
@@ -328,20 +223,32 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
     return listBeam(k, rescoreCount, false);
   }
   if (kind == CHECKED) {
-    const isDone = walkChecked(entry, ef, budget);
+    beginChecked(false);
+    seen(entry);
+    consider(entry, ef);
+    const isDone = walkChecked(ef, budget);
     countWalk(opened, 0);
     if (isDone) return listTop(k, rescoreCount);
     lastKind = fallback;
     if (fallback == CODES) return listCodes(k, ef, rescoreCount);
+    if (fallback == LINKED) return listLinked(k, ef, rescoreCount);
   }
   walkPassing(entry, ef);
   countWalk(taken, 0);
   return listBeam(k, rescoreCount, true);
 }
 
+/** By links within blocks; a scan where they lead to too little. */
+function listLinked(k: i32, ef: i32, rescoreCount: i32): i32 {
+  const isDone = walkLinked(ef);
+  countWalk(opened, 0);
+  if (isDone && topCount >= k) return listTop(k, rescoreCount);
+  lastKind = CODES;
+  return listCodes(k, ef, rescoreCount);
+}
+
 function listCodes(k: i32, ef: i32, rescoreCount: i32): i32 {
-  clearBeam();
-  topCount = 0;
+  beginChecked(false);
   const width = max<i32>(ef, k + max<i32>(k, SCAN_SPARE));
   scanCodes(isQuantised || isProjected ? min<i32>(QUANTISED_SCAN * width, max<i32>(width, 65_536)) : width);
   countWalk(0, 0);

@@ -42,6 +42,8 @@ export let TERMS: usize = 0;
 export let LINKS: usize = 0;
 /** Bytes from one row's block (terms, codes, links, neighbour codes) to the next. */
 export let BLOCK_STRIDE: usize = 0;
+/** Bytes from one row's links in layer 0 to the next's: the blocks', or those of a table of links (payload-links.ts). */
+export let LINK_STRIDE: usize = 0;
 /** Row 0's neighbour codes, 0 = none. */
 export let NEIGHBOUR_CODES: usize = 0;
 export let LANES: u32 = 0;
@@ -113,6 +115,7 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   CODE_STRIDE = readsRows ? rowStride : BLOCK_STRIDE;
   TERMS = blocks;
   LINKS = blocks + load<u32>(header, 56);
+  LINK_STRIDE = BLOCK_STRIDE;
   const neighbourCodes = load<u32>(header, 60);
   NEIGHBOUR_CODES = neighbourCodes == 0 ? 0 : blocks + neighbourCodes;
   LANES = load<u32>(header, 64);
@@ -153,6 +156,14 @@ export function ignoreCodes(): void {
   WALK_BYTES = rowBytes();
 }
 
+/** Takes a table u32[rows][2m] for the links of layer 0, until a graph is opened again. Layers above are not to be asked for. */
+export function useLinks(table: usize, m: u32): void {
+  LINKS = table;
+  M = m;
+  M0 = 2 * m;
+  LINK_STRIDE = (<usize>M0) << 2;
+}
+
 /** Rows of a layer above 0: the first ones of the upper list. */
 // @ts-ignore: decorator
 @inline
@@ -163,7 +174,7 @@ export function layerCount(layer: i32): u32 {
 // @ts-ignore: decorator
 @inline
 export function linksOf(layer: i32, node: u32): usize {
-  if (layer == 0) return LINKS + <usize>node * BLOCK_STRIDE;
+  if (layer == 0) return LINKS + <usize>node * LINK_STRIDE;
   return HEADER + <usize>load<u32>(HEADER + (<usize>layer << 2), 160) + ((<usize>node * <usize>M) << 2);
 }
 // @ts-ignore: decorator

@@ -8,6 +8,7 @@ export { encodeRows } from './encode';
 export { addProjected, projectRow } from './projection';
 export { encodeAlone, quantiseRows } from './quantised';
 export { adopt, insertPending, insertUpper, patchLinks } from './graph-build';
+export { adoptLinked, fillLinked, insertLinked, offerBlocks } from './payload-links';
 export { encodeNeighbours, fillLinks, gatherBlocks, spreadBlocks } from './neighbour-codes';
 export { estimateTop, listCandidates, searchFact, searchGraph, walkedBytes } from './graph-search';
 export { sparseBest, sparseCandidates } from './sparse';

@@ -92,11 +92,16 @@ function offerLinks(row: u32, node: u32, count: i32): i32 {
  */
 export function fillLinks(row: u32, places: u32): void {
   const links = linksOf(0, row);
+  for (let i = M0; i < places; i++) store<u32>(links + (<usize>i << 2), NONE);
+  store<u32>(TERMS + <usize>row * BLOCK_STRIDE, fillFree(row, places), 12);
+}
+
+/** Fills the free places among the first `places` links of a row; returns how many it had. */
+export function fillFree(row: u32, places: u32): u32 {
+  const links = linksOf(0, row);
   let degree: u32 = 0;
   while (degree < M0 && load<u32>(links + (<usize>degree << 2)) != NONE) degree++;
-  for (let i = max(degree, M0); i < places; i++) store<u32>(links + (<usize>i << 2), NONE);
-  store<u32>(TERMS + <usize>row * BLOCK_STRIDE, degree, 12);
-  if (degree == 0 || degree >= places) return;
+  if (degree == 0 || degree >= places) return degree;
   newEpoch();
   seen(row);
   for (let i: u32 = 0; i < degree; i++) seen(load<u32>(links + (<usize>i << 2)));
@@ -120,6 +125,7 @@ export function fillLinks(row: u32, places: u32): void {
   }
   for (let i = 0; i < held; i++)
     store<u32>(links + ((<usize>degree + <usize>i) << 2), nodeOf(load<u64>(OPEN + (<usize>i << 3))));
+  return degree;
 }
 
 /** Lengths of 32 residuals, and what of the row lies along each. */

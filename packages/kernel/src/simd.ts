@@ -27,6 +27,11 @@ export interface KernelExports {
   ignoreCodes(): void;
   /** Searches of the open graph pass over a row, as if it had not been inserted. */
   hideRow(row: number): void;
+  /** Links within blocks of rows; assembly/payload-links.ts. What is offered holds for the calls below and a search, until the next offer. */
+  offerBlocks(...numbers: number[]): void;
+  insertLinked(row: number, ef: number, entries: number): void;
+  fillLinked(row: number): void;
+  adoptLinked(row: number, ef: number): number;
   encodeRows(from: number, to: number): void;
   /** Quantised rows: new blocks with codes in place of those there are; the codes of one row, at the returned address. */
   quantiseRows(...numbers: number[]): void;

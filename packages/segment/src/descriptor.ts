@@ -25,11 +25,29 @@ export interface GraphDescriptor {
   readonly quantization: Quantization | null;
   /** The collection left its codes to the engine, which took these because memory was short. */
   readonly isCompact: boolean;
+  /** Links within the values of payload fields; null = none. */
+  readonly payloadLinks: PayloadLinksPlan | null;
   /** Offset from the start of the core region, and size with the threads' visited marks. */
   readonly offset: number;
   readonly bytes: number;
   /** Most that is stored of it; a graph that did without neighbour codes is smaller (see stored-segment.ts). */
   readonly persistedBytes: number;
+}
+
+/** What the builder was told; which fields have links is in the graph itself. */
+export interface PayloadLinksPlan {
+  /** Half of a row's links. */
+  readonly m: number;
+  /** Fewest rows of a value that gets links. */
+  readonly blockRowsMin: number;
+  /** Fields whose rows are looked at. */
+  readonly fields: readonly LinkedPath[];
+}
+
+/** A payload index. */
+export interface LinkedPath {
+  readonly key: string;
+  readonly schema: PayloadFieldSchema;
 }
 
 /** A payload column over all rows of a segment; position-independent bytes in a region of its own. */

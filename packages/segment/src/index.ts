@@ -6,6 +6,7 @@ export { coldVectors, filesOf, regionsOf } from './descriptor.ts';
 export type {
   ColumnDescriptor,
   GraphDescriptor,
+  LinkedPath,
   RowFileDescriptor,
   SegmentDescriptor,
   SegmentKind,
@@ -23,7 +24,7 @@ export { graphFacts } from './graph-facts.ts';
 export { memoryUsage } from './memory-usage.ts';
 export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
-export { planSearch } from './plan.ts';
+export { planSearch, scanExpansions } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
 export { planOf, searchFactsOf, searchSegment } from './search.ts';
 export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';

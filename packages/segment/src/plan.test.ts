@@ -10,6 +10,7 @@ const input: PlanInput = {
   ef: 100,
   fullScanRows: 1000,
   filteredWalkBelow: null,
+  linked: null,
 };
 
 const kindOf = (change: Partial<PlanInput>): string => planSearch({ ...input, ...change }).kind;
@@ -65,4 +66,28 @@ test('asking for a large share of the candidates is a scan', () => {
 test('a threshold in KiB is rows of f32 vectors', () => {
   expect(rowsOfKib(10_000, 384)).toBe(6666);
   expect(rowsOfKib(0, 384)).toBe(0);
+});
+
+test('a value with links of its own is walked by them, with a scan behind; of several blocks the graph is tried first', () => {
+  const linked = { blocks: 1, rows: 20_000 };
+  expect(planSearch({ ...input, passing: 20_000, linked })).toEqual({
+    kind: 'linked_graph',
+    ef: 100,
+    fallback: { kind: 'scan_codes', expansionsMax: 571 },
+  });
+  expect(planSearch({ ...input, passing: 20_000, linked: { blocks: 2, rows: 25_000 } })).toEqual({
+    kind: 'graph',
+    ef: 100,
+    fallback: { kind: 'linked_graph', expansionsMax: 875 },
+  });
+});
+
+test('links are left alone where few of their rows pass, where a filter asks for many blocks, and below the threshold', () => {
+  const kindWith = (passing: number, blocks: number, rows: number, fullScanRows = 1000): string => {
+    const { kind, fallback } = planSearch({ ...input, fullScanRows, passing, linked: { blocks, rows } });
+    return `${kind}, ${fallback?.kind}`;
+  };
+  expect(kindWith(4000, 1, 40_000)).toBe('scan_codes, undefined');
+  expect(kindWith(40_000, 4, 40_000)).toBe('graph, filtered_graph');
+  expect(kindWith(9000, 1, 9000, 9001)).toBe('scan_codes, undefined');
 });

@@ -16,6 +16,8 @@ export interface PlanInput {
   readonly fullScanRows: number;
   /** ACORN's max_selectivity when the client asked for it: the filtered walk up to this share of passing rows. Null = own choice. */
   readonly filteredWalkBelow: number | null;
+  /** Blocks with links of their own that have all rows that pass, and how many rows they have; null = there are none. */
+  readonly linked: { readonly blocks: number; readonly rows: number } | null;
 }
 
 export type PlanKind =
@@ -26,15 +28,17 @@ export type PlanKind =
   /** The graph is walked over all rows; a check keeps what passes. */
   | 'graph'
   /** Only passing rows are walked, over two hops where links lead to others (ACORN). */
-  | 'filtered_graph';
+  | 'filtered_graph'
+  /** Links within the values that the filter asks for are walked; a check keeps what passes. */
+  | 'linked_graph';
 
 export interface SearchPlan {
   readonly kind: PlanKind;
   /** Beam width of what is walked. */
   readonly ef: number;
-  /** What a `graph` walk turns to when it would expand more than so many rows; null = it never does. */
+  /** What a walk turns to when it would expand more than so many rows; null = it never does. */
   readonly fallback: {
-    readonly kind: 'scan_codes' | 'filtered_graph';
+    readonly kind: 'scan_codes' | 'filtered_graph' | 'linked_graph';
     readonly expansionsMax: number;
   } | null;
 }
@@ -48,6 +52,10 @@ const expansionCost = 10;
 /** Rows a plain walk expands before it is judged (the kernel's number); tried only where that is little of the whole. */
 const judgedFrom = 64;
 const probeShareMax = 0.15;
+/** Cost of a row that a walk of links within values expands: it estimates the row's neighbours one by one. */
+const linkedCost = 35;
+/** Of more blocks, all rows may as well be walked. */
+const linkedBlocksMax = 3;
 /** Fewer rows than these are scored exactly at once: codes would save nothing. */
 const codesFrom = 64;
 
@@ -63,6 +71,8 @@ export function planSearch(input: PlanInput): SearchPlan {
     return always('filtered_graph', ef);
   const scan = candidates;
   const filtered = filteredCost * ef;
+  const linked = costOfLinked(input, candidates);
+  if (linked < Math.min(scan, filtered)) return withLinks(input, candidates, linked);
   const fallback = scan <= filtered ? 'scan_codes' : 'filtered_graph';
   const bound = Math.min(scan, filtered);
   if (judgedFrom * expansionCost > probeShareMax * bound) return always(fallback, ef);
@@ -71,6 +81,33 @@ export function planSearch(input: PlanInput): SearchPlan {
     ef,
     fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansionCost) },
   };
+}
+
+/** Beams are wider there (assembly/payload-links.ts), and other conditions may leave but a share of the rows. */
+function costOfLinked({ linked, ef }: PlanInput, candidates: number): number {
+  if (linked === null || linked.blocks > linkedBlocksMax) return Infinity;
+  const share = Math.min(1, candidates / Math.max(1, linked.rows));
+  return (linkedCost * ef * (linked.blocks + 2)) / 2 / share;
+}
+
+/** Of one block its links lead straight to what passes; of several the graph may, which is tried first. */
+function withLinks({ linked, ef }: PlanInput, candidates: number, cost: number): SearchPlan {
+  return linked!.blocks === 1
+    ? {
+        kind: 'linked_graph',
+        ef,
+        fallback: { kind: 'scan_codes', expansionsMax: scanExpansions(candidates) },
+      }
+    : {
+        kind: 'graph',
+        ef,
+        fallback: { kind: 'linked_graph', expansionsMax: Math.floor(cost / expansionCost) },
+      };
+}
+
+/** Rows that a walk of links within values may expand in the time that a scan of what passes takes. */
+export function scanExpansions(passing: number): number {
+  return Math.max(judgedFrom, Math.floor(passing / linkedCost));
 }
 
 function always(kind: PlanKind, ef: number): SearchPlan {

@@ -16,6 +16,7 @@ import {
 } from '@quiver/kernel';
 import { assert } from '@quiver/model';
 import type { SegmentDescriptor } from './descriptor.ts';
+import { linkableFields, linksShapeOf } from './linkable-fields.ts';
 import type { SealProgress } from './seal.ts';
 import { openSegment } from './segment-reader.ts';
 import type { SegmentReader } from './segment.ts';
@@ -44,7 +45,8 @@ export function* buildGraph(
 ): Steps<boolean> {
   const { kernel, region, params } = workplace(reader, directory, graph, seed);
   const reused = largestGraph(inputs, graph, params);
-  const builder = createHnsw(kernel, region, { ...params, reused });
+  const linkedFields = yield* linkableFields(reader, graph);
+  const builder = createHnsw(kernel, region, { ...params, reused, linkedFields });
   for (;;) {
     try {
       const isComplete = builder.step(rowsPerStep);
@@ -115,6 +117,7 @@ function workplace(
     present: view.presentAddress,
     neighbourCodes: graph.neighbourCodes,
     quantization: graph.quantization,
+    payloadLinks: linksShapeOf(graph.payloadLinks),
   };
   const region = subregion(core, graph.offset, graph.bytes);
   return { kernel: directory.kernel(core.arena), region, params };

@@ -19,7 +19,15 @@ import {
   type ArenaPool,
   type Region,
 } from '@quiver/kernel';
-import type { GraphDescriptor, RowFileDescriptor, SegmentDescriptor } from './descriptor.ts';
+import type {
+  GraphDescriptor,
+  LinkedPath,
+  PayloadLinksPlan,
+  RowFileDescriptor,
+  SegmentDescriptor,
+} from './descriptor.ts';
+import { linksShapeOf } from './linkable-fields.ts';
+import { rowsOfKib } from './plan.ts';
 import { align64, coreLayout, headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
@@ -30,6 +38,16 @@ export interface GraphParams {
   readonly efConstruct: number;
   /** Codes that the collection asks for; null = the engine's own choice. */
   readonly quantization: Quantization | null;
+  /** Fields whose values get links of their own; absent = none. */
+  readonly payloadLinks?: PayloadLinksParams | null;
+}
+
+export interface PayloadLinksParams {
+  /** Half of a row's links. */
+  readonly m: number;
+  /** KiB of vectors below which a filtered search scans: values of fewer get none. */
+  readonly fullScanThresholdKib: number;
+  readonly fields: readonly LinkedPath[];
 }
 
 export interface SealOptions {
@@ -144,7 +162,11 @@ function placeWanted(
   blobBytes: number,
   wanted: ReadonlyMap<string, GraphParams>,
 ): Placed {
-  const place = (wish: NeighbourCodesWish, cold: ReadonlySet<string>, compact = noVectors): Placed => {
+  const place = (
+    wish: NeighbourCodesWish,
+    cold: ReadonlySet<string>,
+    { compact = noVectors, hasLinks = false } = {},
+  ): Placed => {
     const sizeOf = (vector: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
       const params = wanted.get(vector.name);
       if (params === undefined) return null;
@@ -155,13 +177,24 @@ function placeWanted(
       const quantization = isCompact ? compactCodes : params.quantization;
       const canHave = quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
       const neighbourCodes = canHave ? wish : 'never';
+      const links = hasLinks ? payloadLinksPlan(params, dim, rows) : null;
       return {
         m,
         efConstruct,
         neighbourCodes,
         quantization,
         isCompact,
-        ...hnswBytes({ count: rows, dim, element, m, threads, neighbourCodes, quantization }),
+        payloadLinks: links,
+        ...hnswBytes({
+          count: rows,
+          dim,
+          element,
+          m,
+          threads,
+          neighbourCodes,
+          quantization,
+          payloadLinks: linksShapeOf(links),
+        }),
       };
     };
     return { ...placeGraphs(schema, rows, sizeOf, cold), cold };
@@ -186,10 +219,30 @@ function placeWanted(
       .filter((vector) => vector.kind === 'dense')
       .filter(({ name }) => small.cold.has(name) && wanted.get(name)?.quantization === null)
       .filter((vector) => isSmallerCompact(vector, wanted.get(vector.name)!.m, threads));
-    return place('never', small.cold, new Set(compact.map(({ name }) => name)));
+    return place('never', small.cold, { compact: new Set(compact.map(({ name }) => name)) });
   }
-  const large = place('measured', small.cold);
-  return hasRoom(large) ? large : small;
+  const hasLinks = [...wanted.values()].some(({ payloadLinks }) => (payloadLinks ?? null) !== null);
+  for (const wish of ['measured', 'never'] as const)
+    for (const choice of hasLinks ? [true, false] : [false]) {
+      const placed = place(wish, small.cold, { hasLinks: choice });
+      if (hasRoom(placed)) return placed;
+    }
+  return small;
+}
+
+/** A value of fewer rows is scanned as soon as walked. */
+const blockRowsLeast = 256;
+
+function payloadLinksPlan(
+  { payloadLinks = null }: GraphParams,
+  dim: number,
+  rows: number,
+): PayloadLinksPlan | null {
+  if (payloadLinks === null || payloadLinks.m <= 0 || payloadLinks.fields.length === 0) return null;
+  const { m, fullScanThresholdKib, fields } = payloadLinks;
+  const blockRowsMin = Math.max(blockRowsLeast, rowsOfKib(fullScanThresholdKib, dim));
+  if (rows < blockRowsMin) return null;
+  return { m: Math.min(graphMMax, Math.max(2, m)), blockRowsMin, fields };
 }
 
 const noVectors: ReadonlySet<string> = new Set();

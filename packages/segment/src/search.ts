@@ -3,7 +3,7 @@
  * group, pass the filter and have the vector; scores are as Qdrant reports them, and exact (computed from the stored rows)
  * unless the request asks a quantised graph for those of its codes.
  */
-import { openHnsw, type SearchFacts, type VectorIndex } from '@quiver/ann';
+import { openHnsw, type LinkedBlocks, type SearchFacts, type VectorIndex } from '@quiver/ann';
 import {
   chunkRows,
   compareScores,
@@ -22,7 +22,9 @@ import { chooseBeam, type BeamSource } from './beam.ts';
 import { curvesOf } from './curves-of.ts';
 import { copyFilter } from './copy-filter.ts';
 import type { GraphDescriptor } from './descriptor.ts';
-import { planSearch, rowsOfKib, type SearchPlan } from './plan.ts';
+import type { FilterNode } from './filter-node.ts';
+import { linkedFieldsOf, requiredBlocks } from './linked-blocks.ts';
+import { planSearch, rowsOfKib, scanExpansions, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import { searchMulti } from './search-multi.ts';
 import { searchSparse } from './search-sparse.ts';
@@ -48,6 +50,8 @@ export interface SegmentSearch {
   readonly quantization: SearchParams['quantization'];
   /** Bit = row, little-endian words; rows beyond them do not pass. Null = all rows. */
   readonly filter: Uint32Array | null;
+  /** What it was evaluated from; absent: only its rows are known. */
+  readonly filterNode?: FilterNode | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
   /** Of sparse vectors and multivectors: rows of worse scores may be left out, as other segments have enough better ones. */
@@ -115,6 +119,8 @@ function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number 
 
 /** A plan, and where its beam comes from; null where no graph is asked. */
 export interface SegmentPlan extends SearchPlan {
+  /** What a walk of links within values walks. */
+  readonly links: LinkedBlocks | null;
   readonly efFrom: BeamSource | null;
 }
 
@@ -123,12 +129,16 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
   const graph = reader.descriptor.graphs.find(({ vector }) => vector === request.name);
   const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
   if (graph === undefined || view?.kind !== 'dense')
-    return { kind: 'scan', ef: 0, fallback: null, efFrom: null };
+    return { kind: 'scan', ef: 0, fallback: null, links: null, efFrom: null };
   const beam = chooseBeam(
     { ...request, isFiltered: request.filter !== null },
     graph.efConstruct,
     request.targetRecall === null ? [] : curvesOf(reader, graph),
   );
+  const required =
+    request.filter === null
+      ? null
+      : requiredBlocks(request.filterNode ?? null, linkedFieldsOf(reader, graph));
   const plan = planSearch({
     hasGraph: true,
     exact: request.exact || beam.ef === null || readsAbsentRows(view, request),
@@ -138,8 +148,11 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
     ef: Math.max(candidatesOf(request), beam.ef ?? 0),
     fullScanRows: rowsOfKib(request.fullScanThresholdKib, view.schema.dim),
     filteredWalkBelow: request.filteredWalkBelow,
+    linked: required === null ? null : { blocks: required.count, rows: required.rows },
   });
-  return { ...plan, efFrom: beam.from };
+  // A walk of links has a scan behind it where few of their rows pass.
+  const expansionsMax = scanExpansions(request.passing);
+  return { ...plan, links: required === null ? null : { ...required, expansionsMax }, efFrom: beam.from };
 }
 
 /** A walk by the stored rows themselves would wait for the disk at each step; a scan reads what it needs once. */
@@ -223,11 +236,16 @@ function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
   };
 }
 
-const walks = { scan_codes: 'codes', graph: 'plain', filtered_graph: 'filtered' } as const;
+const walks = {
+  scan_codes: 'codes',
+  graph: 'plain',
+  filtered_graph: 'filtered',
+  linked_graph: 'linked',
+} as const;
 
 interface GraphSearch {
   readonly request: SegmentSearch;
-  readonly plan: SearchPlan;
+  readonly plan: SegmentPlan;
   readonly query: Float32Array;
   readonly visibility: Visibility | null;
 }
@@ -250,6 +268,7 @@ function walkGraph(
     ignoresCodes: quantization?.ignore ?? false,
     visibility,
     filter: filter === null ? 0 : copyPresent(kernel, view, filter, coveredRows(reader, filter)),
+    links: plan.links,
     walk: walks[plan.kind],
     fallback:
       fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },

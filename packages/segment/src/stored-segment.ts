@@ -17,6 +17,7 @@ import {
   coldVectors,
   type ColumnDescriptor,
   type GraphDescriptor,
+  type PayloadLinksPlan,
   type RowFileDescriptor,
   type SegmentDescriptor,
   type SegmentKind,
@@ -53,6 +54,8 @@ export interface StoredSegment {
     readonly quantization?: Quantization | null;
     /** Absent in records from before memory could be short. */
     readonly isCompact?: boolean;
+    /** Absent in records from before there were any. */
+    readonly payloadLinks?: PayloadLinksPlan | null;
     readonly persistedBytes: number;
   }[];
   /** Dense vectors whose rows are a part of their own, not one with the core. Absent in records from before there were any. */
@@ -113,13 +116,14 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     codeBytes: views.header[headerWords.codesUsed]!,
     schema,
     graphs: graphs.map(
-      ({ vector, m, efConstruct, neighbourCodes, quantization, isCompact, offset, bytes }) => ({
+      ({ vector, m, efConstruct, neighbourCodes, quantization, isCompact, payloadLinks, offset, bytes }) => ({
         vector,
         m,
         efConstruct,
         neighbourCodes,
         quantization,
         isCompact,
+        payloadLinks,
         // A region has room for neighbour codes; the graph may have been better off without.
         persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
           .persistedBytes,
@@ -264,6 +268,7 @@ export function placeStoredGraphs(
       ...graph,
       quantization: graph.quantization ?? null,
       isCompact: graph.isCompact ?? false,
+      payloadLinks: graph.payloadLinks ?? null,
       bytes: storedHnswBytes(graph.persistedBytes, shape),
     };
   };

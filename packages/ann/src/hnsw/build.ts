@@ -36,12 +36,14 @@ import {
   type HnswShape,
   type NeighbourCodesWish,
   type ProjectionWish,
+  type PayloadLinksShape,
 } from './format.ts';
 import { viewGraph, type GraphView } from './graph-view.ts';
 import { writeMean } from './mean.ts';
 import { replacesCodes, type Quantization } from '../quantization.ts';
 import { addNeighbourCodes } from './neighbour-codes.ts';
 import { chooseBeam } from './projection-beam.ts';
+import { buildPayloadLinks, linkingRows, type LinkedField } from './payload-links.ts';
 import { placeProjection } from './projection.ts';
 import { quantiseGraph } from './quantise.ts';
 import { Reach } from './reach.ts';
@@ -69,6 +71,10 @@ export interface HnswParams {
   readonly quantization: Quantization | null;
   /** As given to `hnswBytes`. */
   readonly projection?: ProjectionWish;
+  /** As given to `hnswBytes`. */
+  readonly payloadLinks?: PayloadLinksShape | null;
+  /** Fields whose blocks get links, at most as many as there are tables. */
+  readonly linkedFields?: readonly LinkedField[];
   /** A graph over many of the rows to go on from. */
   readonly reused?: ReusedGraph | null;
 }
@@ -100,7 +106,7 @@ export function createHnsw(kernel: SimdKernel, region: Region, params: HnswParam
   if (m < 2 || m > mMax) throw new Error(`invariant broken: m ${m} is outside 2..${mMax}`);
   if (count > segmentRowsMax) throw new Error(`invariant broken: ${count} rows, most is ${segmentRowsMax}`);
   const { buffer } = kernel.arena.memory;
-  const total = count + Math.ceil(count / encodeShare);
+  const total = count + Math.ceil(count / encodeShare) + linkingRows(params);
   let done = 0;
   const stages = build(kernel, region, params, (rows) => (done += rows));
   let isComplete = false;
@@ -201,6 +207,9 @@ function* buildOnce(
     placeProjection(kernel, region, params, layout);
   } else if (params.neighbourCodes !== 'never')
     yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
+  const link = (): Generator<undefined, void, undefined> =>
+    buildPayloadLinks(kernel, region, params, layout, isPresent, open, onDone);
+  if (!isProjected) yield* link();
   const { quantization } = params;
   if (replacesCodes(quantization))
     yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, access, openRows);
@@ -208,7 +217,10 @@ function* buildOnce(
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
   const known = yield* askOwn(kernel, region, params, access, upper);
-  if (isProjected && !(yield* chooseBeam(kernel, region, access, known))) return false;
+  if (isProjected) {
+    if (!(yield* chooseBeam(kernel, region, access, known))) return false;
+    yield* link();
+  }
   yield* calibrate(kernel, region, access, layout, known);
   return true;
 }

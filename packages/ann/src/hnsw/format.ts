@@ -29,6 +29,7 @@
  * | 92 | walksRows u32: 1 = walks read the f32 rows, not the codes (see `discernment.ts`) |
  * | 96 + 4l | layerCounts u32, l = 1..8 |
  * | 132..144 | while it is built: the shared stage, its next unit, helpers inside, units they did (see `shared-stage.ts`); else 0 |
+ * | 156 | payload links: offset of links within blocks of rows, 0 = none (see `payload-links.ts`) |
  * | 160 + 4l | links of layer l: offset of u32[layerCounts[l]][m], l = 1..layerCount-1 |
  * | 192 | codebook: offset of f32[subspaces][dims of one][16] |
  * | 196, 200 | subspaces u32 (even), dims of one u32 (2, 4 or 8) |
@@ -73,6 +74,18 @@ export interface HnswShape {
   readonly quantization: Quantization | null;
   /** `measured` when absent. */
   readonly projection?: ProjectionWish;
+  /** Room for links within blocks of rows; absent = none. */
+  readonly payloadLinks?: PayloadLinksShape | null;
+}
+
+/** Links within blocks of rows: of rows with one value of a payload field, say. */
+export interface PayloadLinksShape {
+  /** Half of a row's links. 2..mMax */
+  readonly m: number;
+  /** Fields that get a table, at most. */
+  readonly tables: number;
+  /** Fewest rows of a block. */
+  readonly blockRowsMin: number;
 }
 
 /**
@@ -110,6 +123,8 @@ export interface HnswLayout {
   /** Recall by beam width. */
   readonly curves: number;
   readonly blocks: number;
+  /** Room behind the blocks for payload links. */
+  readonly payloadLinksBytes: number;
   /** While the graph is built, and after it where neighbour codes are not worth their room. */
   readonly plain: BlockLayout;
   /** With neighbour codes; equal to `plain` when the shape has none. */
@@ -209,6 +224,7 @@ export function layoutOf(shape: HnswShape, presentCount: number): HnswLayout {
     curves: take(curvesBytes),
     trained: take(isQuantised ? trainedBytesOf(quantization, dim) : 0),
     blocks: at,
+    payloadLinksBytes: payloadLinksBytes(shape.payloadLinks ?? null, count),
     layerCounts: layerCountsOf(presentCount, m),
     plain,
     full,
@@ -268,7 +284,28 @@ export function projectedBytesOf(
 /** What all that is tried while a graph is built has room in; the threads' visited marks lie behind it meanwhile. */
 export function builtBytesOf(layout: HnswLayout, shape: HnswShape): number {
   const full = persistedBytesOf(layout, layout.full, shape.count);
-  return layout.components === 0 ? full : Math.max(full, projectedBytesOf(layout, shape));
+  const codes = layout.components === 0 ? full : Math.max(full, projectedBytesOf(layout, shape));
+  return codes + layout.payloadLinksBytes;
+}
+
+/** Rows of a block that walks start from, at most. */
+export const entriesPerBlock = 64;
+/** A block's entry in the directory, at most. */
+export const blockEntryBytesMax = 1024;
+const fieldEntryBytesMax = 4096;
+
+function payloadLinksBytes(wanted: PayloadLinksShape | null, count: number): number {
+  if (wanted === null || wanted.tables === 0) return 0;
+  const blocks = Math.floor(count / wanted.blockRowsMin);
+  const blockBytes = blockEntryBytesMax + 4 * entriesPerBlock;
+  return (
+    wanted.tables * (align(fieldEntryBytesMax + blocks * blockBytes, 64) + linkTableBytes(wanted.m, count))
+  );
+}
+
+/** Bytes of one table of payload links. A walk looks ahead by a cache line. */
+export function linkTableBytes(m: number, count: number): number {
+  return align(8 * m * count, 64) + 64;
 }
 
 /** Bytes a graph takes, to allocate its region beside the rows in one arena. */

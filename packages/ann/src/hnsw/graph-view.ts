@@ -2,6 +2,7 @@
 import type { Region } from '@quiver/kernel';
 import type { RecallCurve } from '../recall-curve.ts';
 import { magic, projectedCodes, version } from './format.ts';
+import { readPayloadLinks, type PayloadLinksView } from './payload-links-directory.ts';
 import { curvesBytes, readCurves } from './recall-curves.ts';
 
 /** What the builder measured when it chose to keep them; see `neighbour-choice.ts`. */
@@ -63,6 +64,8 @@ export interface GraphView {
   /** By layer - 1; u32[layerCounts[layer - 1]][m] */
   readonly upperLinks: readonly Uint32Array[];
   readonly next: Uint32Array;
+  /** By field; empty when there are none. */
+  readonly payloadLinks: readonly PayloadLinksView[];
 }
 
 /** Whether walks read codes of its own and never the stored rows, which may then be in a file. */
@@ -125,6 +128,7 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
     upper: words(field(68), field(36)),
     upperLinks: layerCounts.slice(0, -1).map((rows, i) => words(field(164 + 4 * i), rows * m)),
     next: words(field(72), count),
+    payloadLinks: field(156) === 0 ? [] : readPayloadLinks(buffer, region.offset + field(156), count),
   };
 }
 

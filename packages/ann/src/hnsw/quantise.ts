@@ -7,6 +7,7 @@ import { createRng, type Region, type RowAccess, type SimdKernel } from '@quiver
 import { stretchesOf, type Quantization, type Requantization } from '../quantization.ts';
 import { clearMarks, type HnswParams } from './build.ts';
 import { persistedBytesOf, type HnswLayout } from './format.ts';
+import { movePayloadLinks } from './payload-links.ts';
 
 const rowsPerStep = 32;
 const codewords = 256;
@@ -56,13 +57,13 @@ export function* quantiseGraph(
     );
     yield;
   }
-  const persistedBytes = persistedBytesOf(layout, quantised, count);
   header.set([quantised.stride, quantised.links], 52 / 4);
-  header[80 / 4] = persistedBytes;
   // Whether int8 codes could tell neighbours apart says nothing of these.
   header[92 / 4] = 0;
   const blocksEnd = layout.blocks + quantised.stride * count;
-  new Uint8Array(buffer, region.offset + blocksEnd, persistedBytes - blocksEnd).fill(0);
+  const linksStart = persistedBytesOf(layout, quantised, count);
+  new Uint8Array(buffer, region.offset + blocksEnd, linksStart - blocksEnd).fill(0);
+  const persistedBytes = movePayloadLinks(buffer, region, linksStart);
   clearMarks(buffer, region, persistedBytes, params);
 }
 

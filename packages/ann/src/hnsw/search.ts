@@ -12,15 +12,21 @@ import {
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
-import type { SearchRequest, VectorIndex, Walk } from '../vector-index.ts';
-import { visitedBytes } from './format.ts';
+import type { LinkedBlocks, SearchRequest, VectorIndex, Walk } from '../vector-index.ts';
+import { entriesPerBlock, visitedBytes } from './format.ts';
 import { canLackRows, viewGraph } from './graph-view.ts';
 
 /** Widest beam of a walk over neighbour codes: beyond it, results would not fit the kernel's room. */
 const neighbourBeamMax = 8192;
 
 /** The kernel's numbers for kinds of search; 1 and 4 are 0 and 3 with a check of each row. */
-const kinds = { filtered: 2, neighbours: 3, codes: 5 } as const;
+const kinds = { filtered: 2, neighbours: 3, codes: 5, linked: 6 } as const;
+
+function walkOf(kind: number): Walk {
+  if (kind === kinds.filtered) return 'filtered';
+  if (kind === kinds.linked) return 'linked';
+  return kind === kinds.codes ? 'codes' : 'plain';
+}
 
 /** Address of a thread's visited marks. */
 export function visitedAddress(
@@ -47,7 +53,7 @@ export function openHnsw(
   file: ByteFile | null = null,
 ): VectorIndex {
   const graph = viewGraph(kernel.arena.memory.buffer, region);
-  const { count, isComplete, persistedBytes, presentCount } = graph;
+  const { count, isComplete, payloadLinks, persistedBytes, presentCount } = graph;
   if (!isComplete) throw new Error('invariant broken: a graph was opened before it was complete');
   if (file !== null && !canLackRows(graph))
     throw new Error('invariant broken: a graph whose walks read rows was opened without them');
@@ -57,11 +63,29 @@ export function openHnsw(
   const leastRescore = graph.projection === null ? -1 : 0;
   let askedWalk: Walk = 'plain';
 
+  function offerBlocks(links: LinkedBlocks | null): void {
+    const field = links === null ? undefined : payloadLinks[links.field];
+    if (links === null || field === undefined)
+      throw new Error('invariant broken: a walk of links that there are not');
+    const { at, m, blocks } = field;
+    if (links.from + links.count > blocks.length)
+      throw new Error(`invariant broken: blocks to ${links.from + links.count} of ${blocks.length}`);
+    const entries = field.entriesAt + 4 * entriesPerBlock * links.from;
+    exports.offerBlocks(
+      at,
+      m,
+      entries,
+      entriesPerBlock,
+      links.count,
+      Math.max(1, Math.floor(links.expansionsMax)),
+    );
+  }
+
   return {
     count,
     facts() {
       const [kind, visited, estimated, lookedUp, exact] = [0, 1, 2, 3, 4].map((i) => exports.searchFact(i));
-      const walk = kind === kinds.filtered ? 'filtered' : kind === kinds.codes ? 'codes' : 'plain';
+      const walk = walkOf(kind!);
       return {
         walk,
         hasFallenBack: walk !== askedWalk,
@@ -97,6 +121,7 @@ export function openHnsw(
       kernel.setQuery(rows, query);
       exports.openGraph(region.offset, file === null ? rows.address : 0, rows.stride, visited);
       if (ignoresCodes) exports.ignoreCodes();
+      if (walk === 'linked' || fallback?.walk === 'linked') offerBlocks(request.links ?? null);
       if (request.hiddenRow !== undefined) exports.hideRow(request.hiddenRow);
       const cold = rescore < 0 ? null : file;
       const find = cold === null ? exports.searchGraph : exports.listCandidates;

@@ -13,7 +13,13 @@ import {
 } from '@quiver/kernel';
 import { createFlat } from '../flat.ts';
 import { createHnsw } from '../hnsw/build.ts';
-import { hnswBytes, type NeighbourCodesWish, type ProjectionWish } from '../hnsw/format.ts';
+import {
+  hnswBytes,
+  type NeighbourCodesWish,
+  type PayloadLinksShape,
+  type ProjectionWish,
+} from '../hnsw/format.ts';
+import type { LinkedField } from '../hnsw/payload-links.ts';
 import type { ReusedGraph } from '../hnsw/reuse.ts';
 import { openHnsw } from '../hnsw/search.ts';
 import type { Quantization } from '../quantization.ts';
@@ -29,6 +35,7 @@ export interface IndexStage {
   readonly neighbourCodes: NeighbourCodesWish;
   readonly quantization: Quantization | null;
   readonly projection: ProjectionWish;
+  readonly payloadLinks: PayloadLinksShape | null;
   readonly flat: VectorIndex;
 }
 
@@ -41,6 +48,7 @@ export interface StageParams {
   readonly neighbourCodes?: NeighbourCodesWish;
   readonly quantization?: Quantization | null;
   readonly projection?: ProjectionWish;
+  readonly payloadLinks?: PayloadLinksShape | null;
   /** Bits of rows that have the vector. */
   readonly present?: (row: number) => boolean;
 }
@@ -55,12 +63,23 @@ export function stageRows({
   neighbourCodes = 'never',
   quantization = null,
   projection = 'measured',
+  payloadLinks = null,
   present,
 }: StageParams): IndexStage {
   const count = vectors.length;
   const dim = vectors[0]!.length;
   const stride = strideOf(element, dim);
-  const { bytes } = hnswBytes({ count, dim, element, m, threads, neighbourCodes, quantization, projection });
+  const { bytes } = hnswBytes({
+    count,
+    dim,
+    element,
+    m,
+    threads,
+    neighbourCodes,
+    quantization,
+    projection,
+    payloadLinks,
+  });
   const columnBytes = 16 * count + 256;
   const arena = createArena(1, stride * count + bytes + columnBytes, threads * scratchBytesPerThread);
   const rows: Rows = { metric, element, dim, stride, address: arena.scratchBytes };
@@ -74,7 +93,18 @@ export function stageRows({
     count,
     present: present === undefined ? 0 : presentAddress(columns, count),
   });
-  return { kernel, rows, count, region, columns, neighbourCodes, quantization, projection, flat };
+  return {
+    kernel,
+    rows,
+    count,
+    region,
+    columns,
+    neighbourCodes,
+    quantization,
+    projection,
+    payloadLinks,
+    flat,
+  };
 }
 
 function presentAddress(columns: number, count: number): number {
@@ -91,9 +121,11 @@ export function buildIndex(
     threads?: number;
     stepRows?: number;
     reused?: ReusedGraph;
+    linkedFields?: readonly LinkedField[];
   } = {},
 ): VectorIndex {
-  const { kernel, region, rows, count, columns, neighbourCodes, quantization, projection } = stage;
+  const { kernel, region, rows, count, columns, neighbourCodes, quantization, projection, payloadLinks } =
+    stage;
   const builder = createHnsw(kernel, region, {
     rows,
     count,
@@ -106,6 +138,8 @@ export function buildIndex(
     quantization,
     projection,
     reused: options.reused ?? null,
+    payloadLinks,
+    linkedFields: options.linkedFields ?? [],
   });
   while (!builder.step(options.stepRows ?? 256));
   return openHnsw(kernel, region, rows);

@@ -97,7 +97,9 @@ export const storageKeys = {
     ),
     on_disk: orNull(flag(false, 'Default of new collections (reported only).')),
     memory: maybeOneOf(memory, 'Default of new collections (reported only).'),
-    payload_m: maybeInteger('Default of new collections (reported only).'),
+    payload_m: maybeInteger(
+      'Default of new collections: links within values of payload indexes; null: as m.',
+    ),
     inline_storage: maybeFlag('Default of new collections (reported only).'),
   },
   collection: {

@@ -5,6 +5,7 @@ import {
   quantizationOf,
   type GraphDescriptor,
   type GraphParams,
+  type LinkedPath,
   type SegmentDescriptor,
 } from '@quiver/segment';
 
@@ -20,10 +21,42 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
           m: own?.m ?? base.m,
           efConstruct: own?.ef_construct ?? base.ef_construct,
           quantization: quantizationOf(vector.quantization_config ?? codes),
+          payloadLinks: {
+            m: linksOf(own?.payload_m ?? base.payload_m ?? own?.m ?? base.m),
+            fullScanThresholdKib: own?.full_scan_threshold ?? base.full_scan_threshold,
+            fields: linkedFieldsOf(record),
+          },
         },
       ];
     }),
   );
+}
+
+/** As graphs have them; 0 = none. */
+function linksOf(m: number): number {
+  return m <= 0 ? 0 : Math.min(512, Math.max(2, m));
+}
+
+/** Each takes 8 * payload_m bytes of every row, and its share of the build. */
+const linkedFieldsMax = 6;
+const keyLengthMax = 512;
+const linkedTypes: ReadonlySet<string> = new Set(['keyword', 'uuid', 'bool', 'integer', 'float', 'datetime']);
+
+/** Payload indexes within whose values graphs link, those of tenants first. */
+function linkedFieldsOf({ payloadSchema }: CollectionRecord): LinkedPath[] {
+  return Object.entries(payloadSchema)
+    .filter(([key, { data_type: type, params }]) => {
+      return linkedTypes.has(type) && params?.enable_hnsw !== false && key.length <= keyLengthMax;
+    })
+    .map(([key, schema]) => ({ key, schema }))
+    .sort((a, b) => rankOf(a) - rankOf(b))
+    .slice(0, linkedFieldsMax);
+}
+
+/** Then fields of values before fields of numbers: conditions ask for few of their blocks. */
+function rankOf({ schema }: LinkedPath): number {
+  if (schema.params?.is_tenant === true) return 0;
+  return ['keyword', 'uuid', 'bool'].includes(schema.data_type) ? 1 : 2;
 }
 
 /** By vector name: most threads at its graph, 0 = all there are. */
@@ -65,7 +98,7 @@ export function isPlacedOtherwise(
 
 /** A graph of a vector that the collection has no longer is nobody's concern. */
 export function isOutdated(
-  { vector, m, efConstruct, quantization, isCompact }: GraphDescriptor,
+  { vector, m, efConstruct, quantization, isCompact, payloadLinks }: GraphDescriptor,
   wanted: ReadonlyMap<string, GraphParams>,
 ): boolean {
   const params = wanted.get(vector);
@@ -73,5 +106,6 @@ export function isOutdated(
   // Equal specifications have equal JSON.
   const built = isCompact ? null : quantization;
   const isSameCodes = JSON.stringify(params.quantization) === JSON.stringify(built);
-  return params.m !== m || params.efConstruct !== efConstruct || !isSameCodes;
+  const isOtherLinks = payloadLinks !== null && payloadLinks.m !== (params.payloadLinks?.m ?? 0);
+  return params.m !== m || isOtherLinks || params.efConstruct !== efConstruct || !isSameCodes;
 }

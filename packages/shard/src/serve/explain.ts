@@ -88,7 +88,7 @@ function* explainSegment(
     return { ...base, plan, time: { filterUs, searchUs: 0 } };
   }
   const searchedMs = now();
-  const search = (yield* nearestSearch(view, directory, collection, request)).search(passing, null);
+  const search = (yield* nearestSearch(view, directory, collection, request, filter)).search(passing, null);
   const found = yield* searchSegment(reader, directory, search, view.group);
   const time = { filterUs, searchUs: microseconds(now() - searchedMs) };
   // What pruning spared is not counted.
@@ -123,7 +123,12 @@ function isMulti({ descriptor }: SegmentReader, name: string): boolean {
   return descriptor.schema.vectors.some((vector) => vector.name === name && vector.kind === 'multi');
 }
 
-const planNames = { plain: 'graph', filtered: 'filtered_graph', codes: 'scan_codes' } as const;
+const planNames = {
+  plain: 'graph',
+  filtered: 'filtered_graph',
+  codes: 'scan_codes',
+  linked: 'linked_graph',
+} as const;
 
 function microseconds(ms: number): number {
   return Math.round(ms * 1000);

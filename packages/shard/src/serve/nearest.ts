@@ -47,6 +47,7 @@ export function* searchNearest(
     directory,
     collection,
     request,
+    filter,
   );
   const wanted = request.offset + request.limit;
   const { params } = request;
@@ -109,6 +110,7 @@ export function* nearestSearch(
   directory: ArenaDirectory,
   collection: CollectionRecord,
   request: QueryRequest,
+  filter: FilterNode | null,
 ): Steps<NearestSearch> {
   if (request.query?.kind !== 'nearest') throw new Error('invariant broken: not a nearest query');
   const { input } = request.query;
@@ -137,6 +139,7 @@ export function* nearestSearch(
         space?.hnsw_config?.full_scan_threshold ?? collection.config.hnsw_config.full_scan_threshold,
       quantization: params.quantization,
       filter: passing?.rows.words ?? null,
+      filterNode: filter,
       passing: passing?.count ?? 0,
       floor,
       filteredWalkBelow:
