@@ -21,6 +21,7 @@ export interface LinkedField {
 
 const repairRoundsMax = 4;
 const rowsPerStep = 4096;
+const rowsPerFill = 8;
 
 /** For progress. */
 export function linkingRows({ linkedFields = [] }: Pick<HnswParams, 'linkedFields'>): number {
@@ -82,10 +83,11 @@ export function* buildPayloadLinks(
         const entries = new Uint32Array(buffer, entriesAt, entriesPerBlock);
         onDone(rows.length - firsts.length);
         yield* linkBlock(kernel, shuffled(firsts, seed + block), entries, efConstruct, offer);
-        for (const row of firsts) {
+        for (const [index, row] of firsts.entries()) {
           offer();
           kernel.exports.fillLinked(row);
-          yield;
+          // Cheap beside inserting it: a few of them are a row's worth of work.
+          if (index % rowsPerFill === 0) yield;
         }
         yield* adoptUnlinked(kernel, graph, { table, m, buffer }, firsts, entries, efConstruct, offer);
       }
