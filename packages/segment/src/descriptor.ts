@@ -17,6 +17,7 @@ export type SegmentKind = 'plain' | 'sealed';
 /** A graph over the rows of one dense vector, in its own part of the core region. */
 export interface GraphDescriptor {
   readonly vector: string;
+  /** 0: it has codes, and links within the values of payload fields only. */
   readonly m: number;
   readonly efConstruct: number;
   /** What the builder was told; whether the graph has them is in its own header. */

@@ -31,7 +31,14 @@ export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
-export { allocateSealed, canBeInFile, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
+export {
+  allocateSealed,
+  canBeInFile,
+  isLargeEnough,
+  planSeal,
+  sealedRowsMax,
+  wantsGraph,
+} from './seal-plan.ts';
 export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
 export { allocateRepacked, copyCore, finishRepack, repackedCoreBytes, residentRows } from './repack.ts';
 export { buildSealed, noRow } from './seal.ts';

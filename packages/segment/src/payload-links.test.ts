@@ -294,3 +294,27 @@ test('links are left out where the memory budget has no room for them, and their
   expect(short.coreBytes).toBe(unlinked!.coreBytes);
   expect(unlinked!.graphs[0]!.payloadLinks).toBeNull();
 });
+
+test('without links over all rows (m = 0) each value is found by its own, and other searches scan', () => {
+  const rng = createRng(seed);
+  const replica = replicaOf(6000, rng);
+  const unlinked = new Map([['', { ...graphs.get('')!, m: 0 }]]);
+  let reader = sealAll(replica, unlinked);
+  expect(reader.descriptor.graphs[0]).toMatchObject({ m: 0, neighbourCodes: 'never' });
+  for (let round = 0; round < 2; round += 1) {
+    expectFound(replica, reader, valueFilters, rng);
+    const all = searched(replica, reader, emptyFilter, rng);
+    expect(all.recall).toBe(1);
+    const request = requestOf(reader, emptyFilter);
+    const vector = { kind: 'dense', values: point(rng) } as const;
+    expect(planOf(reader, { ...request, filter: null, vector }).kind).toBe('scan');
+    expect(planOf(reader, { ...request, vector, targetRecall: 0.9 }).kind).toBe('scan');
+    expect(searched(replica, reader, filterOf(match('tags', 'a')), rng)).toMatchObject({ walk: 'codes' });
+    for (let id = 0; id < 300; id += 1) upsert(replica, rng, id);
+    replica.publish();
+    reader = sealAll(replica, unlinked);
+  }
+  // Nothing to link within: no graph.
+  const none = new Map([['', { ...graphs.get('')!, m: 0, payloadLinks: { ...payloadLinks, fields: [] } }]]);
+  expect(sealAll(replica, none).descriptor.graphs).toEqual([]);
+});

@@ -5,6 +5,8 @@
  */
 export interface PlanInput {
   readonly hasGraph: boolean;
+  /** It has no links over all rows. */
+  readonly isUnlinked?: boolean;
   readonly exact: boolean;
   readonly rowCount: number;
   /** Rows that pass the filter; null without a filter. */
@@ -64,14 +66,16 @@ export function planSearch(input: PlanInput): SearchPlan {
   if (!hasGraph || exact) return always('scan', ef);
   const candidates = Math.min(rowCount, passing ?? rowCount);
   if (k >= candidates * scanFromShareAsked) return always('scan', ef);
-  if (passing === null) return always('graph', ef);
+  const { isUnlinked = false } = input;
+  if (passing === null) return always(isUnlinked ? 'scan' : 'graph', ef);
   if (candidates <= Math.max(codesFrom, 2 * k)) return always('scan', ef);
   if (candidates < input.fullScanRows) return always('scan_codes', ef);
-  if (input.filteredWalkBelow !== null && candidates <= input.filteredWalkBelow * rowCount)
+  if (!isUnlinked && input.filteredWalkBelow !== null && candidates <= input.filteredWalkBelow * rowCount)
     return always('filtered_graph', ef);
   const scan = candidates;
   const filtered = filteredCost * ef;
   const linked = costOfLinked(input, candidates);
+  if (isUnlinked) return linked < scan ? linkedFirst(ef, candidates) : always('scan_codes', ef);
   if (linked < Math.min(scan, filtered)) return withLinks(input, candidates, linked);
   const fallback = scan <= filtered ? 'scan_codes' : 'filtered_graph';
   const bound = Math.min(scan, filtered);
@@ -93,16 +97,20 @@ function costOfLinked({ linked, ef }: PlanInput, candidates: number): number {
 /** Of one block its links lead straight to what passes; of several the graph may, which is tried first. */
 function withLinks({ linked, ef }: PlanInput, candidates: number, cost: number): SearchPlan {
   return linked!.blocks === 1
-    ? {
-        kind: 'linked_graph',
-        ef,
-        fallback: { kind: 'scan_codes', expansionsMax: scanExpansions(candidates) },
-      }
+    ? linkedFirst(ef, candidates)
     : {
         kind: 'graph',
         ef,
         fallback: { kind: 'linked_graph', expansionsMax: Math.floor(cost / expansionCost) },
       };
+}
+
+function linkedFirst(ef: number, candidates: number): SearchPlan {
+  return {
+    kind: 'linked_graph',
+    ef,
+    fallback: { kind: 'scan_codes', expansionsMax: scanExpansions(candidates) },
+  };
 }
 
 /** Rows that a walk of links within values may expand in the time that a scan of what passes takes. */

@@ -91,7 +91,7 @@ function largestGraph(
   const view = views.vectors.find(({ schema }) => schema.name === vector);
   if (plan === undefined || view?.kind !== 'dense') return null;
   const { metric, dim } = view.rows;
-  if (plan.m !== m || plan.efConstruct < efConstruct || metric !== rows.metric || dim !== rows.dim)
+  if (m === 0 || plan.m !== m || plan.efConstruct < efConstruct || metric !== rows.metric || dim !== rows.dim)
     return null;
   const graph = viewGraph(views.memory.buffer, subregion(descriptor.core, plan.offset, plan.bytes));
   return { graph, rowOf: largest.offsets };
@@ -110,12 +110,14 @@ function workplace(
     rows: view.rows,
     file: view.file,
     count: descriptor.capacityRows,
-    m: graph.m,
+    m: Math.max(2, graph.m),
+    isUnlinked: graph.m === 0,
     threads: directory.arena(core.arena).scratchBytes / scratchBytesPerThread,
     efConstruct: graph.efConstruct,
     seed,
     present: view.presentAddress,
     neighbourCodes: graph.neighbourCodes,
+    ...(graph.m === 0 && { projection: 'never' as const }),
     quantization: graph.quantization,
     payloadLinks: linksShapeOf(graph.payloadLinks),
   };

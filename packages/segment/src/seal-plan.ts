@@ -111,7 +111,7 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
   const wanted = new Map<string, GraphParams>();
   for (const vector of options.schema.vectors) {
     const params = options.graphs.get(vector.name);
-    if (vector.kind !== 'dense' || params === undefined || params.m <= 0) continue;
+    if (vector.kind !== 'dense' || params === undefined || !wantsGraph(params)) continue;
     const present = Math.min(rows, presentRows(inputs, vector));
     if (isLargeEnough(present, vector.dim, options.indexingThresholdKib)) wanted.set(vector.name, params);
   }
@@ -132,6 +132,11 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
             .filter(({ vector }) => canBeInFile(options.schema, vector))
             .map(({ vector }) => ({ vector, file: take(), isResident: !cold.has(vector) })),
   };
+}
+
+/** Also without links over all rows (m = 0) a graph may link within the values of payload fields. */
+export function wantsGraph({ m, payloadLinks = null }: GraphParams): boolean {
+  return m > 0 || (payloadLinks !== null && payloadLinks.m > 0 && payloadLinks.fields.length > 0);
 }
 
 /** Graphs over bytes read the rows themselves, all others have codes. */
@@ -170,12 +175,13 @@ function placeWanted(
     const sizeOf = (vector: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
       const params = wanted.get(vector.name);
       if (params === undefined) return null;
-      const m = Math.min(graphMMax, Math.max(2, params.m));
+      const m = params.m <= 0 ? 0 : Math.min(graphMMax, Math.max(2, params.m));
       const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
       const { metric, element, dim, name } = vector;
       const isCompact = compact.has(name);
       const quantization = isCompact ? compactCodes : params.quantization;
-      const canHave = quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
+      const canHave =
+        m > 0 && quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
       const neighbourCodes = canHave ? wish : 'never';
       const links = hasLinks ? payloadLinksPlan(params, dim, rows) : null;
       return {
@@ -189,9 +195,10 @@ function placeWanted(
           count: rows,
           dim,
           element,
-          m,
+          m: Math.max(2, m),
           threads,
           neighbourCodes,
+          ...(m === 0 && { projection: 'never' as const }),
           quantization,
           payloadLinks: linksShapeOf(links),
         }),

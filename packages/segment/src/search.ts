@@ -141,6 +141,7 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
       : requiredBlocks(request.filterNode ?? null, linkedFieldsOf(reader, graph));
   const plan = planSearch({
     hasGraph: true,
+    isUnlinked: graph.m === 0,
     exact: request.exact || beam.ef === null || readsAbsentRows(view, request),
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,

@@ -75,6 +75,8 @@ export interface HnswParams {
   readonly payloadLinks?: PayloadLinksShape | null;
   /** Fields whose blocks get links, at most as many as there are tables. */
   readonly linkedFields?: readonly LinkedField[];
+  /** The graph has codes and payload links only: no walk of all rows may be asked of it. REQUIRES: no neighbour codes, no projection. */
+  readonly isUnlinked?: boolean;
   /** A graph over many of the rows to go on from. */
   readonly reused?: ReusedGraph | null;
 }
@@ -150,7 +152,7 @@ function* buildOnce(
   triesProjection: boolean,
   onDone: (rows: number) => void,
 ): Generator<undefined, boolean, undefined> {
-  const { count, efConstruct, seed } = params;
+  const { count, seed } = params;
   const access = accessRows(kernel, params.rows, params.file ?? null);
   const { rows } = access;
   if (access.file !== null && (!isFloat(rows.element) || params.neighbourCodes !== 'never'))
@@ -183,21 +185,9 @@ function* buildOnce(
     { open, openRows },
   );
   if (access.file !== null && viewGraph(buffer, region).walksRows) throw new RowsNeededError();
-  const linked = yield* prepareRows(kernel, region, params, layout, upper, isPresent, open);
-  onDone(linked);
-  for (let node = 0; node < upper.length; node += 1) {
-    open();
-    exports.insertUpper(node, efConstruct);
-    yield;
-  }
-  yield* shareStage(buffer, region, 'insert', count, (row) => {
-    open();
-    return exports.insertPending(row, efConstruct) === 1;
-  });
-  yield* adoptUnreached(viewGraph(buffer, region), isPresent, (row) => {
-    open();
-    exports.adopt(row, efConstruct);
-  });
+  const { isUnlinked = false } = params;
+  if (isUnlinked) onDone(count);
+  else yield* insertRows(kernel, region, params, layout, upper, isPresent, open, onDone);
   if (isProjected) {
     yield* shareStage(buffer, region, 'fill', count, (row) => {
       open();
@@ -216,6 +206,7 @@ function* buildOnce(
   forgetHelp(buffer, region);
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
+  if (isUnlinked) return true;
   const known = yield* askOwn(kernel, region, params, access, upper);
   if (isProjected) {
     if (!(yield* chooseBeam(kernel, region, access, known))) return false;
@@ -223,6 +214,37 @@ function* buildOnce(
   }
   yield* calibrate(kernel, region, access, layout, known);
   return true;
+}
+
+/** Links all rows. */
+function* insertRows(
+  kernel: SimdKernel,
+  region: Region,
+  params: HnswParams,
+  layout: HnswLayout,
+  upper: Uint32Array,
+  isPresent: (row: number) => boolean,
+  open: () => void,
+  onDone: (rows: number) => void,
+): Generator<undefined, void, undefined> {
+  const { count, efConstruct } = params;
+  const { exports } = kernel;
+  const { buffer } = kernel.arena.memory;
+  const linked = yield* prepareRows(kernel, region, params, layout, upper, isPresent, open);
+  onDone(linked);
+  for (let node = 0; node < upper.length; node += 1) {
+    open();
+    exports.insertUpper(node, efConstruct);
+    yield;
+  }
+  yield* shareStage(buffer, region, 'insert', count, (row) => {
+    open();
+    return exports.insertPending(row, efConstruct) === 1;
+  });
+  yield* adoptUnreached(viewGraph(buffer, region), isPresent, (row) => {
+    open();
+    exports.adopt(row, efConstruct);
+  });
 }
 
 /**

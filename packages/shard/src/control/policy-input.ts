@@ -1,7 +1,7 @@
 /** What the policy of merges is asked with, taken from a replica's segments and the memory that is left. */
 import { arenaBytesMax, type ArenaPool } from '@quiver/kernel';
 import type { CollectionRecord } from '@quiver/model';
-import type { SegmentReader } from '@quiver/segment';
+import { wantsGraph, type SegmentReader } from '@quiver/segment';
 import { memoryLimits } from './memory-limits.ts';
 import type { Replica } from './replica.ts';
 import type { PolicyInput, PolicySegment } from './segment-policy.ts';
@@ -62,7 +62,7 @@ function policySegment(
     deadRows: reader.deadCount(),
     vectorKib: (alive * Math.max(0, ...dims) * 4) / 1024,
     sparseKib: sparseNames(descriptor).length === 0 ? 0 : reader.blobUsedBytes() / 1024,
-    hasGraph: descriptor.graphs.length > 0 || [...wanted.values()].every(({ m }) => m === 0),
+    hasGraph: descriptor.graphs.length > 0 || ![...wanted.values()].some(wantsGraph),
     isOutdated:
       descriptor.graphs.some((graph) => isOutdated(graph, wanted)) ||
       isPlacedOtherwise(descriptor, coldVectorsOf(record), needingRows),
