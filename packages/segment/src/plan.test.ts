@@ -88,6 +88,6 @@ test('links are left alone where few of their rows pass, where a filter asks for
     return `${kind}, ${fallback?.kind}`;
   };
   expect(kindWith(4000, 1, 40_000)).toBe('scan_codes, undefined');
-  expect(kindWith(40_000, 4, 40_000)).toBe('graph, filtered_graph');
+  expect(kindWith(40_000, 3, 40_000)).toBe('graph, filtered_graph');
   expect(kindWith(9000, 1, 9000, 9001)).toBe('scan_codes, undefined');
 });
