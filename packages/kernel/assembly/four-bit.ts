@@ -63,8 +63,24 @@ export function unpackFourBits(source: usize, target: usize, count: usize): void
   }
 }
 
+const DOT: i32 = 0;
+const EUCLID: i32 = 1;
+const MANHATTAN: i32 = 2;
+
+/** What four elements add to the sum of a metric, which is a constant where this is inlined. */
+// @ts-ignore: decorator
+@inline
+function term(metric: i32, query: usize, x: v128): v128 {
+  const q = v128.load(query);
+  if (metric == DOT) return f32x4.mul(q, x);
+  const d = f32x4.sub(q, x);
+  return metric == EUCLID ? f32x4.mul(d, d) : f32x4.abs(d);
+}
+
 /** Of a query of floats and a row. REQUIRES: the query is zero from `count` to a multiple of 32. */
-export function dotFourBits(query: usize, row: usize, count: usize): f32 {
+// @ts-ignore: decorator
+@inline
+function sumOf(metric: i32, query: usize, row: usize, count: usize): f32 {
   let s0 = f32x4.splat(0),
     s1 = s0,
     s2 = s0,
@@ -75,82 +91,29 @@ export function dotFourBits(query: usize, row: usize, count: usize): f32 {
     const scale = scaleOf(row),
       bytes = v128.load(row, 2);
     const low = levelsOf(v128.and(bytes, mask));
-    s0 = f32x4.add(s0, f32x4.mul(v128.load(query), first(low, scale)));
-    s1 = f32x4.add(s1, f32x4.mul(v128.load(query, 16), second(low, scale)));
-    s2 = f32x4.add(s2, f32x4.mul(v128.load(query, 32), third(low, scale)));
-    s3 = f32x4.add(s3, f32x4.mul(v128.load(query, 48), fourth(low, scale)));
+    s0 = f32x4.add(s0, term(metric, query, first(low, scale)));
+    s1 = f32x4.add(s1, term(metric, query + 16, second(low, scale)));
+    s2 = f32x4.add(s2, term(metric, query + 32, third(low, scale)));
+    s3 = f32x4.add(s3, term(metric, query + 48, fourth(low, scale)));
     const high = levelsOf(i8x16.shr_u(bytes, 4));
-    s0 = f32x4.add(s0, f32x4.mul(v128.load(query, 64), first(high, scale)));
-    s1 = f32x4.add(s1, f32x4.mul(v128.load(query, 80), second(high, scale)));
-    s2 = f32x4.add(s2, f32x4.mul(v128.load(query, 96), third(high, scale)));
-    s3 = f32x4.add(s3, f32x4.mul(v128.load(query, 112), fourth(high, scale)));
+    s0 = f32x4.add(s0, term(metric, query + 64, first(high, scale)));
+    s1 = f32x4.add(s1, term(metric, query + 80, second(high, scale)));
+    s2 = f32x4.add(s2, term(metric, query + 96, third(high, scale)));
+    s3 = f32x4.add(s3, term(metric, query + 112, fourth(high, scale)));
     query += 128;
     row += BLOCK_BYTES;
   }
   return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }
 
-// @ts-ignore: decorator
-@inline
-function squared(query: usize, x: v128): v128 {
-  const d = f32x4.sub(v128.load(query), x);
-  return f32x4.mul(d, d);
+export function dotFourBits(query: usize, row: usize, count: usize): f32 {
+  return sumOf(DOT, query, row, count);
 }
 
 export function euclidFourBits(query: usize, row: usize, count: usize): f32 {
-  let s0 = f32x4.splat(0),
-    s1 = s0,
-    s2 = s0,
-    s3 = s0;
-  const end = query + (count << 2),
-    mask = i8x16.splat(15);
-  while (query < end) {
-    const scale = scaleOf(row),
-      bytes = v128.load(row, 2);
-    const low = levelsOf(v128.and(bytes, mask));
-    s0 = f32x4.add(s0, squared(query, first(low, scale)));
-    s1 = f32x4.add(s1, squared(query + 16, second(low, scale)));
-    s2 = f32x4.add(s2, squared(query + 32, third(low, scale)));
-    s3 = f32x4.add(s3, squared(query + 48, fourth(low, scale)));
-    const high = levelsOf(i8x16.shr_u(bytes, 4));
-    s0 = f32x4.add(s0, squared(query + 64, first(high, scale)));
-    s1 = f32x4.add(s1, squared(query + 80, second(high, scale)));
-    s2 = f32x4.add(s2, squared(query + 96, third(high, scale)));
-    s3 = f32x4.add(s3, squared(query + 112, fourth(high, scale)));
-    query += 128;
-    row += BLOCK_BYTES;
-  }
-  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-}
-
-// @ts-ignore: decorator
-@inline
-function apart(query: usize, x: v128): v128 {
-  return f32x4.abs(f32x4.sub(v128.load(query), x));
+  return sumOf(EUCLID, query, row, count);
 }
 
 export function manhattanFourBits(query: usize, row: usize, count: usize): f32 {
-  let s0 = f32x4.splat(0),
-    s1 = s0,
-    s2 = s0,
-    s3 = s0;
-  const end = query + (count << 2),
-    mask = i8x16.splat(15);
-  while (query < end) {
-    const scale = scaleOf(row),
-      bytes = v128.load(row, 2);
-    const low = levelsOf(v128.and(bytes, mask));
-    s0 = f32x4.add(s0, apart(query, first(low, scale)));
-    s1 = f32x4.add(s1, apart(query + 16, second(low, scale)));
-    s2 = f32x4.add(s2, apart(query + 32, third(low, scale)));
-    s3 = f32x4.add(s3, apart(query + 48, fourth(low, scale)));
-    const high = levelsOf(i8x16.shr_u(bytes, 4));
-    s0 = f32x4.add(s0, apart(query + 64, first(high, scale)));
-    s1 = f32x4.add(s1, apart(query + 80, second(high, scale)));
-    s2 = f32x4.add(s2, apart(query + 96, third(high, scale)));
-    s3 = f32x4.add(s3, apart(query + 112, fourth(high, scale)));
-    query += 128;
-    row += BLOCK_BYTES;
-  }
-  return sumF32(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  return sumOf(MANHATTAN, query, row, count);
 }
