@@ -59,6 +59,8 @@ export class ReplicaCore<Change, Key> {
   history: readonly HistoryEntry[];
   view: ShardView | null = null;
   role: Role = 'idle';
+  /** Nothing that this disk had confirmed is missing, as far as others in sync can tell. */
+  isTailWhole: boolean;
   nowMs = 0;
   durableSeq: number;
   appliedSeq = 0;
@@ -83,6 +85,7 @@ export class ReplicaCore<Change, Key> {
     this.history = persisted.history;
     const { operationEntriesMax: entries, operationAgeMs: ageMs } = this.limits;
     this.operations = new OperationTable(persisted.operations, { entries, ageMs });
+    this.isTailWhole = config.isTailWhole === true;
     this.durableSeq = this.state.lastSeq;
     this.committedSeq = Math.min(this.state.committedSeq, this.state.lastSeq);
     // The host shows what it recovered before it starts the machine.

@@ -165,6 +165,7 @@ export class Follower<Change, Key> {
     if (chunk.index < attempt.durableChunks) sendChunkAck(core, attempt, attempt.durableChunks - 1);
     takeChunk(core, attempt, chunk, this.#isCurrent(attempt), () => {
       core.setRole('follower');
+      core.isTailWhole = true;
       this.#isAckDue = true;
     });
   }

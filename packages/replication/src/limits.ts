@@ -29,6 +29,11 @@ export interface Limits {
   readonly suspectMs: number;
   /** An in-sync follower that speaks, but does not make durable what it was sent. */
   readonly stuckMs: number;
+  /**
+   * Before it leads after a start: how long it waits for others in sync that may have more. Only where all of them are away
+   * or have just started too.
+   */
+  readonly tailWaitMs: number;
   /** Longer than this between two ticks: this process stood still. */
   readonly stalledMs: number;
   /** After it stood still it reads for so long what came meanwhile, before it evicts anybody for silence. */
@@ -66,6 +71,7 @@ export const defaultLimits: Limits = {
   brokenMs: 600,
   suspectMs: 150,
   stuckMs: 5_000,
+  tailWaitMs: 10_000,
   stalledMs: 300,
   wakeMs: 600,
   proposeEveryMs: 500,

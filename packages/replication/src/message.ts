@@ -101,6 +101,18 @@ export type PrimaryMessage<Change, Key> =
   /** The session is over or never was; join again. */
   | (InSession & { readonly kind: 'reject'; readonly reason: RejectReason });
 
+/** Between one that is named primary and does not lead yet, and the others in sync; `nonce` is of the former's start. */
+export type TailMessage =
+  | (InSession & { readonly kind: 'tail_asked' })
+  /** What is durable at the sender. */
+  | (InSession & {
+      readonly kind: 'tail';
+      readonly lastTerm: number;
+      readonly lastSeq: number;
+      /** Its disk has surely all that was confirmed. */
+      readonly isWhole: boolean;
+    });
+
 export type RejectReason =
   | 'not_primary'
   | 'unknown_allocation'
@@ -139,4 +151,4 @@ export interface BucketEntry<Key> {
   readonly contentCrc: number;
 }
 
-export type Message<Change, Key> = FollowerMessage<Key> | PrimaryMessage<Change, Key>;
+export type Message<Change, Key> = FollowerMessage<Key> | PrimaryMessage<Change, Key> | TailMessage;

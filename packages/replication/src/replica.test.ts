@@ -112,7 +112,7 @@ test('a read that was evaluated before this replica led is refused: it may lack 
     history: [{ term: 1, startSeq: 1 }],
     operations: [],
   };
-  const replica = replicaOf('a', { persisted });
+  const replica = replicaOf('a', { persisted, isTailWhole: true });
   durable(replica, replica.step({ kind: 'view', view: viewOf({ term: 2 }), nowMs: 0 }));
   const read = { kind: 'confirm_read', call: 2, deadlineMs: 1_000, nowMs: 0 } as const;
   expect(replica.step({ ...read, seq: 8 })).toMatchObject([{ kind: 'refuse', reason: 'stale_route' }]);
@@ -233,7 +233,7 @@ test('a copy that is promoted in the middle of a catch-up owns everything above 
       { ...entry, operationKey: 'again', seq: 25 },
     ],
   };
-  const replica = replicaOf('a', { persisted });
+  const replica = replicaOf('a', { persisted, isTailWhole: true });
   const effects = replica.step({ kind: 'view', view: viewOf({ term: 4 }), nowMs: 0 });
   expect(effects.find(({ kind }) => kind === 'persist')).toMatchObject({
     history: [

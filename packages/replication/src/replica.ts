@@ -13,12 +13,15 @@ import type { Limits } from './limits.ts';
 import type { FollowerMessage, Message } from './message.ts';
 import { Primary } from './primary.ts';
 import type { ReplicationRules } from './rules.ts';
+import { TailCheck } from './tail-check.ts';
 import type { AllocId, ChangeTraits, PersistedReplica, ShardView } from './state.ts';
 
 export interface ReplicaConfig<Change> {
   readonly allocId: AllocId;
   /** Unique among all starts of all copies: sessions are named after it. */
   readonly startId: string;
+  /** The disk is new to this copy, or was closed in order and has all that it had then. Default: its end may be missing. */
+  readonly isTailWhole?: boolean;
   readonly traits: ChangeTraits<Change>;
   readonly limits?: Partial<Limits>;
   readonly rules?: ReplicationRules;
@@ -78,6 +81,7 @@ export function createReplica<Change, Key>(
 class ReplicaMachine<Change, Key> {
   readonly #core: ReplicaCore<Change, Key>;
   readonly #follower: Follower<Change, Key>;
+  readonly #tail: TailCheck<Change, Key>;
   #primary: Primary<Change, Key> | null = null;
   /** The term whose beginning is on its way to the disk. */
   #activatingTerm: number | null = null;
@@ -87,6 +91,7 @@ class ReplicaMachine<Change, Key> {
   constructor(config: ReplicaConfig<Change>, persisted: PersistedReplica<Key>) {
     this.#core = new ReplicaCore(config, persisted);
     this.#follower = new Follower(this.#core);
+    this.#tail = new TailCheck(this.#core);
   }
 
   step(input: Input<Change, Key>): Effect<Change, Key>[] {
@@ -215,7 +220,9 @@ class ReplicaMachine<Change, Key> {
     const core = this.#core;
     const view = core.view!;
     if (this.#activatingTerm === view.term || core.state.term > view.term) return;
-    if (core.state.term < view.term) this.#activate(view.term);
+    if (!this.#tail.mayLead(view)) return;
+    // It may have led this term before its start, and its disk may have lost that too.
+    if (core.state.term < view.term && this.#tail.endedInTerm < view.term) this.#activate(view.term);
     else if (!core.rules.takesNewTermAfterRestart) this.#lead();
     else if (core.nowMs - this.#lastBumpMs >= core.limits.proposeEveryMs) {
       // It led this term in an earlier life: what it sent then and lost since must not meet other operations of the
@@ -275,6 +282,11 @@ class ReplicaMachine<Change, Key> {
   #receive(from: AllocId, message: Message<Change, Key>): void {
     const core = this.#core;
     if (message.term > core.knownTerm) this.#refreshView();
+    if (message.kind === 'tail_asked' || message.kind === 'tail') {
+      this.#tail.receive(from, message);
+      if (this.#primary === null && this.#isNamed()) this.#begin();
+      return;
+    }
     if (!isOfFollower(message)) {
       // A primary takes nothing from another one; that it asks for confirmation in an older term is refused by silence.
       if (this.#primary === null && this.#activatingTerm === null) this.#follower.receive(from, message);

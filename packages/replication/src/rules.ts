@@ -13,6 +13,8 @@ export interface ReplicationRules {
   /** A follower joins the in-sync set only when it has all that is committed. */
   readonly expandsOnlyWithCommitted: boolean;
   readonly takesNewTermAfterRestart: boolean;
+  /** Who leads for the first time since a start that may have found less than was confirmed asks the others in sync. */
+  readonly comparesTails: boolean;
   /** Promoted in the middle of a catch-up: what is above the clean seq becomes the new term's own. */
   readonly restampsMixture: boolean;
   /** A follower that knows of a newer term takes nothing from an older one. */
@@ -28,6 +30,7 @@ export const correctRules: ReplicationRules = {
   forkSeq,
   expandsOnlyWithCommitted: true,
   takesNewTermAfterRestart: true,
+  comparesTails: true,
   restampsMixture: true,
   fencesOlderTerms: true,
   tombstonesWaitForAll: true,

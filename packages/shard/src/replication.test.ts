@@ -179,6 +179,24 @@ test('the primary dies: a follower is promoted and has every acknowledged write'
   await expectEqualCopies([1, 2, 3]);
 });
 
+test('a primary whose disk lost the newest it had confirmed, and shows no trace of it, gives the role away', async () => {
+  await clusterOf([1, 2]);
+  await cluster.write('c', upsertOf(ids(0, 20), 4, 1));
+  await cluster.env.advance(5_000);
+  const batches = cluster.node(1).disk.batchCount;
+  await cluster.write('c', upsertOf([20], 4, 2));
+  expect(cluster.node(1).disk.batchCount).toBeGreaterThan(batches);
+  await cluster.kill(1);
+  cluster.node(1).disk.rewind(batches);
+  await cluster.start(1);
+
+  await cluster.until('the other one leads', () => cluster.shard('c').primary === 2 && isAllInSync());
+  expect(cluster.logged.join('')).not.toContain('data_loss');
+  const all = await cluster.contents(2, 'c', { consistency: { kind: 'linearizable', inSyncMin: 2 } });
+  expect(all).toHaveLength(21);
+  await expectEqualCopies([1, 2]);
+});
+
 test('too few replicas in sync refuse a write before anything of it is applied', async () => {
   await clusterOf([1, 2], { minInSync: 2 });
   await cluster.write('c', upsertOf([1], 4, 1));

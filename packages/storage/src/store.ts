@@ -58,6 +58,8 @@ export interface Store {
   /** Writes the tail anchor and closes cleanly. */
   close(): Promise<void>;
   readonly poisoned: boolean;
+  /** The last run closed it, and all that was confirmed until then is here. After any other end the newest second may lack. */
+  readonly wasClosed: boolean;
   readonly stats: { readonly commits: number; readonly changes: number; readonly bytes: number; readonly freeFraction: number };
 }
 

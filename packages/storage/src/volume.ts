@@ -388,6 +388,7 @@ function runVolume(
     get poisoned() {
       return loop.poisoned;
     },
+    wasClosed: start.opened.clean && start.opened.loss === undefined,
     get stats() {
       return { ...loop.counts, freeFraction: space.freeFraction() };
     },

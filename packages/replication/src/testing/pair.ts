@@ -11,11 +11,21 @@ export type TestReplica = Replica<string, string>;
 
 export function replicaOf(
   allocId: string,
-  options: { persisted?: PersistedReplica<string>; limits?: Partial<Limits>; startId?: string } = {},
+  options: {
+    persisted?: PersistedReplica<string>;
+    limits?: Partial<Limits>;
+    startId?: string;
+    isTailWhole?: boolean;
+  } = {},
 ): TestReplica {
-  const { persisted = blankReplica, limits = {}, startId = `${allocId}.1` } = options;
+  const {
+    persisted = blankReplica,
+    limits = {},
+    startId = `${allocId}.1`,
+    isTailWhole = persisted === blankReplica,
+  } = options;
   const traits = { bytesOf: (change: string) => change.length, slotOf: (change: string) => change.length };
-  return createReplica<string, string>({ allocId, startId, traits, limits }, persisted);
+  return createReplica<string, string>({ allocId, startId, traits, limits, isTailWhole }, persisted);
 }
 
 export function viewOf(part: Partial<ShardView> = {}): ShardView {

@@ -152,27 +152,26 @@ export class HostedReplica {
 
   /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
   async open(): Promise<void> {
-    await noteOwner(this.#context.store, this.number, this.record.uuid, this.#shard.shardId);
-    const source = await readAhead(this.#context.store, this.number);
-    const loaded = await loadReplicaState(source, this.number);
-    const { state } = loaded.persisted;
+    const { store } = this.#context;
+    const { number, record } = this;
+    const isNew = await noteOwner(store, number, record.uuid, this.#shard.shardId);
+    const source = await readAhead(store, number);
+    const loaded = await loadReplicaState(source, number);
     // What came and went since an older configuration is on the disk, or is not.
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.
-    if (state.mode === 'clean') await this.#search.open(state.lastSeq, source);
+    const { mode, lastSeq } = loaded.persisted.state;
+    if (mode === 'clean') await this.#search.open(lastSeq, source);
     if (this.#isClosed) return;
     this.#host = new ReplicaHost({
-      number: this.number,
-      context: this.#context,
-      search: this.#search,
-      loaded,
-      vectorNames: vectorNamesOf(this.record),
-      calls: this.#calls,
-      send: (to, message) => this.#context.send(this.#shard, this.number, to, message),
+      ...{ number, loaded, context: this.#context, search: this.#search, calls: this.#calls },
+      vectorNames: vectorNamesOf(record),
+      send: (to, message) => this.#context.send(this.#shard, number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
       onChange: () => this.#noteChange(),
       hasSegments: () => this.#segments.hasFetched,
       beforeOpen: (copied) => this.#segments.adopt(copied),
+      isTailWhole: isNew || store.wasClosed,
       isLastCopy: () => !this.#hasOtherInSync(),
       onFailure: (error) => this.failed(error),
     });

@@ -44,6 +44,8 @@ export interface ReplicaHostOptions {
   readonly hasSegments: () => boolean;
   /** The records are whole and memory is to be made from them. */
   readonly beforeOpen: (copied: CopiedRecords) => Promise<void>;
+  /** Nothing that the disk had confirmed can be missing. */
+  readonly isTailWhole: boolean;
   /** No other copy is in sync: a damaged one is still the best there is. */
   readonly isLastCopy: () => boolean;
   /** The machine stands still; the replica must be opened anew. */
@@ -74,7 +76,7 @@ export class ReplicaHost {
 
   constructor(options: ReplicaHostOptions) {
     this.#options = options;
-    const { number, context, search, loaded, vectorNames } = options;
+    const { number, context, search, loaded, vectorNames, isTailWhole } = options;
     const { store, env } = context;
     const { state, history } = loaded.persisted;
     this.#cleanAfter = state.mode === 'clean' ? 0 : Infinity;
@@ -133,7 +135,7 @@ export class ReplicaHost {
       onFailure,
     });
     this.#machine = createReplica<OrderedChange, PointId>(
-      { allocId: String(number), startId: env.uuid(), traits: changeTraits },
+      { allocId: String(number), startId: env.uuid(), traits: changeTraits, isTailWhole },
       loaded.persisted,
     );
   }

@@ -18,17 +18,18 @@ import { decodeJson, encodeJson, keys, orderRecordOf } from './records.ts';
 /** Of a replica's records. */
 const format = 2;
 
-/** Writes what the records of a replica belong to, where nothing says so yet. @throws StorageError */
+/** Writes what the records of a replica belong to. @returns whether nothing said so yet: it is new. @throws StorageError */
 export async function noteOwner(
   store: Store,
   number: number,
   collectionUuid: string,
   shardId: number,
-): Promise<void> {
+): Promise<boolean> {
   const key = keys.ident(number);
-  if (store.getSync(key) !== undefined) return;
+  if (store.getSync(key) !== undefined) return false;
   const value = encodeJson({ collectionUuid, shardId, format });
   await store.commit([{ kind: 'put', key, value }], { essential: true });
+  return true;
 }
 
 /** The state record: the machine's state, and the sum of the by-seq index as of this batch. */
