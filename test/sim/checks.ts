@@ -148,7 +148,10 @@ export class Checks {
 
   /** What would wake an operator must have a reason. */
   alarmed(host: Host, alarm: Alarm, detail: string): void {
-    const isExpected = alarm === 'unclean_promotion' || (alarm === 'digest_mismatch' && !this.checksContent);
+    const isExpected =
+      alarm === 'unclean_promotion' ||
+      (alarm === 'lost_data' && host.disk.isShort) ||
+      (alarm === 'digest_mismatch' && !this.checksContent);
     if (alarm === 'majority_disagrees' && host.alloc === this.flipped) {
       // It became the primary before it was repaired: the operator has another lead, which repairs it.
       const to = this.#meta()
@@ -164,12 +167,16 @@ export class Checks {
   }
 
   handOverProposed(host: Host, to: AllocId): void {
+    const { isShort, content } = host.disk;
+    // One that lost what it had, or is in the middle of a catch-up itself, gives way to any that has more.
+    if (isShort || content.state.mode !== 'clean') return;
     const { lastSeq: mine, term } = host.machine.status;
     const theirs = this.#copies.contentOf(host.shard, to)?.state;
     // It follows or leads a newer term already: meta will refuse.
     if (theirs === undefined || theirs.term > term) return;
-    const theirSeq = theirs.mode === 'clean' ? theirs.lastSeq : -1;
-    if (theirSeq < mine) throw new Violation(`hand-over at seq ${mine} to ${to}, which is at ${theirSeq}`);
+    // In the middle of a catch-up it has all up to there too.
+    const { cleanSeq } = theirs;
+    if (cleanSeq < mine) throw new Violation(`hand-over at seq ${mine} to ${to}, which is at ${cleanSeq}`);
   }
 
   metaChanged(before: ShardRecord, after: ShardRecord, command: MetaCommand): void {

@@ -73,7 +73,7 @@ class Cluster {
     contentOf: (shard: number, alloc: string) => {
       for (const node of this.#nodes) {
         const disk = node.disks.get(shard);
-        if (disk?.alloc === alloc && !disk.isDamaged) return disk.content;
+        if (disk?.alloc === alloc && !disk.isDamaged && !disk.isShort) return disk.content;
       }
       return undefined;
     },
@@ -295,6 +295,7 @@ function limitsOf(random: Random): Partial<Limits> {
     brokenMs: 100 + random.below(100),
     suspectMs: 40,
     stuckMs: 500 + random.below(300),
+    tailWaitMs: 200 + random.below(600),
     proposeEveryMs: 80,
     joinEveryMs: 80,
     catchUpStallMs: 300,

@@ -35,6 +35,7 @@ const ofShards = [
   'refused torn',
   'rewind with dirty points',
   'slot moved',
+  'tail lost',
   'tombstones collected',
   'woke out of sync',
   'write unknown',

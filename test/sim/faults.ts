@@ -17,6 +17,7 @@ export const faultKinds = [
   'cut',
   'disk_loss',
   'damage',
+  'lost_tail',
   'corruption',
   'forced_promotion',
   'clock',
@@ -71,10 +72,13 @@ export class Faults {
     for (const [shard, disk] of [...node.disks]) {
       const isLost = random.chance(0.1) && this.#options.has('disk_loss');
       const isDamaged = random.chance(0.1) && this.#options.has('damage');
-      if ((!isLost && !isDamaged) || !this.#mayLose(shard, disk.alloc)) continue;
-      count(isLost ? 'disk lost' : 'disk damaged');
+      // Past a forced promotion a copy with a lost tail may be all there is.
+      const isShort = random.chance(0.15) && this.#options.has('lost_tail') && !this.#options.forces;
+      if ((!isLost && !isDamaged && !isShort) || !this.#mayLose(shard, disk.alloc)) continue;
       if (isLost) node.loseDisk(shard);
-      else disk.damage();
+      else if (isDamaged) disk.damage();
+      else if (!disk.loseTail(random)) continue;
+      count(isLost ? 'disk lost' : isDamaged ? 'disk damaged' : 'tail lost');
     }
     loop.at(20 + random.below(400), () => {
       if (!node.isUp) node.start();
@@ -86,7 +90,9 @@ export class Faults {
     const isr = this.#options.forces && this.#world.random.chance(0.5) ? replicas : inSync;
     const intact = this.#nodes.flatMap(({ disks }) => {
       const disk = disks.get(shard);
-      return disk !== undefined && !disk.isDamaged && isr.includes(disk.alloc) ? [disk.alloc] : [];
+      return disk !== undefined && !disk.isDamaged && !disk.isShort && isr.includes(disk.alloc)
+        ? [disk.alloc]
+        : [];
     });
     // A removal that its primary has sent may come to meta after the primary's end, and make its lost disk the last one.
     const { checks } = this.#world;

@@ -60,7 +60,7 @@ export class Host {
     this.nodeName = place.nodeName;
     this.#clock = place.clock;
     this.disk = place.disk;
-    this.alloc = place.disk.alloc;
+    this.alloc = this.disk.alloc;
     this.#onDiskFailure = onDiskFailure;
     const { mutant, limits, slotCount } = world;
     const persisted = this.disk.content.persisted();
@@ -72,7 +72,7 @@ export class Host {
         allocId: this.alloc,
         startId: place.startId,
         traits: { bytesOf: () => 100, slotOf: (change) => change.key % slotCount },
-        limits,
+        ...this.disk.startOptions(limits),
         rules: { ...correctRules, ...mutant?.rules },
       },
       persisted,
@@ -82,8 +82,7 @@ export class Host {
 
   /** On the node's own clock. */
   get nowMs(): number {
-    const { offsetMs, rate } = this.#clock;
-    return offsetMs + Math.floor(this.#world.loop.nowMs * rate);
+    return this.#clock.offsetMs + Math.floor(this.#world.loop.nowMs * this.#clock.rate);
   }
 
   step(given: SimInput): void {
@@ -305,6 +304,7 @@ export class Host {
         break;
       case 'role':
         count(`role ${effect.role}`);
+        this.disk.noteRole(effect.role);
         break;
       case 'hand_over_ended':
         count(effect.isDone ? 'hand-over done' : 'hand-over given up');
@@ -317,9 +317,8 @@ export class Host {
   }
 
   #refused(call: number, reason: string, isIndeterminate: boolean): void {
-    const write = this.#writes.get(call);
+    this.#writes.get(call)?.answer({ kind: 'refused', reason, isIndeterminate });
     this.#writes.delete(call);
-    write?.answer({ kind: 'refused', reason, isIndeterminate });
     this.#reads.get(call)?.(false);
     this.#reads.delete(call);
   }

@@ -35,6 +35,7 @@ export const mutants: readonly Mutant[] = [
   { name: 'read-no-confirm', confirmsReadsAtOnce: true },
   { name: 'read-of-another-order', isRare: true, confirmsAnyGeneration: true },
   { name: 'reuse-term-after-restart', rules: { takesNewTermAfterRestart: false } },
+  { name: 'lead-with-a-lost-tail', rules: { comparesTails: false } },
   { name: 'unclean-promote', rules: { restampsMixture: false } },
   { name: 'no-session-fence', isRare: true, ignoresSessions: true },
   {
