@@ -10,6 +10,7 @@ import type { Cluster } from '../harness/cluster.ts';
 import { checkHistory } from '../lincheck/check.ts';
 import { pointRegister } from '../lincheck/models/point-register.ts';
 import { createDisks, type Disks } from './disks.ts';
+import { keepEvidence } from './evidence.ts';
 import { impossibleKinds, type FaultKind } from './faults.ts';
 import { createRegisterCollection, startClients, type PointOperation, type Recording } from './history.ts';
 import { Refused } from './membership-faults.ts';
@@ -130,6 +131,8 @@ async function campaign(
     await supervisor.during(cluster.nodes, () => Promise.resolve());
     await verify();
     const report = checkHistory(pointRegister, history);
+    if (report.verdict !== 'valid')
+      options.log(`history and logs are kept in ${keepEvidence(cluster, history)}`);
     return {
       seconds,
       counts,
