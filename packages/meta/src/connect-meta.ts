@@ -10,7 +10,7 @@ import { createCatalogueFeed, emptyCatalogue } from './catalogue-feed.ts';
 import { followCatalogue } from './catalogue-follower.ts';
 import { metaAddresses, startHeartbeats } from './heartbeats.ts';
 import { proposeTimeoutMs, type Meta, type MetaSelf } from './meta.ts';
-import type { NodeReport } from './node-report.ts';
+import { emptyReport, type HeldReport } from './node-report.ts';
 import { replyOf, type ProposeAnswer, type ProposeRequest } from './proposal.ts';
 import { createProposalLanes } from './proposal-lanes.ts';
 import { register } from './registration.ts';
@@ -31,7 +31,7 @@ export function connectMeta(options: ConnectMetaOptions): Meta {
   const feed = createCatalogueFeed(emptyCatalogue, env, log);
   const lanes = createProposalLanes(env.uuid());
   const broken = new Set<NodeId>();
-  let replicas: () => NodeReport['replicas'] = () => [];
+  let held: () => HeldReport = () => emptyReport;
   let isClosed = false;
   let turn = 0;
 
@@ -67,7 +67,7 @@ export function connectMeta(options: ConnectMetaOptions): Meta {
     candidates,
     takeHere: () => isClosed,
     make() {
-      const report = { replicas: replicas(), broken: [...broken] };
+      const report = { ...held(), broken: [...broken] };
       broken.clear();
       return { nodeId: self.id, bootId: self.bootId, report, hashes: null };
     },
@@ -97,7 +97,7 @@ export function connectMeta(options: ConnectMetaOptions): Meta {
       return { ...status, nodeId: self.id, role: 'none' };
     },
     noteBroken: (nodeId) => void broken.add(nodeId),
-    setReport: (make) => (replicas = make),
+    setReport: (make) => (held = make),
     get clusterId() {
       return follower.clusterId;
     },

@@ -4,7 +4,7 @@
  * replicas of a shard into one zone than there were.
  */
 import type { CollectionRecord, NodeId, ReplicaRecord, ShardRecord } from '@quiver/model';
-import { isMoving, type ControllerView, type Traffic } from './controller-view.ts';
+import { isMoving, mayReceive, type ControllerView, type Traffic } from './controller-view.ts';
 import { add, chooseNode, count, loadOf, loadWithin, type Load } from './placement.ts';
 import type { Order } from './state-command.ts';
 
@@ -27,7 +27,7 @@ function planDrains(view: ControllerView, traffic: Traffic): Order[] {
       if (leaving === undefined || count(traffic.out, leaving.nodeId) >= settings.movesPerNode) continue;
       const load = loadOf(state, record);
       const nodes = load.nodes.filter(
-        ({ id }) => view.isAlive(id) && count(traffic.in, id) < settings.movesPerNode,
+        ({ id }) => mayReceive(view, id) && count(traffic.in, id) < settings.movesPerNode,
       );
       const taken = shard.replicas.map(({ nodeId }) => nodeId);
       const toNode = chooseNode(state, { ...load, nodes }, taken);
@@ -39,7 +39,8 @@ function planDrains(view: ControllerView, traffic: Traffic): Order[] {
 function planBalance(view: ControllerView, traffic: Traffic): Order | null {
   const { state, settings } = view;
   const mayGive = (id: NodeId): boolean => count(traffic.out, id) < settings.movesPerNode;
-  const mayTake = (id: NodeId): boolean => count(traffic.in, id) < settings.movesPerNode;
+  const mayTake = (id: NodeId): boolean =>
+    mayReceive(view, id) && count(traffic.in, id) < settings.movesPerNode;
   const all = loadOf(state, null);
   if (all.nodes.length < 2) return null;
   for (const record of state.collections.values()) {

@@ -3,7 +3,7 @@
  * Pure.
  */
 import type { CollectionRecord, ReplicaRecord, ShardRecord } from '@quiver/model';
-import { isGone, reportFor, type ControllerView, type Traffic } from './controller-view.ts';
+import { isGone, mayReceive, reportFor, type ControllerView, type Traffic } from './controller-view.ts';
 import type { Order } from './state-command.ts';
 import { add, canHost, chooseNode, count, loadOf } from './placement.ts';
 import { wantedReplicas } from './state.ts';
@@ -93,7 +93,7 @@ function planCopyMore(
   if (there.length >= wantedReplicas(record, shard)) return null;
   const load = loadOf(state, record);
   const nodes = load.nodes.filter(
-    ({ id }) => view.isAlive(id) && count(traffic.in, id) < settings.movesPerNode * 2,
+    ({ id }) => mayReceive(view, id) && count(traffic.in, id) < settings.movesPerNode * 2,
   );
   const taken = shard.replicas.map(({ nodeId }) => nodeId);
   const nodeId = chooseNode(state, { ...load, nodes }, taken);

@@ -45,6 +45,11 @@ export function reportFor(view: ControllerView, { replica, nodeId }: ReplicaReco
   return view.reportOf(nodeId)?.replicas.find((one) => one.replica === replica) ?? null;
 }
 
+/** Where a copy may be made: it lives, and its disk is not full. */
+export function mayReceive(view: ControllerView, nodeId: NodeId): boolean {
+  return view.isAlive(nodeId) && view.reportOf(nodeId)?.isFull !== true;
+}
+
 export function isMoving(record: CollectionRecord, shard: ShardRecord): boolean {
   return record.transfers.some(({ shardId }) => shardId === shard.shardId);
 }

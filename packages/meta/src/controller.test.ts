@@ -27,6 +27,31 @@ test('a collection that was created while a node was down gets its other copies 
   }
 });
 
+test('a node whose disk is full gets no copies: they wait for another one, or for room', () => {
+  const made = world(4, 4, 2);
+  const placed = (): NodeId[] =>
+    made.shards().flatMap(({ shard }) => shard.replicas.map(({ nodeId }) => nodeId));
+  const before = placed().filter((id) => id === 3).length;
+  made.full.add(3);
+  made.alive.delete(1);
+  made.nowMs += defaultControllerSettings.graceMs;
+  made.converge();
+  expect(placed()).not.toContain(1);
+  expect(placed().filter((id) => id === 3)).toHaveLength(before);
+
+  made.full.add(2).add(4);
+  made.run({ kind: 'drain_node', nodeId: 2, drain: true, atMs: made.nowMs });
+  made.converge();
+  expect(placed()).toContain(2);
+  made.full.delete(4);
+  made.converge();
+  expect(placed().filter((id) => id === 3)).toHaveLength(before);
+
+  made.full.clear();
+  made.converge();
+  expect(placed()).not.toContain(2);
+});
+
 describe('primaries', () => {
   test('move to the in-sync replica with the highest durable change', () => {
     const made = world(3, 1, 3);

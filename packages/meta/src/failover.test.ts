@@ -24,8 +24,8 @@ async function cluster(seed: number, count: number): Promise<{ shards: Meta[]; r
   const router = network.connect('r', addresses);
   await network.settle(Promise.all([...shards, router].map(({ ready }) => ready)));
   for (const [i, meta] of shards.entries()) {
-    meta.setReport(() =>
-      [...meta.catalogue().collections.values()]
+    meta.setReport(() => ({
+      replicas: [...meta.catalogue().collections.values()]
         .flatMap((record) => record.shards)
         .flatMap(({ replicas, primary, term }) =>
           replicas
@@ -40,7 +40,7 @@ async function cluster(seed: number, count: number): Promise<{ shards: Meta[]; r
               bytes: 0,
             })),
         ),
-    );
+    }));
   }
   const params = { ...config.params, replication_factor: 2 };
   await network.settle(

@@ -11,7 +11,7 @@ export { createMeta, type LoneMetaOptions } from './lone-meta.ts';
 export { connectMeta, type ConnectMetaOptions } from './connect-meta.ts';
 export type { Founding, NamedPeer } from './founding.ts';
 export type { MemberPeer } from './member-peer.ts';
-export type { NodeReport, ReplicaReport } from './node-report.ts';
+export type { HeldReport, NodeReport, ReplicaReport } from './node-report.ts';
 export { defaultSessionSettings, type SessionSettings } from './session-table.ts';
 export { defaultControllerSettings, type ControllerSettings } from './controller-view.ts';
 export {

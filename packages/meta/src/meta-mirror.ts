@@ -10,7 +10,7 @@ import type { Log } from '@quiver/telemetry';
 import { applyCatalogueDelta, catalogueDelta, decodeCatalogue, encodeCatalogue } from './catalogue-codec.ts';
 import { createCatalogueFeed, emptyCatalogue } from './catalogue-feed.ts';
 import { proposeTimeoutMs, type Meta, type ProposeReply } from './meta.ts';
-import type { NodeReport } from './node-report.ts';
+import type { HeldReport } from './node-report.ts';
 import { createProposalLanes } from './proposal-lanes.ts';
 import { within } from './retry.ts';
 
@@ -23,7 +23,7 @@ export type MirrorMessage =
   | { readonly kind: 'answer'; readonly call: number; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly call: number; readonly failure: PlainError }
   | { readonly kind: 'ask'; readonly call: number; readonly bytes: Uint8Array; readonly timeoutMs: number }
-  | { readonly kind: 'report'; readonly replicas: NodeReport['replicas'] }
+  | { readonly kind: 'report'; readonly held: HeldReport }
   | { readonly kind: 'broken'; readonly nodeId: number };
 
 export interface MirrorPort {
@@ -51,7 +51,7 @@ export function createMetaMirror(options: {
   const ready = Promise.withResolvers<undefined>();
   let lastCall = 0;
   let clusterId = '';
-  let replicas: (() => NodeReport['replicas']) | null = null;
+  let held: (() => HeldReport) | null = null;
   let cancelReport: (() => void) | null = null;
 
   port.onMessage((message) => {
@@ -101,7 +101,7 @@ export function createMetaMirror(options: {
   }
 
   function report(): void {
-    if (replicas !== null) port.post({ kind: 'report', replicas: replicas() });
+    if (held !== null) port.post({ kind: 'report', held: held() });
     cancelReport = env.after(reportMs, report);
   }
   report();
@@ -129,7 +129,7 @@ export function createMetaMirror(options: {
     status: ({ deadlineMs }) =>
       ask<MetaStatus>({ kind: 'status' }, deadlineMs, 'the metadata store did not answer'),
     noteBroken: (nodeId) => port.post({ kind: 'broken', nodeId }),
-    setReport: (make) => void (replicas = make),
+    setReport: (make) => void (held = make),
     get clusterId() {
       return clusterId;
     },
@@ -163,8 +163,8 @@ export function serveMirror(meta: Meta, port: MirrorPort, env: Env): void {
   port.onMessage((message) => {
     switch (message.kind) {
       case 'report': {
-        const { replicas } = message;
-        meta.setReport(() => replicas);
+        const { held: newest } = message;
+        meta.setReport(() => newest);
         return;
       }
       case 'broken':

@@ -20,7 +20,7 @@ import { startDuties, type Duties } from './leader-duties.ts';
 import { createMemberLinks } from './member-links.ts';
 import { createMemberPeer, type MemberPeer } from './member-peer.ts';
 import { proposeTimeoutMs, type Meta, type MetaSelf } from './meta.ts';
-import type { NodeReport } from './node-report.ts';
+import { emptyReport, type HeldReport, type NodeReport } from './node-report.ts';
 import { replyOf } from './proposal.ts';
 import { createProposalLanes } from './proposal-lanes.ts';
 import { createProposer } from './proposer.ts';
@@ -128,7 +128,7 @@ function runNode(
   };
   let running: Running | null = null;
   let isClosed = false;
-  let replicas: () => NodeReport['replicas'] = () => [];
+  let held: () => HeldReport = () => emptyReport;
   const broken = new Set<NodeId>();
   const lanes = createProposalLanes(env.uuid());
   const book: AddressBook = createAddressBook(storage.identity!.contacts, () => machine.state.members);
@@ -298,7 +298,7 @@ function runNode(
     candidates,
     takeHere: (heartbeat) => isClosed || running === null || running.duties.takeHeartbeat(heartbeat),
     make() {
-      const report = { replicas: replicas(), broken: [...broken] };
+      const report = { ...held(), broken: [...broken] };
       broken.clear();
       const hashes = running === null ? null : { memberId, byIndex: running.consensus.hashes.entries() };
       return { nodeId: self.id, bootId: self.bootId, report, hashes };
@@ -329,7 +329,7 @@ function runNode(
     },
     status: () => Promise.resolve(status()),
     noteBroken: (nodeId) => void broken.add(nodeId),
-    setReport: (make) => (replicas = make),
+    setReport: (make) => (held = make),
     get clusterId() {
       return clusterId();
     },

@@ -6,7 +6,7 @@
 import type { Catalogue, NodeId, NodeRecord } from '@quiver/model';
 import type { CallOptions, MetaCommand, MetaReply, MetaStatus } from '@quiver/rpc';
 import type { CatalogueListener } from './catalogue-feed.ts';
-import type { NodeReport } from './node-report.ts';
+import type { HeldReport } from './node-report.ts';
 
 export interface ProposeReply extends MetaReply {
   /** The catalogue's revision after the command. */
@@ -39,7 +39,7 @@ export interface Meta {
   /** A connection to this node broke: its session is cut short if the leader cannot reach it either. */
   noteBroken(nodeId: NodeId): void;
   /** What heartbeats tell of this node's replicas. */
-  setReport(make: () => NodeReport['replicas']): void;
+  setReport(make: () => HeldReport): void;
   /** '' until it is known. */
   readonly clusterId: string;
   /** Resolves when this node is in the catalogue, as of this start. Never rejects but when closed before. */

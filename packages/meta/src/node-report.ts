@@ -14,8 +14,14 @@ export interface ReplicaReport {
   readonly bytes: number;
 }
 
-export interface NodeReport {
+/** What a node holds. */
+export interface HeldReport {
   readonly replicas: readonly ReplicaReport[];
+  /** Its disk has no room for another copy; absent: it has, or does not say. */
+  readonly isFull?: boolean;
+}
+
+export interface NodeReport extends HeldReport {
   /** Nodes to which connections broke since the last report. */
   readonly broken: readonly NodeId[];
 }

@@ -16,7 +16,7 @@ const withNodes = (...nodes: NodeRecord[]): MetaState => ({
   nodes: new Map(nodes.map((one) => [one.id, one])),
 });
 const place = (state: MetaState, shards: number, factor: number): number[][] =>
-  placeReplicas(state, { shards, factor, collection: null });
+  placeReplicas(state, { shards, factor, collection: null, isFull: (id) => id > 100 });
 
 describe('placement', () => {
   test('replicas and primaries are spread evenly, never two of a shard on a node', () => {
@@ -31,6 +31,13 @@ describe('placement', () => {
   test('replicas of a shard go to different zones first', () => {
     const state = withNodes(node(1, { zone: 'a' }), node(2, { zone: 'a' }), node(3, { zone: 'b' }));
     for (const nodes of place(state, 4, 2)) expect(nodes).toContain(3);
+  });
+
+  test('full disks get replicas only where no others are left', () => {
+    const state = withNodes(node(1), node(101), node(102), node(2));
+    for (const nodes of place(state, 3, 2)) expect(nodes.toSorted()).toEqual([1, 2]);
+    for (const nodes of place(state, 3, 3)) expect(nodes).toEqual(expect.arrayContaining([1, 2]));
+    expect(place(withNodes(node(101)), 1, 1)).toEqual([[101]]);
   });
 
   test('nodes that are down, draining or without the role get none', () => {

@@ -1,6 +1,6 @@
 /**
  * Which nodes get replicas. Pure. Always: never two replicas of one shard on a node; nodes that are down or draining
- * get none. Order of preference: zones with the fewest replicas of the shard (a zone that fails takes as few as
+ * get none. Order of preference: disks that are not full, zones with the fewest replicas of the shard (a zone that fails takes as few as
  * possible), then the fewest replicas of the collection, then the fewest in all, then the smaller id.
  */
 import { ClusterError, type CollectionRecord, type NodeId, type NodeRecord } from '@quiver/model';
@@ -14,6 +14,8 @@ export interface Load {
   readonly total: Map<NodeId, number>;
   /** Primaries of the collection. */
   readonly primaries: Map<NodeId, number>;
+  /** Where there is room, as far as known; default: everywhere. */
+  readonly isFull?: (nodeId: NodeId) => boolean;
 }
 
 /** @param among - nodes to choose from; null = all */
@@ -63,9 +65,11 @@ export function placeReplicas(
     readonly factor: number;
     readonly collection: CollectionRecord | null;
     readonly among?: readonly NodeId[] | null;
+    readonly isFull: (nodeId: NodeId) => boolean;
   },
 ): NodeId[][] {
-  const load = loadOf(state, options.collection, options.among ?? null);
+  const { collection, among = null, isFull } = options;
+  const load = { ...loadOf(state, collection, among), isFull };
   if (load.nodes.length === 0 && options.shards > 0)
     throw new ClusterError('unavailable', whyNoNode(state), { retryAfterSeconds: 1 });
   return Array.from({ length: options.shards }, () => {
@@ -96,6 +100,7 @@ export function chooseNode(state: MetaState, load: Load, taken: readonly NodeId[
   const zones = new Map<string, number>();
   for (const id of taken) add(zones, state.nodes.get(id)?.zone ?? '');
   const weigh = ({ id, zone }: NodeRecord): readonly number[] => [
+    load.isFull?.(id) === true ? 1 : 0,
     count(zones, zone),
     count(load.own, id),
     count(load.total, id),

@@ -34,7 +34,7 @@ function state(): MetaState {
   };
 }
 
-const context = { nowMs: 0, newId: () => 'id', isReachable: () => true };
+const context = { nowMs: 0, newId: () => 'id', isReachable: () => true, isFull: () => false };
 const uuid = 'u c';
 const isTaken = (command: MetaCommand): boolean =>
   planCommand(state(), command, context).kind === command.kind;

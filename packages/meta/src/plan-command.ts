@@ -29,6 +29,8 @@ export interface PlanContext {
   readonly newId: () => string;
   /** Nodes whose session is alive. */
   readonly isReachable: (nodeId: NodeId) => boolean;
+  /** Nodes whose disks have no room for another copy. */
+  readonly isFull: (nodeId: NodeId) => boolean;
 }
 
 type Command<K extends MetaCommand['kind']> = Extract<MetaCommand, { kind: K }>;
@@ -39,11 +41,11 @@ export function planCommand(state: MetaState, command: MetaCommand, context: Pla
     case 'create_collection': {
       const { shard_number: shardCount, replication_factor: factor, sharding_method } = command.config.params;
       const count = sharding_method === 'custom' ? 0 : shardCount;
-      const nodes = placeReplicas(state, { shards: count, factor, collection: null });
+      const nodes = placeReplicas(state, { shards: count, factor, collection: null, isFull: context.isFull });
       return { ...command, shards: placedShards(nodes, 0, null) };
     }
     case 'create_shard_key':
-      return { ...command, shards: planShardKey(state, command) };
+      return { ...command, shards: planShardKey(state, command, context) };
     case 'start_resharding':
       return planResharding(state, command, context);
     case 'drop_replica':
@@ -78,7 +80,11 @@ function placedShards(
 }
 
 /** Refusals (no such collection, the key is there) are the state machine's, whose state is the one that counts. */
-function planShardKey(state: MetaState, command: Command<'create_shard_key'>): PlacedShard[] {
+function planShardKey(
+  state: MetaState,
+  command: Command<'create_shard_key'>,
+  { isFull }: PlanContext,
+): PlacedShard[] {
   const record = recordByUuid(state, command.uuid);
   if (record === undefined) return [];
   const { shard_number: ownCount, replication_factor: ownFactor } = record.config.params;
@@ -88,6 +94,7 @@ function planShardKey(state: MetaState, command: Command<'create_shard_key'>): P
     factor: command.replicationFactor ?? ownFactor,
     collection: record,
     among: command.placement,
+    isFull,
   });
   const shards = placedShards(nodes, nextShardId(record.shards), command.key);
   const factor = command.replicationFactor;
@@ -99,13 +106,17 @@ function planShardKey(state: MetaState, command: Command<'create_shard_key'>): P
 function planResharding(
   state: MetaState,
   command: Command<'start_resharding'>,
-  { nowMs, newId }: PlanContext,
+  context: PlanContext,
 ): StateCommand {
   const record = recordByUuid(state, command.uuid);
-  const plan = { ...command, id: newId(), atMs: nowMs };
+  const plan = { ...command, id: context.newId(), atMs: context.nowMs };
   if (record === undefined) return { ...plan, shardId: 0, nodes: [] };
   if (command.direction === 'up')
-    return { ...plan, shardId: nextShardId(record.shards), nodes: newShardNodes(state, record, command) };
+    return {
+      ...plan,
+      shardId: nextShardId(record.shards),
+      nodes: newShardNodes(state, record, command, context),
+    };
   return { ...plan, shardId: lastShard(record, command)?.shardId ?? -1, nodes: [] };
 }
 
@@ -113,11 +124,12 @@ function newShardNodes(
   state: MetaState,
   record: CollectionRecord,
   { nodeId, shardKey }: Command<'start_resharding'>,
+  { isFull }: PlanContext,
 ): NodeId[] {
   const sibling = record.shards.find((shard) => isSameKey(shard.shardKey, shardKey));
   if (sibling === undefined) return [];
   const factor = wantedReplicas(record, sibling);
-  const [nodes = []] = placeReplicas(state, { shards: 1, factor, collection: record });
+  const [nodes = []] = placeReplicas(state, { shards: 1, factor, collection: record, isFull });
   // The node that was asked for goes first, in place of the worst of the others.
   if (nodeId === null) return nodes;
   requireHost(state, nodeId);

@@ -71,6 +71,7 @@ export function createProposer(options: ProposerOptions): Proposer {
           nowMs: env.wallNow(),
           newId: () => env.uuid(),
           isReachable: (id) => sessions === null || sessions.isAlive(id, env.now()),
+          isFull: (id) => sessions?.reportOf(id)?.isFull === true,
         });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;

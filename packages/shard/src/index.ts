@@ -5,7 +5,7 @@ export type {
   ShardServe,
   ShardServeOptions,
 } from './node.ts';
-export type { ReplicaReport } from './control/replica-report.ts';
+export type { NodeHolds, ReplicaReport } from './control/replica-report.ts';
 export type { ReplicaLinks, ShardMeta } from './shard-cluster.ts';
 export type { FromBuild, SegmentSet, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
 export { createSharedState, openSharedState } from './shared-state.ts';

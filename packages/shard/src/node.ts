@@ -9,7 +9,7 @@ import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { FromBuild, ShardPort, ToBuild, ToControl, ToServe } from './protocol.ts';
-import type { ReplicaReport } from './control/replica-report.ts';
+import type { NodeHolds } from './control/replica-report.ts';
 import type { ScrubCounts } from './control/scrub.ts';
 import type { ReplicaLinks, ShardMeta } from './shard-cluster.ts';
 import type { SharedState } from './shared-state.ts';
@@ -70,7 +70,7 @@ export interface ShardControl {
   /** The link to a node broke, or was refused. */
   onBroken(nodeId: NodeId): void;
   /** For the node's heartbeat. */
-  reports(): ReplicaReport[];
+  reports(): NodeHolds;
   /**
    * Before a planned stop: hands every primary over that has another replica in sync, then admits no more writes.
    * Resolves by the deadline (on the clock of env.now()).

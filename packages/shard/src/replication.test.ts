@@ -240,7 +240,7 @@ test('a drained node hands its primaries over, and writes go on', async () => {
   expect(cluster.shard('c').primary).toBe(2);
   await cluster.write('c', upsertOf(ids(5, 15), 4, 2));
   await expectEqualCopies([1, 2]);
-  expect(cluster.control(2).reports()).toMatchObject([{ replica: 2, role: 'primary', points: 15 }]);
+  expect(cluster.control(2).reports().replicas).toMatchObject([{ replica: 2, role: 'primary', points: 15 }]);
 });
 
 test('writes are refused with a time to come back while too much waits to be indexed; deletions are not', async () => {

@@ -97,7 +97,7 @@ export class ShardNodes implements MetaAccess {
     });
     connected.meta = meta;
     if (node === null) return;
-    meta.setReport(() => (process.life === life ? node.report() : []));
+    meta.setReport(() => ({ replicas: process.life === life ? node.report() : [] }));
     let isRegistered = false;
     const learn = (catalogue: Catalogue): void => {
       if (process.life !== life || !process.isUp) return;

@@ -16,6 +16,8 @@ import { config, testNode } from './records.ts';
 export class World {
   readonly machine: StateMachine = createStateMachine();
   readonly alive = new Set<NodeId>();
+  /** Their disks are. */
+  readonly full = new Set<NodeId>();
   nowMs = 1_000_000;
   #seq = 0;
 
@@ -45,7 +47,12 @@ export class World {
       uuid: `u ${name}`,
       config: { ...config, params },
     };
-    const context = { nowMs: this.nowMs, newId: () => 'id', isReachable: () => true };
+    const context = {
+      nowMs: this.nowMs,
+      newId: () => 'id',
+      isReachable: () => true,
+      isFull: (id: NodeId) => this.full.has(id),
+    };
     this.run(planCommand(this.state, command, context));
   }
 
@@ -75,7 +82,7 @@ export class World {
           bytes: 0,
         })),
     );
-    return { replicas, broken: [] };
+    return { replicas, isFull: this.full.has(id), broken: [] };
   }
 
   shards(): { readonly record: CollectionRecord; readonly shard: ShardRecord }[] {

@@ -13,6 +13,13 @@ export interface ReplicaReport {
   readonly bytes: number;
 }
 
+/** All that a node tells. */
+export interface NodeHolds {
+  readonly replicas: readonly ReplicaReport[];
+  /** Its disk has no room for another copy. */
+  readonly isFull: boolean;
+}
+
 /** @param status - null: the replica does not run */
 export function reportOf(
   number: number,

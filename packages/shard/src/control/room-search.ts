@@ -5,8 +5,9 @@
  * next write, but only after that much of a disk was filled.
  */
 import type { Env } from '@quiver/env';
-import { StorageError, type Store } from '@quiver/storage';
+import type { Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import { hasRoom } from './disk-room.ts';
 import type { RoomMessage } from './room-message.ts';
 
 export interface RoomSearchOptions {
@@ -47,14 +48,18 @@ export class RoomSearch {
   receive(from: number, message: RoomMessage): void {
     const { ask } = message;
     if (message.kind === 'room_wanted')
-      this.#options.send(from, { kind: 'room_told', ask, hasRoom: this.#hasRoom(spareFraction) });
+      this.#options.send(from, {
+        kind: 'room_told',
+        ask,
+        hasRoom: hasRoom(this.#options.store, spareFraction),
+      });
     else if (message.hasRoom) this.#waiting.get(ask)?.(from);
   }
 
   /** REQUIRES: this replica leads. @returns whether another one took its place because this disk is full */
   movedAway(): Promise<boolean> {
     const { env, others } = this.#options;
-    if (this.#hasRoom(0) || others().length === 0) return Promise.resolve(false);
+    if (hasRoom(this.#options.store, 0) || others().length === 0) return Promise.resolve(false);
     if (this.#search === null && env.now() < this.#notBeforeMs) return Promise.resolve(false);
     this.#search ??= this.#moveAway().finally(() => {
       this.#search = null;
@@ -86,15 +91,5 @@ export class RoomSearch {
     if (isDone) log.warn('the disk is full: another replica leads now', { replica: number, to });
     else this.#notBeforeMs = env.now() + pauseMs;
     return isDone;
-  }
-
-  #hasRoom(spare: number): boolean {
-    try {
-      this.#options.store.assertRoom({ spareFraction: spare });
-      return true;
-    } catch (error) {
-      if (error instanceof StorageError) return false;
-      throw error;
-    }
   }
 }

@@ -21,6 +21,7 @@ import { Admission } from './admission.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
+import { takesCopies } from './disk-room.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
 import { emptyManifest, type Manifest } from './manifest.ts';
 import { decodeJson, keys, removeRecords } from './records.ts';
@@ -322,7 +323,10 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     onBroken(node) {
       for (const replica of hosted.values()) replica.disconnected(node);
     },
-    reports: () => [...hosted.values()].map((replica) => replica.report()),
+    reports: () => ({
+      replicas: [...hosted.values()].map((replica) => replica.report()),
+      isFull: !takesCopies(store),
+    }),
     async drain(deadlineMs) {
       const timeoutMs = Math.max(0, deadlineMs - env.now());
       await Promise.all([...hosted.values()].map((replica) => replica.handOver(timeoutMs)));
