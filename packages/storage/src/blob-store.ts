@@ -24,12 +24,13 @@ import {
   sealChunk,
   sealHeader,
 } from './blob-format.ts';
+import { openCheckedEngine } from './checked-engine.ts';
 import { openValue } from './checksum.ts';
 import type { Engine, EngineWrite } from './engine.ts';
 import { defaultWatermarks, measureSpace, watchSpace, type FreeSpace, type Watermarks } from './free-space.ts';
 import { createFileBlobs, removeUnnamedFiles } from './file-blobs.ts';
 import { readKey } from './key.ts';
-import { openLevelEngine, type LevelEngineOptions } from './level-engine.ts';
+import type { LevelEngineOptions } from './level-engine.ts';
 import { createMemoryEngine } from './memory-engine.ts';
 import { StorageError } from './storage-error.ts';
 
@@ -133,7 +134,8 @@ export async function openLevelBlobStore(
   } catch (cause) {
     throw new StorageError('unavailable', `${dir} cannot be made`, { cause });
   }
-  const engine = await openLevelEngine(dir, { ...blobEngineOptions, ...options.engine });
+  const engineOptions = { ...blobEngineOptions, ...options.engine };
+  const engine = await openCheckedEngine(dir, join(dir, 'starts'), engineOptions, env);
   try {
     const watermarks = { ...defaultWatermarks, ...options.watermarks };
     const space = await watchSpace(() => measureSpace(dir), watermarks, env);

@@ -1,13 +1,14 @@
 /**
- * A volume in a directory: LevelDB in `<dir>/db`, the tail anchor in `<dir>/anchor`.
+ * A volume in a directory: LevelDB in `<dir>/db`, the tail anchor in `<dir>/anchor`, starts that failed in `<dir>/starts`.
  * One process and one thread may have it open.
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Env } from '@quiver/env';
+import { openCheckedEngine } from './checked-engine.ts';
 import { defaultGroupLimits, type GroupLimits } from './commit-loop.ts';
 import { defaultWatermarks, measureSpace, type Space, type Watermarks } from './free-space.ts';
-import { openLevelEngine, type LevelEngineOptions } from './level-engine.ts';
+import type { LevelEngineOptions } from './level-engine.ts';
 import { newestGroupInLog } from './log-tail.ts';
 import { StorageError } from './storage-error.ts';
 import { anchorFile, syncDirectory } from './tail-anchor.ts';
@@ -64,7 +65,8 @@ export async function openLevelStore(
     throw new StorageError('unavailable', `${dir} cannot be made or synced`, { cause });
   }
   const groupInLog = await newestGroupInLog(database);
-  const engine = await openLevelEngine(database, { ...dataEngineOptions, ...options.engine });
+  const engineOptions = { ...dataEngineOptions, ...options.engine };
+  const engine = await openCheckedEngine(database, join(dir, 'starts'), engineOptions, env);
   return openVolume(
     engine,
     anchorFile(join(dir, 'anchor')),
