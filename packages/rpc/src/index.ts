@@ -71,6 +71,7 @@ export {
   type WithPayloadMessage,
   type WithVectorsMessage,
 } from './codec/selectors.ts';
+export { readUpsertColumns } from './codec/upsert-columns.ts';
 export {
   decodePoint,
   decodeTarget,

@@ -10,7 +10,7 @@ import type { RpcListenOptions, RpcServer } from './listen.ts';
 import { asClusterError, errorText, grpcCode, grpcStatus } from './status.ts';
 import { decodeMessage } from './protobuf/decode.ts';
 import { encodeMessage } from './protobuf/encode.ts';
-import type { MethodSchema } from './protobuf/schema.ts';
+import type { MessageSchema, MethodSchema } from './protobuf/schema.ts';
 import { serviceMethods, type ServiceName } from './services.ts';
 
 /** What a handler may know of its call. */
@@ -27,6 +27,9 @@ export interface RpcCall {
   answerWith(key: string, value: string): void;
 }
 
+/** A request from its bytes in a form of its own; null: what the schema's decoder makes of it is right for this one. */
+export type RequestReader = (schema: MessageSchema, bytes: Buffer) => object | null;
+
 /** Answers with the message as an object, or as bytes already encoded. */
 export type UnaryHandler = (request: never, call: RpcCall) => object | Promise<object>;
 /** One answer per request, in order. */
@@ -36,6 +39,8 @@ export interface RpcService {
   readonly name: ServiceName;
   /** Methods without a handler answer UNIMPLEMENTED. */
   readonly handlers: Readonly<Record<string, UnaryHandler | StreamHandler>>;
+  /** Of unary methods that read their requests by themselves. */
+  readonly readers?: Readonly<Record<string, RequestReader>>;
 }
 
 /** Marks a refusal that gRPC has a code of its own for. */
@@ -66,23 +71,28 @@ export function startRpcServer(
   listen: RpcListenOptions,
 ): Promise<RpcServer> {
   const { env, messageBytesMax = messageBytesMaxDefault } = options;
-  const methods = services.flatMap(({ name, handlers }) =>
-    serviceMethods(name).map((method) => served(method, handlers[method.name], options)),
+  const methods = services.flatMap(({ name, handlers, readers }) =>
+    serviceMethods(name).map((method) =>
+      served(method, handlers[method.name], readers?.[method.name] ?? nothingToRead, options),
+    ),
   );
   const keepalive = { keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 };
   return startGrpcServer(methods, { env, messageBytesMax, ...keepalive }, listen);
 }
 
+const nothingToRead: RequestReader = () => null;
+
 function served(
   method: MethodSchema,
   handler: UnaryHandler | StreamHandler | undefined,
+  read: RequestReader,
   options: RpcServerOptions,
 ): ServerMethod {
   const { path, requestStream } = method;
   const given = handler ?? unimplemented(method);
   return requestStream
     ? { path, requestStream, open: (call) => streamCall(method, given, call, options) }
-    : { path, requestStream, take: unaryCall(method, given, options) };
+    : { path, requestStream, take: unaryCall(method, given, read, options) };
 }
 
 function unimplemented(method: MethodSchema): UnaryHandler {
@@ -94,6 +104,7 @@ function unimplemented(method: MethodSchema): UnaryHandler {
 function unaryCall(
   method: MethodSchema,
   handler: UnaryHandler,
+  read: RequestReader,
   options: RpcServerOptions,
 ): (call: ServerCall, request: Buffer) => void {
   const { env, observer } = options;
@@ -122,7 +133,8 @@ function unaryCall(
     let answer: object | Promise<object>;
     try {
       options.authorize?.(call);
-      answer = handler(decodeMessage(method.request, request) as never, call);
+      const message = read(method.request, request) ?? decodeMessage(method.request, request);
+      answer = handler(message as never, call);
     } catch (error) {
       fail(error);
       return;

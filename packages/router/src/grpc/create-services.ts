@@ -2,7 +2,13 @@
  * The gRPC front end: every public service over the use cases, and the listener of one serve thread.
  * Always: everything but health checks asks for the key; methods that are not served answer UNIMPLEMENTED.
  */
-import { reflectionService, startRpcServer, type RpcListenOptions, type RpcService } from '@quiver/rpc';
+import {
+  readUpsertColumns,
+  reflectionService,
+  startRpcServer,
+  type RpcListenOptions,
+  type RpcService,
+} from '@quiver/rpc';
 import type { Api } from '../api.ts';
 import { accessOf } from './call.ts';
 import { collectionsService } from './collections-service.ts';
@@ -20,6 +26,7 @@ export function createGrpcServices(api: Api, options: GrpcOptions): RpcService[]
   const points: RpcService = {
     name: 'qdrant.Points',
     handlers: { ...readHandlers(api, options), ...updateHandlers(api, options) },
+    readers: { Upsert: readUpsertColumns },
   };
   return [
     collectionsService(api, options),

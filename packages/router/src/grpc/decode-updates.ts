@@ -21,6 +21,8 @@ interface Sharded {
 }
 export interface UpsertMessage extends Sharded {
   readonly points?: readonly PointMessage[];
+  /** In the place of `points`: what was read straight into columns. */
+  readonly batch?: PointBatch;
   readonly update_filter?: FilterMessage;
   readonly update_mode?: number;
 }
@@ -63,7 +65,7 @@ export function decodeUpsert(message: UpsertMessage, problems: Problems): Points
   return {
     ...decodeShardKeys(message.shard_key_selector),
     kind: 'upsert',
-    points: decodeBatch(message.points ?? [], problems, 'Expected some vectors'),
+    points: message.batch ?? decodeBatch(message.points ?? [], problems, 'Expected some vectors'),
     mode,
     updateFilter: decodeFilter(message.update_filter, 'update_filter', problems),
   };

@@ -24,7 +24,23 @@ export function transcodeJsonMap(reader: ProtoReader, tag: number, depth: number
   return isDone ? shared.finish() : null;
 }
 
-class JsonTranscoder {
+/** Objects one behind the other, as bytes: of the entries of many messages. */
+export interface JsonColumn {
+  /** Bytes so far. */
+  readonly length: number;
+  /** Adds the object that `transcodeJsonMap` would give. False: that is for json-decode.ts, and this column is void. */
+  members(tag: number, depth: number): boolean;
+  /** A copy of all. */
+  take(): Uint8Array<ArrayBuffer>;
+}
+
+/** Valid until the next column or object is begun on this thread. */
+export function jsonColumn(reader: ProtoReader): JsonColumn {
+  shared.begin(reader);
+  return shared;
+}
+
+class JsonTranscoder implements JsonColumn {
   private reader!: ProtoReader;
   private bytes = Buffer.allocUnsafe(4096);
   private at = 0;
@@ -38,8 +54,23 @@ class JsonTranscoder {
 
   finish(): string {
     const text = this.bytes.toString(this.isAscii ? 'latin1' : 'utf8', 0, this.at);
-    if (this.bytes.length > keptBytesMax) this.bytes = Buffer.allocUnsafe(4096);
+    this.letGo();
     return text;
+  }
+
+  get length(): number {
+    return this.at;
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.at);
+    this.bytes.copy(bytes, 0, 0, this.at);
+    this.letGo();
+    return bytes;
+  }
+
+  private letGo(): void {
+    if (this.bytes.length > keptBytesMax) this.bytes = Buffer.allocUnsafe(4096);
   }
 
   /** Entries with this tag up to the first other field; the tag of the first is read. False, as in all below: give up. */

@@ -13,7 +13,8 @@ export const nestingMax = 100;
 /** Bytes of a message that is long. */
 const sharedFrom = 65_536;
 
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** Floats of a message lie as those of the machine. */
+export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 export class ProtoReader {
   readonly buffer: Buffer;
