@@ -30,9 +30,6 @@ const pageBytesMax = 1 << 20;
 const otherOpenFiles = 10;
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
-type LevelWrite =
-  | { type: 'put'; key: Uint8Array; value: Uint8Array }
-  | { type: 'del'; key: Uint8Array };
 
 /** @throws StorageError 'locked', 'corruption' or 'unavailable' */
 export async function openLevelEngine(dir: string, options: LevelEngineOptions): Promise<Engine> {
@@ -52,7 +49,7 @@ export async function openLevelEngine(dir: string, options: LevelEngineOptions):
     throw openFailure(dir, cause);
   }
   return {
-    write: (writes) => db.batch(writes.map(levelWrite), { sync: true }),
+    write: (writes) => writeAll(db, writes),
     async get(key) {
       try {
         return await db.get(key);
@@ -87,10 +84,18 @@ export async function openLevelEngine(dir: string, options: LevelEngineOptions):
   };
 }
 
-function levelWrite(write: EngineWrite): LevelWrite {
-  return write.kind === 'put'
-    ? { type: 'put', key: write.key, value: write.value }
-    : { type: 'del', key: write.key };
+/** One by one into a batch of LevelDB's own: half the time of an array of operations, which are copied as objects on their way. */
+async function writeAll(db: Level, writes: readonly EngineWrite[]): Promise<void> {
+  const batch = db.batch();
+  try {
+    for (const write of writes)
+      if (write.kind === 'put') batch.put(write.key, write.value);
+      else batch.del(write.key);
+  } catch (cause) {
+    await batch.close();
+    throw cause;
+  }
+  await batch.write({ sync: true });
 }
 
 async function* pages(

@@ -100,9 +100,11 @@ export function resolveOperation(
   switch (operation.kind) {
     case 'upsert': {
       const passes = updateCheck(operation.updateFilter, schema);
+      if (operation.mode === 'upsert' && passes === null)
+        return { changes: putAll(operation.points), missing };
       for (let i = 0; i < operation.points.ids.length; i += 1) {
         const id = operation.points.ids[i]!;
-        const before = operation.mode === 'upsert' && passes === null ? null : read(id);
+        const before = read(id);
         if (operation.mode === 'insert_only' && before !== null) continue;
         if (operation.mode === 'update_only' && before === null) continue;
         if (before !== null && passes !== null && !passes(id, before)) continue;
@@ -163,6 +165,19 @@ export function resolveOperation(
       break;
   }
   return { changes, missing };
+}
+
+/** An upsert that takes any point: nothing is read, and nothing noted for later reads. */
+function putAll(points: PointBatch): PointChange[] {
+  const changes: PointChange[] = [];
+  const isWhole = [...points.vectors.values()].every(({ present }) => present === null);
+  const all: ReadonlySet<string> | null = isWhole ? new Set(points.vectors.keys()) : null;
+  for (let i = 0; i < points.ids.length; i += 1) {
+    const vectors = vectorsOf(points, i);
+    const changed = all ?? new Set(vectors.keys());
+    changes.push({ kind: 'put', id: points.ids[i]!, payload: payloadOf(points, i), vectors, changed });
+  }
+  return changes;
 }
 
 /** The points meant: those that still exist, and whose filter still holds if they changed since it was evaluated. */
