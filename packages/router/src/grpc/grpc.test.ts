@@ -1,6 +1,6 @@
 import { QdrantClient } from '@qdrant/js-client-grpc';
 import type { ScoredPoint } from '@quiver/model';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { closeAll, failure, serve } from './testing/grpc-server.ts';
 
 afterEach(closeAll);
@@ -106,6 +106,55 @@ test('a batch of updates is one result each, in order', async () => {
     'delete',
     'delete',
   ]);
+});
+
+describe('upserts that are read straight into columns', () => {
+  const point = (num: number | bigint, data: readonly number[]): object => ({
+    id: { num },
+    vectors: { vector: { dense: { data: Float32Array.from(data) } } },
+  });
+  const sound = [point(1, [1, 2, 3, 4]), point(2, [5, 6, 7, 8])];
+
+  test.each<[string, readonly object[], string]>([
+    ['no points', [], 'Empty update request'],
+    ['another dimension for all', [point(1, [1, 2])], 'Vector dimension error: expected dim: 4, got 2'],
+    [
+      'another dimension amid',
+      [...sound, point(3, [1, 2]), point(4, [1, 2, 3, 4])],
+      'expected dim: 4, got 2',
+    ],
+    ['a value that is no number', [...sound, point(3, [1, 2, NaN, 4])], 'a vector has the value NaN'],
+    ['an infinite value', [point(3, [1, 2, 3, -Infinity]), ...sound], 'a vector has the value -Infinity'],
+    [
+      'a point without an id',
+      [...sound, { vectors: { vector: { data: values } } }],
+      'Empty ID is not allowed',
+    ],
+    ['a point without a vector', [...sound, { id: { num: 3 } }], 'Expected some vectors'],
+    ['an empty vector', [...sound, point(3, [])], 'points[2].vector.vector: dense vector must not be empty'],
+  ])('%s: nothing is written, and the error says it', async (_what, points, text) => {
+    const { ask, node } = await serve();
+    await ask('Collections/Create', { collection_name: 'c', ...unit });
+    const reply = await ask('Points/Upsert', { collection_name: 'c', points });
+    expect(failure(reply)).toContain(text);
+    expect(node.written).toEqual([]);
+  });
+
+  test('an id twice and ids of all kinds come as they were sent', async () => {
+    const { ask, node } = await serve();
+    await ask('Collections/Create', { collection_name: 'c', ...unit });
+    const uuid = 'c0ffee00-1234-4abc-8def-0123456789ab';
+    const named = { ...point(0, [9, 9, 9, 9]), id: { uuid } };
+    const points = [...sound, point(2n ** 64n - 1n, [1, 1, 1, 1]), point(1, [0, 0, 0, 1]), named];
+    await ask('Points/Upsert', { collection_name: 'c', wait: true, points });
+    const { operation } = node.written[0]!;
+    if (operation.kind !== 'upsert') throw new Error(operation.kind);
+    expect(operation.points.ids).toEqual([1, 2, 2n ** 64n - 1n, 1, uuid]);
+    const column = operation.points.vectors.get('');
+    expect(column).toMatchObject({ kind: 'dense', dim: 4, present: null });
+    const sent = [1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 1, 1, 0, 0, 0, 1, 9, 9, 9, 9];
+    expect(column?.values).toEqual(Float32Array.from(sent));
+  });
 });
 
 test('aliases, indexes and information go through', async () => {
