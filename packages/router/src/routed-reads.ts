@@ -8,10 +8,14 @@ import {
   mergeRetrieve,
   mergeScroll,
   partOf,
+  shardOf,
+  slotOf,
+  slotTest,
   type CollectionRecord,
   type CountRequest,
   type FacetHit,
   type FacetRequest,
+  type PointId,
   type PointRecord,
   type QueryRequest,
   type RetrieveRequest,
@@ -101,7 +105,8 @@ export function createRoutedReads(scatter: Scatter): RoutedReads {
     },
     async retrieve({ collection, shardIds }, request, options) {
       const bytes = pageBytes(collection, request.ids.length, request.withPayload, request.withVector);
-      const lists = await scatter(collection, shardIds, options, bytes, (node, target) =>
+      const owners = ownersOf(collection, shardIds, request.ids);
+      const lists = await scatter(collection, owners, options, bytes, (node, target) =>
         node.reads.retrieve(target, request, options.call),
       );
       return whole(lists) ?? mergeRetrieve(request, answers(lists));
@@ -126,6 +131,17 @@ export function createRoutedReads(scatter: Scatter): RoutedReads {
       return mergeStates(answers(states).flat());
     },
   };
+}
+
+/** Of some shards those that own any of the points. Should slots move meanwhile, all of their keys are asked (`planAnew`). */
+function ownersOf(
+  collection: CollectionRecord,
+  shardIds: readonly number[],
+  ids: readonly PointId[],
+): readonly number[] {
+  if (shardIds.length === 1) return shardIds;
+  const slots = [...new Set(ids.map(slotOf))];
+  return shardIds.filter((shardId) => slots.some(slotTest(shardOf(collection, shardId)?.slots ?? [])));
 }
 
 /** The answer of one node that answered for all shards. */
