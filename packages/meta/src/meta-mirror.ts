@@ -52,6 +52,7 @@ export function createMetaMirror(options: {
   let lastCall = 0;
   let clusterId = '';
   let held: (() => HeldReport) | null = null;
+  let reported: HeldReport | null = null;
   let cancelReport: (() => void) | null = null;
 
   port.onMessage((message) => {
@@ -101,7 +102,10 @@ export function createMetaMirror(options: {
   }
 
   function report(): void {
-    if (held !== null) port.post({ kind: 'report', held: held() });
+    const now = held?.() ?? null;
+    // Of thousands at rest nothing is said again.
+    if (now !== null && !isSame(now, reported)) port.post({ kind: 'report', held: now });
+    reported = now;
     cancelReport = env.after(reportMs, report);
   }
   report();
@@ -140,6 +144,15 @@ export function createMetaMirror(options: {
     },
   };
   return meta;
+}
+
+function isSame(now: HeldReport, before: HeldReport | null): boolean {
+  return (
+    before !== null &&
+    now.isFull === before.isFull &&
+    now.replicas.length === before.replicas.length &&
+    now.replicas.every((replica, i) => replica === before.replicas[i])
+  );
 }
 
 /** The meta thread's end. */

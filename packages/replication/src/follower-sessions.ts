@@ -212,6 +212,10 @@ export class FollowerSessions<Change, Key> {
     this.#log.trimTo(keptAbove);
   }
 
+  get isEmpty(): boolean {
+    return this.#sessions.size === 0;
+  }
+
   status(inSync: readonly AllocId[]): FollowerStatus[] {
     return [...this.#sessions.values()].map(({ follower, phase, durableSeq, appliedSeq }) => ({
       allocId: follower,

@@ -30,7 +30,7 @@ export interface ReplicaConfig<Change> {
 export interface Replica<Change, Key> {
   /** @throws Error on a broken invariant: the process must end */
   step(input: Input<Change, Key>): Effect<Change, Key>[];
-  /** As in the status, which is made anew each time. */
+  /** As in the status, which may be made anew each time. */
   readonly role: ReplicaStatus['role'];
   readonly status: ReplicaStatus;
 }
@@ -78,6 +78,8 @@ export function createReplica<Change, Key>(
   };
 }
 
+const nobody: readonly AllocId[] = [];
+
 class ReplicaMachine<Change, Key> {
   readonly #core: ReplicaCore<Change, Key>;
   readonly #follower: Follower<Change, Key>;
@@ -87,6 +89,8 @@ class ReplicaMachine<Change, Key> {
   #activatingTerm: number | null = null;
   #lastBumpMs = -Infinity;
   #lastRefreshMs = -Infinity;
+  /** As it was last asked for. */
+  #status: ReplicaStatus | null = null;
 
   constructor(config: ReplicaConfig<Change>, persisted: PersistedReplica<Key>) {
     this.#core = new ReplicaCore(config, persisted);
@@ -311,9 +315,10 @@ class ReplicaMachine<Change, Key> {
   }
 
   get status(): ReplicaStatus {
+    if (this.#status !== null && this.#isStill(this.#status)) return this.#status;
     const { role, state, durableSeq, appliedSeq, committedSeq } = this.#core;
-    const effectiveIsr = this.#primary?.effectiveIsr ?? [];
-    return {
+    const effectiveIsr = this.#primary?.effectiveIsr ?? nobody;
+    this.#status = {
       role,
       term: state.term,
       lastSeq: state.lastSeq,
@@ -326,6 +331,27 @@ class ReplicaMachine<Change, Key> {
       admittedBytes: this.#primary?.admittedBytes ?? 0,
       followers: this.#primary?.sessions.status(effectiveIsr) ?? [],
     };
+    return this.#status;
+  }
+
+  /** Of thousands of replicas that nobody follows and that stand still one status each is made, not one at every look. */
+  #isStill(last: ReplicaStatus): boolean {
+    const { role, state, durableSeq, appliedSeq, committedSeq } = this.#core;
+    const primary = this.#primary;
+    return (
+      last.role === role &&
+      last.term === state.term &&
+      last.lastSeq === state.lastSeq &&
+      last.durableSeq === durableSeq &&
+      last.appliedSeq === appliedSeq &&
+      last.committedSeq === committedSeq &&
+      last.tombstoneHorizon === state.tombstoneHorizon &&
+      last.isDraining === (primary?.isDraining ?? false) &&
+      last.effectiveIsr === (primary?.effectiveIsr ?? nobody) &&
+      last.admittedBytes === (primary?.admittedBytes ?? 0) &&
+      last.followers.length === 0 &&
+      primary?.sessions.isEmpty !== false
+    );
   }
 }
 

@@ -91,11 +91,10 @@ export class BucketDigests {
   /** Without the base until `#isComplete`. */
   readonly #words = new BucketWords(bucketCount);
   #isComplete = false;
-  #waiting: ((base: Uint32Array) => void)[] = [];
+  #waiting: ((base: BucketWords) => void)[] = [];
 
   apply(change: DigestChange): void {
-    const { words } = change;
-    for (let i = 0; i < words.length; i += 3) this.#words.toggle(words[i]!, words[i + 1]!, words[i + 2]!);
+    toggleAll(this.#words, change);
   }
 
   /** As of now; `use` may be called later, when the base is there. */
@@ -120,53 +119,66 @@ export class BucketDigests {
     return [...sum].map((word) => word.toString(16).padStart(8, '0')).join('');
   }
 
-  setBase(base: Uint32Array): void {
-    for (let bucket = 0; bucket < bucketCount; bucket += 1)
-      this.#words.toggle(bucket, base[2 * bucket]!, base[2 * bucket + 1]!);
+  setBase(base: BucketWords): void {
+    base.each((bucket, low, high) => this.#words.toggle(bucket, low, high));
     this.#isComplete = true;
     for (const finish of this.#waiting.splice(0)) finish(base);
   }
 }
 
-function combine(words: Uint32Array, others: Uint32Array): void {
-  for (let i = 0; i < words.length; i += 1) words[i]! ^= others[i]!;
+function toggleAll(buckets: BucketWords, { words }: DigestChange): void {
+  for (let i = 0; i < words.length; i += 3) buckets.toggle(words[i]!, words[i + 1]!, words[i + 2]!);
+}
+
+function combine(words: Uint32Array, base: BucketWords): void {
+  base.each((bucket, low, high) => {
+    words[2 * bucket]! ^= low;
+    words[2 * bucket + 1]! ^= high;
+  });
 }
 
 const startAfterMs = 1_000;
 const pauseMs = 10;
 
+/** What the by-seq index says as it was read. */
+export interface FoundIndex {
+  /** Low and high of each bucket. */
+  readonly base: BucketWords;
+  readonly sum: IndexSum;
+}
+
+/** Where the by-seq index of a replica is read as of one moment. */
+export type IndexSource = Pick<StoreSnapshot, 'scanPages' | 'close'>;
+
 /**
- * Sums the by-seq index as the snapshot shows it, paced.
+ * Sums the by-seq index, paced.
+ * @param source - closed here
  * @returns null when `isWanted` said no meanwhile
  */
 export async function sumIndex(
-  snapshot: StoreSnapshot,
+  source: IndexSource,
   replica: number,
   env: Env,
   turns: Turns,
   isWanted: () => boolean,
-): Promise<{ base: Uint32Array; sum: IndexSum } | null> {
+): Promise<FoundIndex | null> {
   const pause = (delayMs: number): Promise<void> => new Promise((resolve) => env.after(delayMs, resolve));
   const sum: IndexSum = { count: 0, tombstones: 0, low: 0, high: 0 };
   await pause(startAfterMs);
   const endTurn = await turns.take();
-  const buckets = new BucketDigests();
+  const base = new BucketWords(bucketCount);
   try {
-    const range = { from: keys.bySeq(replica, 0, 0, 0), to: keys.bySeqEnd(replica) };
     if (!isWanted()) return null;
-    for await (const page of snapshot.scanPages(range)) {
+    for await (const page of source.scanPages(keys.index(replica))) {
       const change = new DigestChange(sum);
       for (const [keyBytes, value] of page) change.add(decodeBySeq(keyBytes, value));
-      buckets.apply(change);
+      toggleAll(base, change);
       await pause(pauseMs);
       if (!isWanted()) return null;
     }
   } finally {
     endTurn();
-    await snapshot.close();
+    await source.close();
   }
-  let base = new Uint32Array(0);
-  buckets.setBase(new Uint32Array(2 * bucketCount));
-  buckets.take((words) => (base = words as Uint32Array<ArrayBuffer>));
   return { base, sum };
 }

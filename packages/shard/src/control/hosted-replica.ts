@@ -16,10 +16,9 @@ import { Primacy } from './primacy.ts';
 import { ReplicaCalls } from './replica-calls.ts';
 import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
-import { loadReplicaState, noteOwner } from './replica-state.ts';
 import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
-import { readAhead } from './read-ahead.ts';
+import { readReplica } from './replica-reading.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
 import { pointOfKey, removeRecords } from './records.ts';
@@ -62,6 +61,7 @@ export class HostedReplica {
   readonly #slots: SlotMover;
   #host: ReplicaHost | null = null;
   #isClosed = false;
+  #report: ReplicaReport | null = null;
   readonly #primacy: Primacy;
   readonly #lease: LeaseRenewal;
 
@@ -71,34 +71,32 @@ export class HostedReplica {
     this.#shard = shard;
     this.number = number;
     this.#search = new SearchState(context, record, shard.shardId, number);
+    const own = { number, context, search: this.#search, calls: this.#calls };
     this.#segments = new SegmentExchange({
-      number,
-      context,
-      search: this.#search,
+      ...own,
       primary: () => this.#shard.primary,
       ledHistory: () => this.#host?.ledHistory ?? null,
       send: (to, message) => context.send(this.#shard, number, to, message),
     });
     this.#slots = new SlotMover({
-      number,
-      context,
-      search: this.#search,
-      calls: this.#calls,
+      ...own,
       vectorNames: vectorNamesOf(record),
       place: () => ({ record: this.record, shard: this.#shard }),
       host: () => this.#host,
       send: (other, to, message) => context.send(other, number, to, message),
     });
     const { meta, env, log, proposals: turns } = context;
-    this.#meta = new ShardProposals({ number, uuid: record.uuid, shardId: shard.shardId, meta, turns, log });
+    this.#meta = new ShardProposals({
+      ...{ number, uuid: record.uuid, shardId: shard.shardId, meta, turns, log },
+      needsTerm: () => this.#primacy.isAwaited || !this.#isAtRest,
+    });
     this.#primacy = new Primacy({
-      number,
+      ...own,
       env,
-      search: this.#search,
-      calls: this.#calls,
       isClosed: () => this.#isClosed,
       shard: () => this.#shard,
       host: () => this.#host,
+      onAwaited: () => this.#meta.proposeHeld(),
     });
     this.#lease = new LeaseRenewal({
       env,
@@ -154,9 +152,12 @@ export class HostedReplica {
   async open(): Promise<void> {
     const { store } = this.#context;
     const { number, record } = this;
-    const isNew = await noteOwner(store, number, record.uuid, this.#shard.shardId);
-    const source = await readAhead(store, number);
-    const loaded = await loadReplicaState(source, number);
+    const { source, isNew, loaded, index } = await readReplica(
+      store,
+      number,
+      record.uuid,
+      this.#shard.shardId,
+    );
     // What came and went since an older configuration is on the disk, or is not.
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.
@@ -164,7 +165,7 @@ export class HostedReplica {
     if (mode === 'clean') await this.#search.open(lastSeq, source);
     if (this.#isClosed) return;
     this.#host = new ReplicaHost({
-      ...{ number, loaded, context: this.#context, search: this.#search, calls: this.#calls },
+      ...{ number, loaded, index, context: this.#context, search: this.#search, calls: this.#calls },
       vectorNames: vectorNamesOf(record),
       send: (to, message) => this.#context.send(this.#shard, number, to, message),
       onMeta: (effect) => this.#onMeta(effect),
@@ -187,15 +188,20 @@ export class HostedReplica {
     this.record = record;
     this.#search.setRecord(record);
     this.#shard = shard;
+    if (!this.#isAtRest) this.#meta.proposeHeld();
     if (isMixed) this.#search.raiseConfigurationMin(shard.cfgVersion);
     this.#host?.takeView(viewOf(this.record, this.#shard));
     this.#noteChange();
   }
 
+  get #isAtRest(): boolean {
+    return isAtRest(this.record, this.#shard, this.#calls.pendingCount);
+  }
+
   /** @param count - of the ticks there were */
   tick(count: number): void {
     const isDue = (count + this.number) % restTicks === 0 || this.#primacy.isAwaited;
-    if (!isDue && isAtRest(this.record, this.#shard, this.#calls.pendingCount)) return;
+    if (!isDue && this.#isAtRest) return;
     this.#lease.tick();
     this.#host?.step({ kind: 'tick' });
     this.#noteChange();
@@ -262,7 +268,8 @@ export class HostedReplica {
   }
 
   report(): ReplicaReport {
-    return reportOf(this.number, this.#host?.status ?? null, this.#search.replica);
+    this.#report = reportOf(this.number, this.#host?.status ?? null, this.#search.replica, this.#report);
+    return this.#report;
   }
 
   get isPrimary(): boolean {
@@ -366,7 +373,8 @@ export class HostedReplica {
   failed(error: unknown): void {
     if (this.#isClosed) return;
     const { log, env } = this.#context;
-    const isDamaged = error instanceof StorageError && error.code === 'corruption';
+    const isOfDisk = error instanceof StorageError;
+    const isDamaged = isOfDisk && error.code === 'corruption';
     const hasOther = this.#hasOtherInSync();
     log.error(
       isDamaged && hasOther
@@ -378,22 +386,15 @@ export class HostedReplica {
     this.#search.discard();
     const host = this.#host;
     this.#host = null;
-    const cause = error instanceof StorageError ? asClusterError(error) : null;
-    this.#calls.failAll(
-      cause ?? new ClusterError('unavailable', 'the replica failed; the change may still be applied'),
-    );
+    const unknown = 'the replica failed; the change may still be applied';
+    this.#calls.failAll(isOfDisk ? asClusterError(error) : new ClusterError('unavailable', unknown));
+    const reopen = async (): Promise<void> => {
+      await host?.stop();
+      if (!this.#isClosed && !this.#context.store.poisoned) await this.open();
+    };
     if (isDamaged && hasOther) {
       void host?.stop();
       this.#giveUp();
-      return;
-    }
-    const reopen = async (): Promise<void> => {
-      await host?.stop();
-      if (this.#isClosed || this.#context.store.poisoned) return;
-      await this.open();
-    };
-    env.after(reopenAfterMs, () => {
-      reopen().catch((again: unknown) => this.failed(again));
-    });
+    } else env.after(reopenAfterMs, () => void reopen().catch((again: unknown) => this.failed(again)));
   }
 }

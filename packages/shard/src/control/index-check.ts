@@ -2,16 +2,12 @@
  * Compares the by-seq index with the sum that is stored beside it, in the background after a start: a batch that the disk
  * dropped shows. Always: the base of the bucket digests comes from the same reading.
  */
-import type { Env } from '@quiver/env';
-import { StorageError, type StoreSnapshot } from '@quiver/storage';
+import { StorageError } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
-import type { Turns } from './turns.ts';
-import { sumIndex, type BucketDigests, type IndexSum } from './digests.ts';
+import type { BucketDigests, FoundIndex, IndexSum } from './digests.ts';
 
 export interface IndexCheck {
   readonly digests: BucketDigests;
-  readonly env: Env;
-  readonly turns: Turns;
   readonly log: Log;
   readonly isStopped: () => boolean;
   /** No other copy is in sync: a damaged one is still the best there is. */
@@ -19,14 +15,14 @@ export interface IndexCheck {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** @param snapshot - of the moment that `expected` is of; closed here */
+/** @param reading - of the moment that `expected` is of; null when nobody wants it any more */
 export function checkIndex(
-  snapshot: StoreSnapshot,
+  reading: Promise<FoundIndex | null>,
   replica: number,
   expected: IndexSum,
-  { digests, env, turns, log, isStopped, isLastCopy, onFailure }: IndexCheck,
+  { digests, log, isStopped, isLastCopy, onFailure }: IndexCheck,
 ): void {
-  sumIndex(snapshot, replica, env, turns, () => !isStopped()).then((found) => {
+  reading.then((found) => {
     if (found === null || isStopped()) return;
     const { sum, base } = found;
     const isWhole = sum.count === expected.count && sum.low === expected.low && sum.high === expected.high;

@@ -17,6 +17,8 @@ export interface PrimacyOptions {
   readonly isClosed: () => boolean;
   readonly shard: () => ShardRecord;
   readonly host: () => ReplicaHost | null;
+  /** A call begins to wait. */
+  readonly onAwaited: () => void;
 }
 
 /** How long a call waits for this replica to become the primary that the catalogue says it is. */
@@ -64,6 +66,7 @@ export class Primacy {
           cancel();
           resolve();
         });
+        this.#options.onAwaited();
       });
     }
   }

@@ -1,6 +1,6 @@
-import { createMemoryStore, type Change, type Store } from '@quiver/storage';
+import { createMemoryStore, StorageError, type Change, type Store } from '@quiver/storage';
 import { expect, test } from 'vitest';
-import { readAhead, type ReplicaSource } from './read-ahead.ts';
+import { heldCopy, readAhead, type ReplicaSource } from './read-ahead.ts';
 import { keys } from './records.ts';
 
 const number = 7;
@@ -46,7 +46,9 @@ test.each([0, 1, 100, 998, 3_000])('what is read of %i points is what the store 
     keys.pointsAfter(number, Math.floor(points / 2)),
     keys.vectors(number, ''),
     { from: keys.replica(number), to: keys.replica(number + 1) },
+    { ...keys.points(number), limit: 3 },
     { ...keys.points(number), limit: 3, reverse: true },
+    { from: keys.bySeq(number, 0, 0, 0), to: keys.bySeqEnd(number) },
   ];
   for (const range of ranges) expect(await scanned(source, range)).toEqual(await scanned(store, range));
   const asked = [
@@ -61,9 +63,34 @@ test.each([0, 1, 100, 998, 3_000])('what is read of %i points is what the store 
 
 test('few points are read by one scan, many and those with saved segments by those who need them', async () => {
   const small = await storeWith(100);
-  const large = await storeWith(1_200);
+  const large = await storeWith(2_000);
   const saved = await storeWith(100, [keys.manifest(number)]);
   expect(await readAhead(small, number)).not.toBe(small);
   expect(await readAhead(large, number)).toBe(large);
   expect(await readAhead(saved, number)).toBe(saved);
+});
+
+test('a held copy of a range has what the source had', async () => {
+  const store = await storeWith(100);
+  const copy = await heldCopy(await readAhead(store, number), keys.points(number));
+  const held: ReplicaSource = { getSync: () => undefined, scanPages: (range) => copy.scanPages(range) };
+  expect(await scanned(held, keys.points(number))).toEqual(await scanned(store, keys.points(number)));
+});
+
+test('a damaged record leaves reading to those who need it', async () => {
+  const store = await storeWith(100);
+  const damaged: Store = {
+    ...store,
+    scanPages() {
+      throw new StorageError('corruption', 'a record is not what was written');
+    },
+  };
+  expect(await readAhead(damaged, number)).toBe(damaged);
+  const broken: Store = {
+    ...store,
+    scanPages() {
+      throw new StorageError('poisoned', 'a write failed');
+    },
+  };
+  await expect(readAhead(broken, number)).rejects.toThrow('a write failed');
 });

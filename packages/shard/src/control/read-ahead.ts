@@ -3,42 +3,67 @@
  * small ones at its start. Always: what is read of it is what the store has, as long as nothing is written; only what an
  * opening reads in any case is read ahead.
  */
-import type { Store } from '@quiver/storage';
+import { afterPrefix, StorageError, type Store } from '@quiver/storage';
+import type { IndexSource } from './digests.ts';
 import { keys } from './records.ts';
 
 export type ReplicaSource = Pick<Store, 'getSync' | 'scanPages'>;
 type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
 /** Beyond them the scan costs more than it spares. */
-const entriesMax = 1_000;
-const bytesMax = 1 << 20;
+const entriesMax = 3_000;
+const bytesMax = 2 << 20;
 
-/** REQUIRES: nothing of the replica is being written until the last use of what is returned. @throws StorageError */
+/**
+ * @returns the store itself where it would be too much, or cannot be read as a whole
+ * REQUIRES: nothing of the replica is being written until the last use of what is returned, but for its ident.
+ * @throws StorageError
+ */
 export async function readAhead(store: Store, replica: number): Promise<ReplicaSource> {
-  // With saved segments few of the points are read.
-  if (store.getSync(keys.manifest(replica)) !== undefined) return store;
   const from = keys.replica(replica);
-  const { to } = keys.points(replica);
-  const entries: Entry[] = [];
-  let bytes = 0;
-  for await (const page of store.scanPages({ from, to, limit: entriesMax })) {
-    for (const [key, value] of page) bytes += key.length + value.length;
-    entries.push(...page);
-    if (entries.length >= entriesMax || bytes > bytesMax) return store;
-  }
+  const to = afterPrefix(from);
+  const entries = await entriesOf(store, { from, to, limit: entriesMax }, keys.manifest(replica));
+  if (entries === null) return store;
   return {
     getSync(key) {
       if (!isWithin(key, from, to)) return store.getSync(key);
-      const found = entries[lowerBound(entries, key)];
-      return found !== undefined && Buffer.compare(found[0], key) === 0 ? found[1] : undefined;
+      return find(entries, key)?.[1];
     },
     scanPages(range) {
-      const isHere = range.limit === undefined && range.reverse !== true;
-      if (!isHere || Buffer.compare(range.from, from) < 0 || Buffer.compare(range.to, to) > 0)
-        return store.scanPages(range);
-      return onePage(entries.slice(lowerBound(entries, range.from), lowerBound(entries, range.to)));
+      const isHere = Buffer.compare(range.from, from) >= 0 && Buffer.compare(range.to, to) <= 0;
+      if (!isHere || range.reverse === true) return store.scanPages(range);
+      const found = entries.slice(lowerBound(entries, range.from), lowerBound(entries, range.to));
+      return onePage(range.limit === undefined ? found : found.slice(0, range.limit));
     },
   };
+}
+
+/** @param without - a key of the first page; null where there is such an entry: with saved segments few of the points are read */
+async function entriesOf(
+  store: Store,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array; readonly limit: number },
+  without: Uint8Array,
+): Promise<readonly Entry[] | null> {
+  const entries: Entry[] = [];
+  let bytes = 0;
+  try {
+    for await (const page of store.scanPages(range)) {
+      if (entries.length === 0 && find(page, without) !== undefined) return null;
+      for (const [key, value] of page) bytes += key.length + value.length;
+      entries.push(...page);
+      if (entries.length >= range.limit || bytes > bytesMax) return null;
+    }
+  } catch (error) {
+    // One that is damaged may be one that nobody asks for at a start.
+    if (error instanceof StorageError && error.code === 'corruption') return null;
+    throw error;
+  }
+  return entries;
+}
+
+function find(entries: readonly Entry[], key: Uint8Array): Entry | undefined {
+  const found = entries[lowerBound(entries, key)];
+  return found !== undefined && Buffer.compare(found[0], key) === 0 ? found : undefined;
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- as the store's
@@ -59,4 +84,35 @@ function lowerBound(entries: readonly Entry[], key: Uint8Array): number {
     else high = middle;
   }
   return low;
+}
+
+/** What a source has in a range, in one piece of memory: for whoever reads it later, when the rest should be gone. */
+export async function heldCopy(
+  source: ReplicaSource,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+): Promise<IndexSource> {
+  const lengths: number[] = [];
+  const parts: Uint8Array[] = [];
+  for await (const page of source.scanPages(range))
+    for (const [key, value] of page) {
+      lengths.push(key.length, value.length);
+      parts.push(key, value);
+    }
+  const bytes = Buffer.concat(parts);
+  return {
+    scanPages: () => onePage(unpacked(bytes, lengths)),
+    close: () => Promise.resolve(),
+  };
+}
+
+function unpacked(bytes: Uint8Array, lengths: readonly number[]): Entry[] {
+  const entries: Entry[] = [];
+  let at = 0;
+  for (let i = 0; i < lengths.length; i += 2) {
+    const valueAt = at + lengths[i]!;
+    const end = valueAt + lengths[i + 1]!;
+    entries.push([bytes.subarray(at, valueAt), bytes.subarray(valueAt, end)]);
+    at = end;
+  }
+  return entries;
 }

@@ -91,6 +91,8 @@ export const keys = {
     bytes.writeUInt32BE(term, 17);
     return bytes;
   },
+  /** The whole by-seq index. */
+  index: (replica: number) => range(ofKind(replica, kinds.bySeq).done()),
   bySeqEnd: (replica: number) => ofKind(replica, kinds.bySeq + 1).done(),
   operation: (replica: number, operationKey: string) =>
     ofKind(replica, kinds.operation).rest(text.encode(operationKey)).done(),

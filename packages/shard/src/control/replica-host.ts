@@ -15,7 +15,7 @@ import type { PointId } from '@quiver/model';
 import { StorageError, type Change } from '@quiver/storage';
 import { bytesOfRecords, changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
-import { BucketDigests } from './digests.ts';
+import { BucketDigests, sumIndex, type IndexSource } from './digests.ts';
 import type { HostEffect, HostInput, MetaEffect, WithoutNow } from './host-effect.ts';
 import { checkIndex } from './index-check.ts';
 import { PersistQueue } from './persist-queue.ts';
@@ -34,6 +34,8 @@ export interface ReplicaHostOptions {
   readonly context: SearchContext & NodeBandwidth;
   readonly search: SearchState;
   readonly loaded: LoadedReplica;
+  /** As it was when `loaded` was read; null: as it is now. */
+  readonly index: IndexSource | null;
   readonly vectorNames: readonly string[];
   readonly calls: ReplicaCalls;
   readonly send: (to: number, message: ReplicaMessage) => void;
@@ -53,7 +55,8 @@ export interface ReplicaHostOptions {
 }
 
 export class ReplicaHost {
-  readonly #options: ReplicaHostOptions;
+  /** Without what is of use at its beginning alone. */
+  readonly #options: Omit<ReplicaHostOptions, 'loaded' | 'index'>;
   readonly #machine: Machine<OrderedChange, PointId>;
   readonly #records: ReplicaRecords;
   readonly #pages: ReplicaPages;
@@ -74,10 +77,10 @@ export class ReplicaHost {
   /** Plans (persist ids) after whose durability memory is given up. */
   #discards: number[] = [];
 
-  constructor(options: ReplicaHostOptions) {
+  constructor({ loaded, index, ...options }: ReplicaHostOptions) {
     this.#options = options;
-    const { number, context, search, loaded, vectorNames, isTailWhole } = options;
-    const { store, env } = context;
+    const { number, context, search, vectorNames, isTailWhole } = options;
+    const { store, env, log } = context;
     const { state, history } = loaded.persisted;
     this.#cleanAfter = state.mode === 'clean' ? 0 : Infinity;
     this.#history = history;
@@ -114,10 +117,7 @@ export class ReplicaHost {
       onFailure,
     });
     this.#tombstones = new TombstoneCollector({
-      env,
-      pages: this.#pages,
-      records: this.#records,
-      persists: this.#persists,
+      ...{ env, pages: this.#pages, records: this.#records, persists: this.#persists },
       // A saved segment may hold the point alive: its tombstone must be there to be replayed.
       limitSeq: () => {
         const manifest = search.manifest();
@@ -125,11 +125,11 @@ export class ReplicaHost {
       },
       onFailure,
     });
-    checkIndex(context.store.snapshot(), number, loaded.sum, {
+    const source = index ?? store.snapshot();
+    const reading = sumIndex(source, number, env, context.indexChecks, () => !this.#isStopped);
+    checkIndex(reading, number, loaded.sum, {
       digests,
-      env,
-      turns: context.indexChecks,
-      log: context.log,
+      log,
       isStopped: () => this.#isStopped,
       isLastCopy: options.isLastCopy,
       onFailure,

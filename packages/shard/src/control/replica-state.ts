@@ -18,16 +18,20 @@ import { decodeJson, encodeJson, keys, orderRecordOf } from './records.ts';
 /** Of a replica's records. */
 const format = 2;
 
-/** Writes what the records of a replica belong to. @returns whether nothing said so yet: it is new. @throws StorageError */
+/**
+ * Writes what the records of a replica belong to.
+ * @param source - as `readAhead` gives it
+ * @returns whether nothing said so yet: it is new. @throws StorageError
+ */
 export async function noteOwner(
   store: Store,
+  source: ReplicaSource,
   number: number,
-  collectionUuid: string,
-  shardId: number,
+  { uuid, shardId }: { readonly uuid: string; readonly shardId: number },
 ): Promise<boolean> {
   const key = keys.ident(number);
-  if (store.getSync(key) !== undefined) return false;
-  const value = encodeJson({ collectionUuid, shardId, format });
+  if (source.getSync(key) !== undefined) return false;
+  const value = encodeJson({ collectionUuid: uuid, shardId, format });
   await store.commit([{ kind: 'put', key, value }], { essential: true });
   return true;
 }

@@ -65,8 +65,8 @@ export class Replica {
   isDropped = false;
   /** Segments are being built, or will be as soon as writes pause: that gives memory back. */
   isShrinking: () => boolean = () => false;
-  /** Without what it began with: segments that are replaced must be let go. */
-  readonly #options: Omit<ReplicaOptions, 'start'>;
+  /** Without what it began with: segments and records that are replaced must be let go. */
+  readonly #options: Omit<ReplicaOptions, 'start' | 'record'>;
   readonly #pending = new Map<PointId, Pending>();
   #headRows = 0;
   #rowsExpected = 0;
@@ -74,12 +74,12 @@ export class Replica {
   #blobBytes = { rows: 0, bytes: 0 };
 
   constructor(options: ReplicaOptions) {
-    const { start, ...kept } = options;
+    const { start, record, ...kept } = options;
     this.#options = kept;
-    this.record = options.record;
+    this.record = record;
     this.shardId = options.shardId;
     this.number = options.number;
-    this.schema = segmentSchemaOf(options.record.config.params);
+    this.schema = segmentSchemaOf(record.config.params);
     this.applied = createApplied(start.visibleSeq);
     this.segments = [...start.segments];
     this.points = start.points;

@@ -9,7 +9,7 @@ interface Sent {
   end(): void;
 }
 
-function proposer(): { sent: Sent[]; of: (number: number) => ShardProposals } {
+function proposer(needsTerm?: () => boolean): { sent: Sent[]; of: (number: number) => ShardProposals } {
   const sent: Sent[] = [];
   const turns = new Turns(2);
   const meta = {
@@ -21,7 +21,10 @@ function proposer(): { sent: Sent[]; of: (number: number) => ShardProposals } {
     linearizableShard: () => Promise.resolve(null),
   };
   const of = (number: number): ShardProposals =>
-    new ShardProposals({ number, uuid: `c${number}`, shardId: 0, meta, turns, log: silentLog() });
+    new ShardProposals({
+      ...{ number, uuid: `c${number}`, shardId: 0, meta, turns, log: silentLog() },
+      ...(needsTerm === undefined ? {} : { needsTerm }),
+    });
   return { sent, of };
 }
 
@@ -70,4 +73,18 @@ test('a replica that is dropped while its command waits sends nothing, and holds
   sent[0]!.end();
   await settled();
   expect(sent.map(({ command }) => 'uuid' in command && command.uuid)).toEqual(['c1', 'c2', 'c4']);
+});
+
+test('a new term that nobody needs is proposed when it is asked for, once and the newest', async () => {
+  const { sent, of } = proposer(() => false);
+  const resting = of(1);
+  for (const term of [1, 2]) resting.propose({ kind: 'bump_term', term });
+  await settled();
+  expect(sent).toEqual([]);
+  resting.proposeHeld();
+  resting.proposeHeld();
+  await settled();
+  expect(sent.map(({ command }) => command)).toEqual([
+    expect.objectContaining({ kind: 'bump_term', expectTerm: 2 }),
+  ]);
 });

@@ -17,6 +17,8 @@ export interface ShardProposalsOptions {
   readonly meta: ShardMeta;
   /** Of all replicas of the node: after a restart each of them asks for a new term. */
   readonly turns: Turns;
+  /** Whether a new term is needed now; else it waits until `proposeHeld`. Default: it is. */
+  readonly needsTerm?: () => boolean;
   readonly log: Log;
 }
 
@@ -31,6 +33,8 @@ export class ShardProposals {
   /** Commands that wait their turn. */
   readonly #queued = new Map<MetaCommand['kind'], MetaCommand>();
   #isStopped = false;
+  /** A new term that nobody needs yet. */
+  #heldTerm: MetaCommand | null = null;
 
   constructor(options: ShardProposalsOptions) {
     this.#options = options;
@@ -50,13 +54,21 @@ export class ShardProposals {
         break;
       }
       case 'bump_term':
-        this.#command({ kind: 'bump_term', ...shard, expectTerm: effect.term, replica: number });
+        this.#heldTerm = { kind: 'bump_term', ...shard, expectTerm: effect.term, replica: number };
+        if (this.#options.needsTerm?.() !== false) this.proposeHeld();
         break;
       case 'propose_hand_over': {
         const to = Number(effect.to);
         this.#command({ kind: 'hand_over', ...shard, expectTerm: effect.term, from: number, to });
       }
     }
+  }
+
+  /** Of thousands of replicas that start together and are asked for nothing the metadata orders no new terms. */
+  proposeHeld(): void {
+    const held = this.#heldTerm;
+    this.#heldTerm = null;
+    if (held !== null) this.#command(held);
   }
 
   /** Another allocation is to take this one's place. */
