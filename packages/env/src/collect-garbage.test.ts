@@ -23,3 +23,21 @@ test('what somebody holds is waited for until it is let go of', async () => {
   await env.advance(4_000);
   expect(isGone).toBe(true);
 });
+
+test('a busy thread is left to collect by itself for ten seconds, and made to every ten at most', async () => {
+  const env = createVirtualEnv();
+  const held = { value: new Uint8Array(1 << 20) };
+  let isBusy = true;
+  const collectedAtMs: number[] = [];
+  const startedMs = env.now();
+  const options = { isBusy: () => isBusy, collect: () => collectedAtMs.push(env.now() - startedMs) };
+  void untilCollected([new WeakRef(held.value)], env, options);
+  await env.advance(9_900);
+  expect(collectedAtMs).toEqual([]);
+  await env.advance(11_000);
+  expect(collectedAtMs).toEqual([10_300, 20_300]);
+  isBusy = false;
+  await env.advance(20_000);
+  expect(collectedAtMs).toEqual([10_300, 20_300, 30_300, 40_300]);
+  expect(held.value).toHaveLength(1 << 20);
+});

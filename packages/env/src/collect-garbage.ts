@@ -23,24 +23,47 @@ const firstLooksMs = [0, 50, 250, 1_000, 4_000];
 const laterLooksMs = 10_000;
 /** Between two collections for whoever waits: several may. */
 const collectEveryMs = 1_000;
+/** A thread that others wait for is given so long to collect by itself, which stops it for less, and for so long after each collection. */
+const patienceMs = 10_000;
+const patientLooksMs = 1_000;
 const collectedMs = new WeakMap<Env, number>();
+
+export interface CollectOptions {
+  /** Others wait for this thread: it should not be stopped for long. */
+  readonly isBusy?: () => boolean;
+  readonly collect?: () => void;
+}
 
 /**
  * Resolves when nothing on this thread holds what is referred to any more. Collects for the first looks, once a second at most; later ones
- * only see whether the heap was collected meanwhile, since each collection stops the thread.
+ * only see whether the heap was collected meanwhile, since each collection stops the thread. While the thread is busy it is left to collect
+ * by itself for some seconds first, and is then made to every some seconds at most.
  */
-export async function untilCollected(references: readonly WeakRef<object>[], env: Env): Promise<void> {
+export async function untilCollected(
+  references: readonly WeakRef<object>[],
+  env: Env,
+  { isBusy = () => false, collect = collectGarbage }: CollectOptions = {},
+): Promise<void> {
+  const startedMs = env.now();
   let left = references;
+  let isPatient = false;
+  let tries = 0;
   for (let look = 0; left.length > 0; look += 1) {
-    await new Promise<void>((resolve) => env.after(firstLooksMs[look] ?? laterLooksMs, resolve));
-    if (look < firstLooksMs.length) collectInTurn(env);
+    const waitMs = firstLooksMs[look] ?? (isPatient ? patientLooksMs : laterLooksMs);
+    await new Promise<void>((resolve) => env.after(waitMs, resolve));
+    const mayStop = !isBusy();
+    isPatient = !mayStop && env.now() < startedMs + patienceMs;
+    if (tries < firstLooksMs.length && !isPatient) {
+      tries += 1;
+      if (isTurn(env, mayStop ? collectEveryMs : patienceMs)) collect();
+    }
     left = left.filter((reference) => reference.deref() !== undefined);
   }
 }
 
-function collectInTurn(env: Env): void {
+function isTurn(env: Env, everyMs: number): boolean {
   const nowMs = env.now();
-  if (nowMs < (collectedMs.get(env) ?? -Infinity) + collectEveryMs) return;
+  if (nowMs < (collectedMs.get(env) ?? -Infinity) + everyMs) return false;
   collectedMs.set(env, nowMs);
-  collectGarbage();
+  return true;
 }

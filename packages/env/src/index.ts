@@ -1,4 +1,5 @@
-export { collectGarbage, untilCollected } from './collect-garbage.ts';
+export { createBusyMeter } from './busy-meter.ts';
+export { collectGarbage, untilCollected, type CollectOptions } from './collect-garbage.ts';
 export { collectWhenQuiet } from './collect-when-quiet.ts';
 export type { Env } from './env.ts';
 export { createRealEnv } from './real-env.ts';

@@ -95,6 +95,8 @@ export interface ShardServeOptions {
   readonly shared: SharedState;
   /** Most of the thread's idle time that measures the recall of real queries, 0 to 1; 0: none. */
   readonly recallTimeShare: number;
+  /** The thread should not be stopped for long now; absent: it may always be. */
+  readonly isBusy?: () => boolean;
   readonly env: Env;
   readonly log: Log;
 }

@@ -31,7 +31,8 @@ export interface SegmentSet {
 /** Control thread -> serve thread. */
 export type ToServe =
   | { readonly kind: 'arena'; readonly arena: Arena }
-  | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[] }
+  /** `isUrgent`: memory is short; otherwise a thread that is busy may take some seconds. */
+  | { readonly kind: 'drop_arenas'; readonly arenas: readonly number[]; readonly isUrgent: boolean }
   | { readonly kind: 'drop_files'; readonly files: readonly number[] }
   /** The whole set of each replica named; takes effect with `epoch`. */
   | { readonly kind: 'segments'; readonly epoch: number; readonly sets: readonly SegmentSet[] }

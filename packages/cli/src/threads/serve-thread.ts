@@ -3,7 +3,14 @@
  * A request stays on this thread from socket to socket; writes and metadata go to the control thread by message. Calls
  * of other nodes come to the same thread, on the data port.
  */
-import { adoptPort, collectWhenQuiet, createRealEnv, currentThread, type Port } from '@quiver/env';
+import {
+  adoptPort,
+  collectWhenQuiet,
+  createBusyMeter,
+  createRealEnv,
+  currentThread,
+  type Port,
+} from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
 import { createApi } from '@quiver/router';
@@ -55,6 +62,7 @@ function openShard(shard: ServeShardData): ShardNode {
     port: adoptPort(shard.port),
     shared: openSharedState(shard.sharedState),
     recallTimeShare: shard.recallTimeShare,
+    isBusy: createBusyMeter(),
     env,
     log,
   });

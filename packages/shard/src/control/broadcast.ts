@@ -19,8 +19,8 @@ export interface Broadcast {
   dropReplica(replica: number): number;
   /** Nobody reads these files any more: every thread closes them. */
   dropFiles(files: readonly number[]): void;
-  /** Resolves when every thread has let go of the arenas. */
-  dropArenas(arenas: readonly number[]): Promise<void>;
+  /** Resolves when every thread has let go of the arenas. @param isUrgent - searches may wait for it */
+  dropArenas(arenas: readonly number[], isUrgent: boolean): Promise<void>;
   /** A thread has let go. */
   arenasDropped(port: ServePort | BuildPort, arenas: readonly number[]): void;
   /** A thread is gone: it holds nothing any more. */
@@ -63,7 +63,7 @@ export function createBroadcast(shared: SharedState): Broadcast {
       for (const port of serve) port.post({ kind: 'drop_files', files });
       for (const port of build) port.post({ kind: 'drop_files', files });
     },
-    dropArenas(arenas) {
+    dropArenas(arenas, isUrgent) {
       return new Promise((done) => {
         const waitFor = new Set<unknown>([...serve, ...build]);
         if (waitFor.size === 0) {
@@ -71,7 +71,7 @@ export function createBroadcast(shared: SharedState): Broadcast {
           return;
         }
         leaving.push({ arenas: arenas.join(), waitFor, done });
-        for (const port of serve) port.post({ kind: 'drop_arenas', arenas });
+        for (const port of serve) port.post({ kind: 'drop_arenas', arenas, isUrgent });
         for (const port of build) port.post({ kind: 'drop_arenas', arenas });
       });
     },

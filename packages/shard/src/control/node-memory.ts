@@ -95,7 +95,7 @@ export class NodeMemory {
 
   /** Regions are free that nobody reads any more. */
   released(): void {
-    void this.#giveBack(this.#options.pooledBytesMax);
+    void this.#giveBack(this.#options.pooledBytesMax, false);
   }
 
   #look(): void {
@@ -108,7 +108,7 @@ export class NodeMemory {
       return;
     this.#workedMs = null;
     this.#tidiedMs = nowMs;
-    void this.#relieve();
+    void this.#relieve(false);
   }
 
   #watch(limitBytes: number, resident: number): void {
@@ -119,27 +119,34 @@ export class NodeMemory {
     const room = limitBytes * (1 - spareShare) - this.#other.bytes;
     pool.limitTo(room);
     this.#isNarrow = room < segmentBytesMax;
-    if (resident > limitBytes * (1 - nearShare)) void this.#relieve();
+    if (resident > limitBytes * (1 - nearShare)) void this.#relieve(true);
     if (resident <= limitBytes * (1 - spareShare)) this.#shortSinceMs = null;
     else this.#shortSinceMs ??= env.now();
   }
 
   /** Arenas that nobody needs go back to the system once every thread has let go of them. */
-  async #giveBack(keptBytes: number): Promise<void> {
+  async #giveBack(keptBytes: number, isNearLimit: boolean): Promise<void> {
     const { pool, directory, broadcast, env } = this.#options;
     if (pool.stats().pooledBytes <= keptBytes) return;
     const arenas = pool.trim();
     if (arenas.length === 0) return;
-    await Promise.all([broadcast.dropArenas(arenas), dropArenas(arenas, directory, env)]);
+    const isUrgent = isNearLimit || isHalfFull(pool);
+    await Promise.all([broadcast.dropArenas(arenas, isUrgent), dropArenas(arenas, directory, env)]);
     pool.confirmDropped(arenas);
   }
 
   /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
-  async #relieve(): Promise<void> {
-    void this.#giveBack(0);
+  async #relieve(isNearLimit: boolean): Promise<void> {
+    void this.#giveBack(0, isNearLimit);
     const { broadcast, directory, env } = this.#options;
     if (env.now() < this.#collectedMs + collectEveryMs) return;
     this.#collectedMs = env.now();
-    await Promise.all([broadcast.dropArenas([]), dropArenas([], directory, env)]);
+    await Promise.all([broadcast.dropArenas([], isNearLimit), dropArenas([], directory, env)]);
   }
+}
+
+/** What arenas wait to give back may soon be wanted. */
+function isHalfFull(pool: ArenaPool): boolean {
+  const { budgetBytes, usedBytes, retiredBytes, pooledBytes, leavingBytes } = pool.stats();
+  return usedBytes + retiredBytes + pooledBytes + leavingBytes > budgetBytes / 2;
 }

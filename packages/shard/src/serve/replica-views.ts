@@ -92,8 +92,10 @@ export function createReplicaViews(options: {
   /** Handles all messages that wait on the port, now. */
   readonly drain: () => void;
   readonly onArenasDropped: (arenas: readonly number[]) => void;
+  /** Searches would wait for what stops this thread. */
+  readonly isBusy: () => boolean;
 }): ReplicaViews {
-  const { nodeId, directory, shared, env, drain } = options;
+  const { nodeId, directory, shared, env, drain, isBusy } = options;
   const replicas = new Map<number, Replica>();
   /** Requests that run, by the epoch they began at. */
   const running = new Map<number, number>();
@@ -160,7 +162,9 @@ export function createReplicaViews(options: {
           directory.add(message.arena);
           return true;
         case 'drop_arenas':
-          void dropArenas(message.arenas, directory, env).then(() => options.onArenasDropped(message.arenas));
+          void dropArenas(message.arenas, directory, env, message.isUrgent ? {} : { isBusy }).then(() =>
+            options.onArenasDropped(message.arenas),
+          );
           return true;
         case 'drop_files':
           for (const file of message.files) directory.dropFile(file);

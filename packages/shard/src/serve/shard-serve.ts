@@ -18,6 +18,7 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
       for (let message = port.receiveNow(); message !== undefined; message = port.receiveNow()) take(message);
     },
     onArenasDropped: (arenas) => port.post({ kind: 'arenas_dropped', arenas }),
+    isBusy: options.isBusy ?? (() => false),
   });
   const calls = createControlCalls(port, env);
   const reads = createShardReads({
