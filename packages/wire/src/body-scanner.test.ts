@@ -169,14 +169,48 @@ describe('the rest of the body', () => {
         pauses += 1;
         return Promise.resolve();
       };
-      const doc = await stepwise.scanInSteps([Buffer.from(body)], true, pause);
+      let taken = 0;
+      const chunks = [Buffer.from(body.slice(0, 50)), Buffer.from(body.slice(50))];
+      const doc = await stepwise.scanInSteps(chunks, true, pause, () => (taken += 1));
+      expect(taken).toBe(1);
       expect(restored(doc, stepwise)).toEqual(restored(scanner.scan([Buffer.from(body)], true), scanner));
       if (body.length > 100 + 2 * stepBytes) expect(pauses).toBeGreaterThan(0);
     }
-    const refused = stepwise.scanInSteps([Buffer.from(`{"vector":[${'1,'.repeat(500)}]`)], true, () =>
-      Promise.resolve(),
+    const pause = (): Promise<void> => Promise.resolve();
+    const nothing = (): void => undefined;
+    const refused = stepwise.scanInSteps(
+      [Buffer.from(`{"vector":[${'1,'.repeat(500)}]`)],
+      true,
+      pause,
+      nothing,
     );
     await expect(refused).rejects.toThrow(SyntaxError);
+  });
+
+  test.each([1, 2, 3, 7])('text in steps of %i bytes is UTF-8 or refused as at once', async (stepBytes) => {
+    const stepwise = createBodyScanner(stepBytes);
+    const pause = (): Promise<void> => Promise.resolve();
+    const nothing = (): void => undefined;
+    const part = fc.oneof(
+      fc
+        .string({ unit: 'binary', maxLength: 4 })
+        .map((text) => Buffer.from(JSON.stringify(text).slice(1, -1))),
+      fc.uint8Array({ minLength: 1, maxLength: 3, min: 128 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 5 }), async (parts) => {
+        const body = Buffer.concat([Buffer.from('"'), ...parts, Buffer.from('"')]);
+        let expected: unknown;
+        try {
+          expected = scanner.scan([body], true);
+        } catch (error) {
+          await expect(stepwise.scanInSteps([body], true, pause, nothing)).rejects.toEqual(error);
+          return;
+        }
+        expect(await stepwise.scanInSteps([body], true, pause, nothing)).toEqual(expected);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('any body is what JSON.parse says, with vectors rounded to f32', () => {

@@ -16,14 +16,16 @@ export interface BodyScanner {
    */
   scan(chunks: readonly Uint8Array[], cutPayloads: boolean): unknown;
   /**
-   * The same in steps of about half a millisecond, for long bodies. The chunks are needed until the first pause.
+   * The same in steps of about half a millisecond, for long bodies.
    * REQUIRES: no other scan by this scanner until it has settled and what it gave out was used.
    * @param pause - between two steps
+   * @param onTaken - the chunks are not needed any more; called unless it throws before
    */
   scanInSteps(
     chunks: readonly Uint8Array[],
     cutPayloads: boolean,
     pause: () => Promise<void>,
+    onTaken: () => void,
   ): Promise<unknown>;
   /** The numbers behind a mark, or null when the value is no mark of a vector. A view. */
   vectorOf(value: unknown): Float32Array | null;
@@ -118,8 +120,54 @@ export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
       bytes.set(chunk, at);
       at += chunk.length;
     }
-    bytes.fill(0, at, at + slackBytes);
-    if (!isUtf8(bytes.subarray(bodyAt, at))) throw new SyntaxError('invalid unicode code point');
+    requireUtf8(bodyAt, at);
+    start(length, cutPayloads);
+    return at;
+  }
+
+  /** As `begin`, in steps. */
+  async function beginInSteps(
+    chunks: readonly Uint8Array[],
+    cutPayloads: boolean,
+    pause: () => Promise<void>,
+  ): Promise<number> {
+    vectorCount = 0;
+    payloadCount = 0;
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
+    reserve(length);
+    let at = bodyAt;
+    let checkedTo = bodyAt;
+    for (const chunk of chunks)
+      for (let from = 0; from < chunk.length;) {
+        const part = chunk.subarray(from, from + stepBytes);
+        bytes.set(part, at);
+        at += part.length;
+        from += part.length;
+        if (at - checkedTo < stepBytes) continue;
+        const end = wholeTo(checkedTo, at);
+        requireUtf8(checkedTo, end);
+        checkedTo = end;
+        await pause();
+      }
+    requireUtf8(checkedTo, at);
+    start(length, cutPayloads);
+    return at;
+  }
+
+  function requireUtf8(from: number, to: number): void {
+    if (!isUtf8(bytes.subarray(from, to))) throw new SyntaxError('invalid unicode code point');
+  }
+
+  /** Where the last character begins that may go on behind `to`; `to` when there is none. */
+  function wholeTo(from: number, to: number): number {
+    let at = to - 1;
+    while (at > from && to - at < 4 && (bytes[at]! & 0xc0) === 0x80) at -= 1;
+    return bytes[at]! >= 0xc0 ? at : to;
+  }
+
+  function start(length: number, cutPayloads: boolean): void {
+    bytes.fill(0, bodyAt + length, bodyAt + length + slackBytes);
     const { text, vectorTable, payloadTable } = layout;
     wire.exports.beginScan(
       bodyAt,
@@ -132,7 +180,6 @@ export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
       headerAt,
       cutPayloads ? 1 : 0,
     );
-    return at;
   }
 
   function finish(textLength: number, at: number, cutPayloads: boolean): unknown {
@@ -162,8 +209,9 @@ export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
       const end = begin(chunks, cutPayloads);
       return finish(wire.exports.scanOn(end), end, cutPayloads);
     },
-    async scanInSteps(chunks, cutPayloads, pause) {
-      const end = begin(chunks, cutPayloads);
+    async scanInSteps(chunks, cutPayloads, pause, onTaken) {
+      const end = await beginInSteps(chunks, cutPayloads, pause);
+      onTaken();
       let textLength = wire.exports.scanOn(stepBytes);
       while (textLength === more) {
         await pause();

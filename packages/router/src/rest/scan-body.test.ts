@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Chunks, Exchange } from './exchange.ts';
+import { releaseChunks } from './node-exchange.ts';
 import { createBodyScan, type ScannedBody } from './scan-body.ts';
 
 interface Thread {
@@ -31,9 +32,14 @@ function thread(): Thread {
   };
 }
 
-function exchange(): { exchange: Exchange; released: () => number } {
+/** @param chunks - whose memory is given back with the body */
+function exchange(chunks: Chunks = []): { exchange: Exchange; released: () => number } {
   let count = 0;
-  const one = { releaseBody: () => (count += 1) } as unknown as Exchange;
+  const releaseBody = (): void => {
+    count += 1;
+    releaseChunks(chunks);
+  };
+  const one = { releaseBody } as unknown as Exchange;
   return { exchange: one, released: () => count };
 }
 
@@ -60,8 +66,7 @@ test('while a long body is scanned the thread does other work, short bodies amon
   const bodies = createBodyScan(soon);
   const long = exchange();
   const scanning = bodies.scan(long.exchange, body(6_000, 5)) as Promise<ScannedBody>;
-  await turn();
-  expect(long.released()).toBe(1);
+  while (long.released() === 0) expect(await turn()).toBe(true);
   const short = bodies.scan(exchange().exchange, body(2, 9)) as ScannedBody;
   expect(firstNumbers(short)).toEqual([9, 9]);
   expect(await untilQuiet()).toBeGreaterThan(1);
@@ -83,10 +88,24 @@ test('long bodies take turns: what one gave out stays until it is released', asy
 test('a long body that is no JSON is refused, and the next one has its turn', async () => {
   const { soon, untilQuiet } = thread();
   const bodies = createBodyScan(soon);
-  const broken = bodies.scan(exchange().exchange, [Buffer.from(`[${'1,'.repeat(300_000)}]`)]);
-  const refused = expect(broken).rejects.toThrow('Format error in JSON body');
+  const chunks = [new TextEncoder().encode(`[${'1,'.repeat(300_000)}]`)];
+  const one = exchange(chunks);
+  const broken = bodies.scan(one.exchange, chunks);
+  const refused = expect(broken).rejects.toThrow("Format error in JSON body: expected value, found ']'");
   const next = bodies.scan(exchange().exchange, body(6_000, 3));
   await untilQuiet();
   await refused;
+  expect(one.released()).toBe(1);
   expect(new Set(firstNumbers(await next))).toEqual(new Set([3]));
+});
+
+test('a long body that is not UTF-8 is refused, and its memory is given back', async () => {
+  const { soon, untilQuiet } = thread();
+  const bodies = createBodyScan(soon);
+  const chunks = [Uint8Array.from({ length: 600_000 }, (_, i) => (i === 400_000 ? 0xff : 0x61))];
+  const one = exchange(chunks);
+  const refused = expect(bodies.scan(one.exchange, chunks)).rejects.toThrow('invalid unicode code point');
+  await untilQuiet();
+  await refused;
+  expect(one.released()).toBe(1);
 });

@@ -39,17 +39,20 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
     turn = promise;
     await before;
     longScanner ??= createBodyScanner();
-    try {
-      const scanning = longScanner.scanInSteps(chunks, true, pause);
-      // They are copied before the first pause.
+    let isTaken = false;
+    const onTaken = (): void => {
+      isTaken = true;
       exchange.releaseBody();
-      const doc = await scanning;
+    };
+    try {
+      const doc = await longScanner.scanInSteps(chunks, true, pause, onTaken);
       // Decoding it takes some milliseconds more.
       await pause();
       return { doc, marks: longScanner, release: () => release(undefined) };
     } catch (error) {
+      if (!isTaken) exchange.releaseBody();
       release(undefined);
-      throw malformed(error, chunks);
+      throw malformed(error, false);
     }
   }
 
@@ -61,7 +64,7 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
       try {
         return { doc: scanner.scan(chunks, true), marks: scanner, release: nothing };
       } catch (error) {
-        throw malformed(error, chunks);
+        throw malformed(error, bytes === 0);
       } finally {
         exchange.releaseBody();
       }
@@ -69,8 +72,7 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
   };
 }
 
-function malformed(error: unknown, chunks: Chunks): unknown {
+function malformed(error: unknown, isEmpty: boolean): unknown {
   if (!(error instanceof SyntaxError)) return error;
-  const isEmpty = chunks.every((chunk) => chunk.length === 0);
   return new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
 }
