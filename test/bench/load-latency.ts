@@ -8,8 +8,12 @@
  * Client and server share the cores; the thread that measures runs before both, where it may.
  *
  *   node test/bench/load-latency.ts [--set wordnet-minilm] [--rows N] [--rate 100] [--ef 64] [--idle-seconds 10]
- *     [--only quiver|qdrant]
+ *     [--only quiver|qdrant] [--burners N]
+ *
+ * With --burners, N threads of another process that only compute for three seconds come before the upload: the tail that a full machine
+ * alone gives, whatever the server does.
  */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setPriority } from 'node:os';
@@ -28,12 +32,22 @@ const { values: flags } = parseArgs({
     ef: { type: 'string', default: '64' },
     'idle-seconds': { type: 'string', default: '10' },
     only: { type: 'string' },
+    burners: { type: 'string', default: '0' },
   },
 });
 const uploadBatch = 1_000;
 const uploadConnections = 4;
 /** Searches under way at a time; what is due beyond them waits, and that is counted. */
 const searchConnections = 8;
+const burnMs = 3_000;
+/** Walks a few megabytes, as decoding and copying do. */
+const burn = `const { Worker, isMainThread, workerData } = require('node:worker_threads');
+  if (isMainThread) for (let i = 0; i < Number(process.argv[1]); i += 1) new Worker(process.execArgv[1], { eval: true });
+  else {
+    const floats = new Float64Array(1 << 19);
+    const endMs = performance.now() + ${burnMs};
+    for (let sum = 0; performance.now() < endMs; ) for (let i = 0; i < floats.length; i += 1) sum += floats[i] += 1;
+  }`;
 
 interface Uploader {
   /** Resolves when every point is acknowledged. */
@@ -216,6 +230,14 @@ async function measure(name: string, server: RunningServer, uploader: Uploader, 
   try {
     await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(flags['idle-seconds'])));
     report('idle');
+    const burners = Number(flags.burners);
+    if (burners > 0) {
+      await once(spawn(process.execPath, ['-e', burn, String(burners)], { stdio: 'inherit' }), 'exit');
+      report(`${burners} burners`);
+      // What waited meanwhile is not the upload's.
+      await new Promise((resolve) => setTimeout(resolve, burnMs));
+      report('idle after burners');
+    }
     await uploader.upload(server.restPort, 1);
     report('upload');
     await untilGreen(server, 'bench', 3);

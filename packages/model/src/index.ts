@@ -28,6 +28,7 @@ export type {
   ResolvedTarget,
   UpdateMode,
 } from './operation.ts';
+export { isLongOperation } from './long-operation.ts';
 export {
   emptyFilter,
   type Condition,

@@ -3,7 +3,13 @@
  * Always: an answer comes after the change is durable and visible, also with `wait: false`; updates of one request
  * run in order, and the first failure ends them, keeping those before it (as in Qdrant).
  */
-import { ClusterError, type CollectionRecord, type PointTarget, type PointsOperation } from '@quiver/model';
+import {
+  ClusterError,
+  isLongOperation,
+  type CollectionRecord,
+  type PointTarget,
+  type PointsOperation,
+} from '@quiver/model';
 import type { Api, PointsChange, UpdateResult } from './api.ts';
 import { requireFullAccess } from './access.ts';
 import type { UseCaseOptions } from './create-api.ts';
@@ -12,7 +18,7 @@ import { checkFilter, checkLimit } from './strict-mode.ts';
 import { checkedBatch, checkVectorNames } from './vector-check.ts';
 
 export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'> {
-  const { collections, writes } = options;
+  const { collections, writes, env } = options;
 
   function checkedTarget(record: CollectionRecord, target: PointTarget): PointTarget {
     if (target.kind === 'filter') checkFilter(record, target.filter, 'update');
@@ -60,6 +66,8 @@ export function pointUpdateUseCases(options: UseCaseOptions): Pick<Api, 'update'
       const call = { deadlineMs: context.deadlineMs };
       const results: UpdateResult[] = [];
       for (const { shardKeys, ...update } of updates) {
+        // Decoding it was a task, checking it is the next.
+        if (isLongOperation(update)) await new Promise<void>((resolve) => env.soon(resolve));
         const operation = operationOf(record, update);
         const groups = writeGroups(record, shardKeys);
         const { operationId } = await writes.write(record, groups, operation, call);

@@ -34,7 +34,7 @@ export function createShardServe(options: ShardServeOptions): ShardServe {
       port.post({ kind: 'recall_measured', replica, collectionUuid: collection.uuid, ...measured });
     },
   });
-  const writes = createShardWrites({ nodeId, calls, resolve: reads.resolve });
+  const writes = createShardWrites({ nodeId, calls, resolve: reads.resolve, env });
   function take(message: ToServe): void {
     if (!views.take(message)) calls.take(message);
   }

@@ -3,8 +3,10 @@
  * moved to the control thread, the answer awaited.
  * Always: a buffer that is only part of a larger allocation is copied first, because moving takes the whole.
  */
+import type { Env } from '@quiver/env';
 import {
   ClusterError,
+  isLongOperation,
   shardOf,
   stringifyJson,
   type CollectionRecord,
@@ -23,6 +25,7 @@ export interface ShardWritesOptions {
   readonly nodeId: NodeId;
   readonly calls: ControlCalls;
   readonly resolve: ShardReadsEnd['resolve'];
+  readonly env: Env;
 }
 
 export function createShardWrites(options: ShardWritesOptions): ShardWrites {
@@ -51,6 +54,7 @@ export function createShardWrites(options: ShardWritesOptions): ShardWrites {
       const replica = replicaNumber(collection, write.shardId, nodeId);
       const { slots = null } = write;
       const operation = await resolved(collection, write, deadlineMs);
+      if (isLongOperation(operation)) await new Promise<void>((resolve) => options.env.soon(resolve));
       const prepared = prepareOperation(collection, operation);
       const { uuid: collectionUuid } = collection;
       const { operation: ready, payload, transfer } = prepared;
