@@ -39,9 +39,9 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
     turn = promise;
     await before;
     longScanner ??= createBodyScanner();
-    let isTaken = false;
+    const body = { isTaken: false };
     const onTaken = (): void => {
-      isTaken = true;
+      body.isTaken = true;
       exchange.releaseBody();
     };
     try {
@@ -50,7 +50,7 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
       await pause();
       return { doc, marks: longScanner, release: () => release(undefined) };
     } catch (error) {
-      if (!isTaken) exchange.releaseBody();
+      if (!body.isTaken) exchange.releaseBody();
       release(undefined);
       throw malformed(error, false);
     }
