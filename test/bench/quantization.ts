@@ -3,7 +3,7 @@
  * the same requests (one upload, then `PATCH` of `quantization_config` and a wait until green), and flat indexes of faiss
  * of the same code size. Beams are wide (ef 512), so what is lost is lost by the codes. Recall does not depend on the machine's load.
  *
- *   node test/bench/quantization.ts [--rows 30000] [--queries 500] [--only turbo] [--no-qdrant] [--no-faiss]
+ *   node test/bench/quantization.ts [--rows 30000] [--queries 500] [--only turbo] [--no-quiver] [--no-qdrant] [--no-faiss]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     rows: { type: 'string', default: '30000' },
     queries: { type: 'string', default: '500' },
     only: { type: 'string' },
+    'no-quiver': { type: 'boolean', default: false },
     'no-qdrant': { type: 'boolean', default: false },
     'no-faiss': { type: 'boolean', default: false },
   },
@@ -175,7 +176,7 @@ async function withServer(server: RunningServer | null): Promise<Recalls> {
   }
 }
 
-const quiver = await withServer(await startQuiver());
+const quiver = flags['no-quiver'] ? new Map<string, number[]>() : await withServer(await startQuiver());
 const qdrant = flags['no-qdrant'] ? new Map() : await withServer(await startQdrant());
 const faiss = flags['no-faiss'] ? new Map<string, number[]>() : ofFaiss();
 const cell = (recalls: readonly number[] | undefined): string =>
@@ -195,7 +196,7 @@ for (const { name, faiss: peer } of kinds) {
 }
 const shortfalls = kinds.filter(({ name, faiss: peer }) =>
   [qdrant.get(name) as number[] | undefined, faiss.get(peer ?? '')].some((other) =>
-    other?.some((recall, i) => quiver.get(name)![i]! < recall - 0.01),
+    other?.some((recall, i) => (quiver.get(name)?.[i] ?? 1) < recall - 0.01),
   ),
 );
 if (shortfalls.length > 0) {

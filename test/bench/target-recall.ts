@@ -87,7 +87,7 @@ function measure(name: string): void {
       ...base,
       what: 'search',
       target: wanted,
-      ef: Math.max(k, ef),
+      ef,
       recall: Number(recall.toFixed(4)),
     });
   }

@@ -10,7 +10,10 @@ export interface SearchRequest {
   readonly query: Float32Array;
   /** 1..topKMax */
   readonly k: number;
-  /** Beam width; raised to k when smaller. Recall and cost grow with it. Exact indexes ignore it. */
+  /**
+   * Beam width, in places of a walk by int8 codes: walks by coarser codes have several for one, and at least k. Recall and
+   * cost grow with it. Exact indexes ignore it.
+   */
   readonly ef: number;
   /**
    * Candidates whose score is computed again from the stored rows, at least k; undefined = the index's own choice

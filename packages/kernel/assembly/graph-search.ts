@@ -210,10 +210,8 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
     kind = budget != 0 ? fallback : kind - 3;
   }
   lastKind = kind;
-  if (isProjected) {
-    ef = widened(ef, k);
-    rescoreCount = rescoreCount == 0 ? 0 : widened(rescoreCount, k);
-  }
+  ef = isProjected ? widened(ef, k) : max<i32>(ef, k);
+  if (isProjected && rescoreCount != 0) rescoreCount = widened(rescoreCount, k);
   if (kind == CODES) return listCodes(k, ef, rescoreCount);
   if (kind == LINKED) return listLinked(k, ef, rescoreCount);
   const entry = entryRow();

@@ -146,7 +146,8 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,
     k: request.k,
-    ef: Math.max(candidatesOf(request), beam.ef ?? 0),
+    // What was measured may be narrower than the answer: a walk by coarse codes has several places for one.
+    ef: beam.from === 'calibration' ? beam.ef! : Math.max(candidatesOf(request), beam.ef ?? 0),
     fullScanRows: rowsOfKib(request.fullScanThresholdKib, view.schema.dim),
     filteredWalkBelow: request.filteredWalkBelow,
     linked: required === null ? null : { blocks: required.count, rows: required.rows },

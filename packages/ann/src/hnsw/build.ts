@@ -207,12 +207,12 @@ function* buildOnce(
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
   if (isUnlinked) return true;
-  const known = yield* askOwn(kernel, region, params, access, upper);
+  const own = yield* askOwn(kernel, region, params, access, upper);
   if (isProjected) {
-    if (!(yield* chooseBeam(kernel, region, access, known))) return false;
+    if (!(yield* chooseBeam(kernel, region, access, own.known))) return false;
     yield* link();
   }
-  yield* calibrate(kernel, region, access, layout, known);
+  yield* calibrate(kernel, region, access, layout, own);
   return true;
 }
 

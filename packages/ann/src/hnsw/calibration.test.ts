@@ -24,6 +24,28 @@ describe(`calibration (QUIVER_SEED=${seed})`, () => {
       }
     });
 
+  test('a walk by coarser codes is measured from as few places on as there are answers', () => {
+    const vectors = mixed(createRng(seed), 6000, 48);
+    const stage = stageRows({ metric: 'euclid', vectors, neighbourCodes: 'always' });
+    const index = buildIndex(stage, { efConstruct: 60 });
+    const { curves, neighbourCodes } = viewGraph(stage.kernel.arena.memory.buffer, stage.region);
+    expect(curves[0]!.points[0]!.ef).toBeLessThanOrEqual(10 / neighbourCodes!.beamScale);
+    // Three places for one, whatever was chosen: ten places are less than thirty, and hold ten answers.
+    new Float32Array(stage.kernel.arena.memory.buffer, stage.region.offset, 64)[208 / 4] = 3;
+    const answers = (ef: number): { count: number; visited: number } => {
+      let [count, visited] = [0, 0];
+      for (const query of vectors.slice(0, 100)) {
+        const request = { query, k: 10, ef, visibility: null, filter: 0, walk: 'plain' } as const;
+        count += index.search(request).rows.length;
+        visited += index.facts().visited;
+      }
+      return { count, visited };
+    };
+    const [narrow, wide] = [answers(3), answers(10)];
+    expect([narrow.count, wide.count]).toEqual([1000, 1000]);
+    expect(narrow.visited).toBeLessThan(wide.visited);
+  });
+
   test('equal rows, parameters and seed give equal curves', () => {
     const vectors = mixed(createRng(seed), 2000, 24);
     const [a, b] = [1, 2].map(() => {

@@ -110,7 +110,7 @@ export function openHnsw(
             ? leastRescore
             : Math.min(topKMax, Math.max(k, request.rescore));
       const { ignoresCodes = false } = request;
-      const ef = Math.min(topKMax, Math.max(request.ef, k, rescore));
+      const ef = Math.min(topKMax, Math.max(request.ef, 1, rescore));
       const isChecked = visibility !== null || filter !== 0;
       const byNeighbourCodes =
         graph.neighbourCodes !== null && ef <= neighbourBeamMax && !ignoresCodes && rescore >= 0;
