@@ -9,7 +9,7 @@ export type GridBits = 1 | 1.5 | 2 | 4;
 export type Quantization =
   /** One byte an element; those beyond the quantile of the set's magnitudes are cut. 1 = none is. */
   | { readonly kind: 'scalar'; readonly quantile: number }
-  /** Bits of the elements as they are. */
+  /** Bits of the elements as they are, or after a random rotation where queries have 4 bits or more to tell turned rows by. */
   | {
       readonly kind: 'binary';
       readonly bits: Exclude<GridBits, 4>;
@@ -41,11 +41,16 @@ export function stretchesOf(dims: number, dim: number): number {
   return Math.ceil(dim / dims);
 }
 
+/** Whether codes are of rotated rows. What bits compare with bits stays as it lies: that is what was asked for. */
+export function isTurned(quantization: Requantization): boolean {
+  return quantization.kind === 'turbo' || (quantization.kind === 'binary' && quantization.queryBits >= 4);
+}
+
 /** Rounds of the rotation. */
 const turns = 4;
 
 /** Bytes of what is trained or drawn for the whole graph: signs of the rotation, or codewords. */
 export function trainedBytesOf(quantization: Requantization, dim: number): number {
   if (quantization.kind === 'product') return 1024 * quantization.dims * stretchesOf(quantization.dims, dim);
-  return quantization.kind === 'turbo' ? 4 * turns * Math.ceil(dim / 64) * 64 : 0;
+  return isTurned(quantization) ? 4 * turns * Math.ceil(dim / 64) * 64 : 0;
 }

@@ -4,7 +4,7 @@
  * depends on the rows and the seed only.
  */
 import { createRng, type Region, type RowAccess, type SimdKernel } from '@quiver/kernel';
-import { stretchesOf, type Quantization, type Requantization } from '../quantization.ts';
+import { isTurned, stretchesOf, type Quantization, type Requantization } from '../quantization.ts';
 import { clearMarks, type HnswParams } from './build.ts';
 import { persistedBytesOf, type HnswLayout } from './format.ts';
 import { movePayloadLinks } from './payload-links.ts';
@@ -31,7 +31,7 @@ export function* quantiseGraph(
   const { buffer } = kernel.arena.memory;
   const header = new Uint32Array(buffer, region.offset, 64);
   writeKind(header, quantization, layout, rows.dim, rows.metric === 'manhattan');
-  if (quantization.kind === 'turbo') drawSigns(buffer, region.offset + layout.trained, rows.dim, params.seed);
+  if (isTurned(quantization)) drawSigns(buffer, region.offset + layout.trained, rows.dim, params.seed);
   if (quantization.kind === 'product')
     yield* trainCodewords(
       kernel,
@@ -85,7 +85,7 @@ function writeKind(
   header[228 / 4] = quantization.bits === 1.5 ? 3 : quantization.bits;
   header[232 / 4] = quantization.kind === 'binary' ? quantization.queryBits : 8;
   // Sums of differences do not survive a rotation.
-  header[236 / 4] = quantization.kind === 'turbo' && !isManhattan ? layout.trained : 0;
+  header[236 / 4] = isTurned(quantization) && !isManhattan ? layout.trained : 0;
 }
 
 /** Every kind but scalar is in the header; that one is the int8 codes of every graph, cut where it says so. */
