@@ -19,7 +19,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   ann: { mayImport: ['kernel'], owns: [], pure: true },
   replication: { mayImport: ['model'], owns: [], pure: true },
   segment: { mayImport: ['ann', 'kernel', 'model'], owns: [], pure: true },
-  env: { mayImport: [], owns: ['node:timers', 'node:crypto', 'node:worker_threads'], pure: false },
+  env: { mayImport: [], owns: ['node:timers', 'node:crypto', 'node:worker_threads', 'koffi'], pure: false },
   storage: { mayImport: ['env', 'model'], owns: ['classic-level'], pure: false },
   rpc: {
     mayImport: ['model', 'env', 'wire'],

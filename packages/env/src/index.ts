@@ -3,6 +3,7 @@ export { collectGarbage, untilCollected, type CollectOptions } from './collect-g
 export { collectWhenQuiet } from './collect-when-quiet.ts';
 export type { Env } from './env.ts';
 export { createRealEnv } from './real-env.ts';
+export { returnFreedWhenQuiet } from './return-freed.ts';
 export {
   adoptPort,
   currentThread,

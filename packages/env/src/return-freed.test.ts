@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { FreedWatch, openTrim } from './return-freed.ts';
+
+const second = 1_000_000;
+/** Looks once a second; CPU seconds of the process at each. */
+const looks = (watch: FreedWatch, cpuSeconds: readonly number[]): boolean[] =>
+  cpuSeconds.map((cpu) => watch.look(cpu * second, second));
+
+test('a process that has worked is trimmed once it has been quiet for a while', () => {
+  const watch = new FreedWatch(0);
+  expect(looks(watch, [2, 4, 4, 4.1, 4.1])).toEqual([false, false, false, false, false]);
+  expect(looks(watch, [6, 6, 6, 6, 6])).toEqual([false, false, false, false, true]);
+});
+
+test('one that has done nothing since is left alone', () => {
+  const watch = new FreedWatch(0);
+  expect(looks(watch, [0.1, 0.2, 0.3, 0.4, 0.5])).not.toContain(true);
+  expect(looks(watch, [2, 2, 2, 2, 2]).at(-1)).toBe(true);
+  watch.trimmed(2 * second, 0);
+  expect(looks(watch, [2, 2.1, 2.2, 2.3, 2.4, 2.5])).not.toContain(true);
+});
+
+test('what trimming costs bounds how often it is done', () => {
+  const watch = new FreedWatch(0);
+  watch.trimmed(0, 0.05 * second);
+  expect(looks(watch, [4, 4, 4, 4, 4])).not.toContain(true);
+  expect(looks(watch, [6, 6, 6, 6, 6]).at(-1)).toBe(true);
+});
+
+test.runIf(process.platform === 'linux')('glibc gives back what was freed', async () => {
+  const trim = await openTrim();
+  expect(trim).not.toBeNull();
+  await expect(trim!()).resolves.toBeUndefined();
+});

@@ -1,0 +1,88 @@
+/**
+ * Memory that was freed, given back to the system when the process has little to do: glibc returns what lies at the end of its heaps
+ * by itself, and keeps the pages between. Always: never while the process is busy, after the heaps of quiet threads were collected
+ * (collect-when-quiet.ts), and in at most a hundredth of its CPU time. Where there is no glibc nothing is done.
+ */
+import type { Env } from './env.ts';
+
+const lookEveryMs = 1_000;
+/** In a row: heaps are collected after two. */
+const quietLooksMin = 4;
+/** Of one core. */
+const busyShareMax = 0.25;
+/** Work since the last time, at least, and times what that cost: less has hardly freed anything. */
+const workedUsMin = 1_000_000;
+const workPerCost = 100;
+
+/** When to trim. Pure. */
+export class FreedWatch {
+  #quietLooks = 0;
+  /** CPU time of the process when it was trimmed last, and at the last look. */
+  #trimmedUs: number;
+  #lookedUs: number;
+  #costUs = 0;
+
+  /** @param cpuUs - CPU time of the process until now */
+  constructor(cpuUs: number) {
+    this.#trimmedUs = cpuUs;
+    this.#lookedUs = cpuUs;
+  }
+
+  /** @param elapsedUs - since the last look */
+  look(cpuUs: number, elapsedUs: number): boolean {
+    this.#quietLooks = cpuUs - this.#lookedUs > busyShareMax * elapsedUs ? 0 : this.#quietLooks + 1;
+    this.#lookedUs = cpuUs;
+    const worked = cpuUs - this.#trimmedUs;
+    return this.#quietLooks >= quietLooksMin && worked >= Math.max(workedUsMin, workPerCost * this.#costUs);
+  }
+
+  trimmed(cpuUs: number, costUs: number): void {
+    this.#trimmedUs = cpuUs;
+    this.#costUs = costUs;
+  }
+}
+
+/** Once in a process. Returns the way to stop. */
+export function returnFreedWhenQuiet(env: Pick<Env, 'after' | 'now'>): () => void {
+  let isStopped = false;
+  let cancel: () => void = () => undefined;
+  void openTrim().then((trim) => {
+    if (trim === null || isStopped) return;
+    const watch = new FreedWatch(cpuUs());
+    let lookedMs = env.now();
+    const look = async (): Promise<void> => {
+      const elapsedUs = 1_000 * (env.now() - lookedMs);
+      lookedMs = env.now();
+      if (watch.look(cpuUs(), elapsedUs)) {
+        const before = cpuUs();
+        await trim();
+        watch.trimmed(cpuUs(), cpuUs() - before);
+      }
+      if (!isStopped) cancel = env.after(lookEveryMs, () => void look());
+    };
+    cancel = env.after(lookEveryMs, () => void look());
+  });
+  return () => {
+    isStopped = true;
+    cancel();
+  };
+}
+
+/** `malloc_trim` of glibc on a thread of the pool: tens of milliseconds. null where there is none. */
+export async function openTrim(): Promise<(() => Promise<void>) | null> {
+  if (process.platform !== 'linux') return null;
+  try {
+    const { default: koffi } = await import('koffi');
+    const malloc_trim = koffi.load('libc.so.6').func('int malloc_trim(size_t)');
+    // What it says, whether anything was given back, matters to nobody.
+    return () => new Promise<void>((resolve) => malloc_trim.async(0, () => resolve()));
+  } catch {
+    // Another libc, or a platform that koffi has no binary for.
+    return null;
+  }
+}
+
+function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
