@@ -1,9 +1,10 @@
 /**
- * Memory that was freed, given back to the system when the process has little to do: glibc returns what lies at the end of its heaps
- * by itself, and keeps the pages between. Always: never while the process is busy, after the heaps of quiet threads were collected
+ * Memory that is not needed, given back to the system when the process has little to do: what was freed (glibc returns what lies at
+ * the end of its heaps by itself, and keeps the pages between) and what was read of mapped files. Always: never while the process is busy, after the heaps of quiet threads were collected
  * (collect-when-quiet.ts), and in at most a hundredth of its CPU time. Where there is no glibc nothing is done.
  */
 import type { Env } from './env.ts';
+import { openPageOut } from './page-out.ts';
 
 const lookEveryMs = 1_000;
 /** In a row: heaps are collected after two. */
@@ -42,12 +43,15 @@ export class FreedWatch {
   }
 }
 
-/** Once in a process. Returns the way to stop. */
-export function returnFreedWhenQuiet(env: Pick<Env, 'after' | 'now'>): () => void {
+/**
+ * Once in a process. Returns the way to stop.
+ * @param mappedSuffix - of the names of files that are mapped and seldom read
+ */
+export function returnFreedWhenQuiet(env: Pick<Env, 'after' | 'now'>, mappedSuffix: string): () => void {
   let isStopped = false;
   let cancel: () => void = () => undefined;
-  void openTrim().then((trim) => {
-    if (trim === null || isStopped) return;
+  void openReturn(mappedSuffix).then((giveBack) => {
+    if (giveBack === null || isStopped) return;
     const watch = new FreedWatch(cpuUs());
     let lookedMs = env.now();
     const look = async (): Promise<void> => {
@@ -55,7 +59,8 @@ export function returnFreedWhenQuiet(env: Pick<Env, 'after' | 'now'>): () => voi
       lookedMs = env.now();
       if (watch.look(cpuUs(), elapsedUs)) {
         const before = cpuUs();
-        await trim();
+        // Files that cannot be listed stay in memory.
+        await giveBack().catch(() => undefined);
         watch.trimmed(cpuUs(), cpuUs() - before);
       }
       if (!isStopped) cancel = env.after(lookEveryMs, () => void look());
@@ -68,6 +73,16 @@ export function returnFreedWhenQuiet(env: Pick<Env, 'after' | 'now'>): () => voi
   };
 }
 
+async function openReturn(mappedSuffix: string): Promise<(() => Promise<void>) | null> {
+  const trim = await openTrim();
+  const pageOut = await openPageOut();
+  if (trim === null || pageOut === null) return null;
+  return async () => {
+    await trim();
+    await pageOut(mappedSuffix);
+  };
+}
+
 /** `malloc_trim` of glibc on a thread of the pool: tens of milliseconds. null where there is none. */
 export async function openTrim(): Promise<(() => Promise<void>) | null> {
   if (process.platform !== 'linux') return null;
@@ -75,7 +90,10 @@ export async function openTrim(): Promise<(() => Promise<void>) | null> {
     const { default: koffi } = await import('koffi');
     const malloc_trim = koffi.load('libc.so.6').func('int malloc_trim(size_t)');
     // What it says, whether anything was given back, matters to nobody.
-    return () => new Promise<void>((resolve) => malloc_trim.async(0, () => resolve()));
+    return () =>
+      new Promise<void>((resolve) => {
+        malloc_trim.async(0, () => resolve());
+      });
   } catch {
     // Another libc, or a platform that koffi has no binary for.
     return null;

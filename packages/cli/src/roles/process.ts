@@ -20,6 +20,9 @@ import { version } from '../version.ts';
 /** Level of what a member's state machine and replication understand; raised with each incompatible addition. */
 export const featureLevel = 1;
 
+/** LevelDB's, which no search reads. */
+const tablesSuffix = '.ldb';
+
 export interface RoleProcess {
   readonly config: Config;
   readonly env: Env;
@@ -51,7 +54,7 @@ export function openProcess({ config, warnings }: LoadedConfig): RoleProcess {
   mkdirSync(folder, { recursive: true });
   // Timers of env keep nothing alive, and a start may have nothing else to wait for than one of them.
   setInterval(() => undefined, 1 << 30);
-  returnFreedWhenQuiet(env);
+  returnFreedWhenQuiet(env, tablesSuffix);
   let isStopping = false;
   return {
     config,
