@@ -9,7 +9,7 @@ export type GridBits = 1 | 1.5 | 2 | 4;
 export type Quantization =
   /** One byte an element; those beyond the quantile of the set's magnitudes are cut. 1 = none is. */
   | { readonly kind: 'scalar'; readonly quantile: number }
-  /** Bits of the elements as they are, or after a random rotation where queries have 4 bits or more to tell turned rows by. */
+  /** Bits of the elements as they are; one bit after a random rotation where queries have 4 bits or more. */
   | {
       readonly kind: 'binary';
       readonly bits: Exclude<GridBits, 4>;
@@ -41,9 +41,13 @@ export function stretchesOf(dims: number, dim: number): number {
   return Math.ceil(dim / dims);
 }
 
-/** Whether codes are of rotated rows. What bits compare with bits stays as it lies: that is what was asked for. */
+/**
+ * Whether codes are of rotated rows. Where bits are compared with bits they stay as they lie: that is what was asked for; of more bits
+ * than one a rotation gains little, and loses where dimensions are few.
+ */
 export function isTurned(quantization: Requantization): boolean {
-  return quantization.kind === 'turbo' || (quantization.kind === 'binary' && quantization.queryBits >= 4);
+  if (quantization.kind === 'product') return false;
+  return quantization.kind === 'turbo' || (quantization.bits === 1 && quantization.queryBits >= 4);
 }
 
 /** Rounds of the rotation. */
