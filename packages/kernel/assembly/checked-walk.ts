@@ -1,10 +1,11 @@
 // The checked walk: best-first over layer 0, where rows that do not pass are walked through but are no answers. OPEN is a heap of
 // all candidates, nearest first; TOP holds the nearest passing rows, ascending.
-import { NONE, estimate, nextOf } from './graph';
-import { beamKey, clearBeam, collect } from './graph-walk';
+import { BLOCK_STRIDE, GRAPH_LINKS, GRAPH_M0, M0, NONE, estimate, linksOf, nextOf, touchCodes } from './graph';
+import { beamKey, clearBeam, collect, countCodes } from './graph-walk';
 import { keyOf, ordered } from './key';
 import { chainPasses, isHopeless, passes } from './passing';
 import { LIST, OPEN, TOP } from './scratch';
+import { seen } from './visited';
 
 /** Keys that OPEN has room for. */
 export const OPEN_MAX = 131_072;
@@ -15,6 +16,7 @@ export let opened: u32 = 0;
 export let topCount: i32 = 0;
 /** A row may be met twice: by itself and in the chain of an equal one that other links lead to. */
 let isRepeating: bool = false;
+let sink: u32 = 0;
 
 function pushOpen(key: u64): void {
   if (openCount == OPEN_MAX) return;
@@ -97,8 +99,44 @@ export function beginChecked(mayRepeat: bool): void {
   isRepeating = mayRepeat;
 }
 
-/** Walks on from what was considered. False when it gave up, as `walkNeighbours` does. */
-export function walkChecked(ef: i32, budget: u32): bool {
+/**
+ * Unseen rows to LIST that a table of links and the graph's own links lead to from a node, and returns how many. By the table also
+ * rows that fail, to be stepped over, but not from one of them to the next: all of a block may be nearer than what passes. By
+ * the graph's own links only rows that pass, and not the first of a chain that itself fails: the table may lead from it to
+ * rows that were not asked for, and those of the chain that pass have links of their own there.
+ */
+function collectJoined(node: u32): i32 {
+  const links = linksOf(0, node),
+    isPassing = chainPasses(node);
+  let count = 0,
+    sum: u32 = 0;
+  for (let i: u32 = 0; i < M0; i++) {
+    const other = load<u32>(links + (<usize>i << 2));
+    if (other == NONE) break;
+    if ((!isPassing && !chainPasses(other)) || seen(other)) continue;
+    sum += touchCodes(other);
+    store<u32>(LIST + (<usize>count << 2), other);
+    count++;
+  }
+  const own = GRAPH_LINKS + <usize>node * BLOCK_STRIDE;
+  for (let i: u32 = 0; i < GRAPH_M0; i++) {
+    const other = load<u32>(own + (<usize>i << 2));
+    if (other == NONE) break;
+    if (!passes(other) || seen(other)) continue;
+    sum += touchCodes(other);
+    store<u32>(LIST + (<usize>count << 2), other);
+    count++;
+  }
+  sink += sum;
+  countCodes(count);
+  return count;
+}
+
+/**
+ * Walks on from what was considered, by the table of links that was taken and, `isJoined`, by the graph's own as well. False when it
+ * gave up, as `walkNeighbours` does.
+ */
+export function walkChecked(ef: i32, budget: u32, isJoined: bool = false): bool {
   let passed: u32 = 0;
   while (openCount > 0) {
     const key = popOpen();
@@ -106,7 +144,7 @@ export function walkChecked(ef: i32, budget: u32): bool {
     opened++;
     if (chainPasses(<u32>key)) passed++;
     if (budget != 0 && isHopeless(opened, passed, ef, budget)) return false;
-    const count = collect(0, <u32>key);
+    const count = isJoined ? collectJoined(<u32>key) : collect(0, <u32>key);
     for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), ef);
   }
   return true;

@@ -44,6 +44,9 @@ export let LINKS: usize = 0;
 export let BLOCK_STRIDE: usize = 0;
 /** Bytes from one row's links in layer 0 to the next's: the blocks', or those of a table of links (payload-links.ts). */
 export let LINK_STRIDE: usize = 0;
+/** Row 0's links of the graph itself, whatever table was taken, and how many a row has at most. */
+export let GRAPH_LINKS: usize = 0;
+export let GRAPH_M0: u32 = 0;
 /** Row 0's neighbour codes, 0 = none. */
 export let NEIGHBOUR_CODES: usize = 0;
 export let LANES: u32 = 0;
@@ -116,6 +119,8 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   TERMS = blocks;
   LINKS = blocks + load<u32>(header, 56);
   LINK_STRIDE = BLOCK_STRIDE;
+  GRAPH_LINKS = LINKS;
+  GRAPH_M0 = M0;
   const neighbourCodes = load<u32>(header, 60);
   NEIGHBOUR_CODES = neighbourCodes == 0 ? 0 : blocks + neighbourCodes;
   LANES = load<u32>(header, 64);

@@ -34,12 +34,12 @@ export function chainPasses(row: u32): bool {
 /** A checked walk's beam grows to this many times what was asked for at most: one row in so many must pass around the query. */
 export const WIDEN_MAX: i32 = 8;
 /** Rows expanded before a walk is judged by how many of them passed. */
-const JUDGED_FROM: u32 = 64;
+const JUDGED_FROM: u32 = 32;
 
-/** Whether a walk of `ef` that expanded so many rows, of which `passed` passed, would need more than `budget` in all. */
+/** Whether a walk that expands `expected` where all pass and has expanded so many, of which `passed` passed, would need more than `budget` in all. */
 // @ts-ignore: decorator
 @inline
-export function isHopeless(expanded: u32, passed: u32, ef: i32, budget: u32): bool {
+export function isHopeless(expanded: u32, passed: u32, expected: i32, budget: u32): bool {
   if (expanded % JUDGED_FROM != 0) return false;
-  return passed * <u32>WIDEN_MAX < expanded || <u64>ef * <u64>expanded > <u64>budget * <u64>passed;
+  return passed * <u32>WIDEN_MAX < expanded || <u64>expected * <u64>expanded > <u64>budget * <u64>passed;
 }

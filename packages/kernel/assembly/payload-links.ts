@@ -1,8 +1,22 @@
 // Links that lead only to rows of the same block of a partition: rows with one value of a payload field, or with values of one
-// stretch. A search that asks for some of the blocks walks these rows alone. A table has a row's links at its number,
+// stretch. A search that asks for one of the blocks walks these rows alone, one that asks for several also steps from one to
+// another by those of the graph's own links that lead to rows that pass. A table has a row's links at its number,
 // u32[2m], apart from the graph's blocks; codes are the graph's. Always: a block's entries are an even draw of its
 // rows, so the nearest of them is as good a start as a descent through layers.
-import { estimate, linksOf, M, M0, NONE, queryFromRow, touchCodes, useLinks } from './graph';
+import {
+  BLOCK_STRIDE,
+  estimate,
+  GRAPH_LINKS,
+  linksOf,
+  M,
+  M0,
+  NONE,
+  queryFromRow,
+  rowOf,
+  touchCodes,
+  UPPER,
+  useLinks,
+} from './graph';
 import { choose, linkBack, linkTo, OWN_AT, writeLinks } from './graph-build';
 import { beginChecked, consider, walkChecked } from './checked-walk';
 import { fillFree } from './neighbour-codes';
@@ -95,22 +109,32 @@ function descendLinked(from: u32): u32 {
   return row;
 }
 
+/** Whether the graph has links over all rows: then the first row of its upper list has some. */
+function hasOwnLinks(): bool {
+  return UPPER > 0 && load<u32>(GRAPH_LINKS + <usize>rowOf(1, 0) * BLOCK_STRIDE) != NONE;
+}
+
 /**
  * Walks the blocks that were offered, as `walkChecked` does, with a wider beam than asked: queries of other blocks are far from
- * all rows of one and find fewer of the nearest, and several blocks are no one graph, so each needs a share of the beam.
+ * all rows of one and find fewer of the nearest. Several blocks are no one graph: the graph's own links join them, or where it
+ * has none each is given a share of the beam and a start as near as its links lead.
  */
 export function walkLinked(asked: i32): bool {
-  const ef = min<i32>(max<i32>(asked, WIDTH_MAX), (asked * <i32>(BLOCKS + 2)) >> 1);
+  const isJoined = BLOCKS > 1 && hasOwnLinks(),
+    isApart = BLOCKS > 1 && !isJoined;
+  const halves = isApart ? <i32>(BLOCKS + 2) : 3;
+  const ef = min<i32>(max<i32>(asked, WIDTH_MAX), (asked * halves) >> 1);
+  const entries = isJoined ? max<u32>(1, PER_BLOCK / BLOCKS) : PER_BLOCK;
   useLinks(TABLE, TABLE_M);
   beginChecked(BLOCKS > 1);
   for (let block: u32 = 0; block < BLOCKS; block++) {
-    const entry = nearestEntry(ENTRIES + ((<usize>block * <usize>PER_BLOCK) << 2), PER_BLOCK);
+    const entry = nearestEntry(ENTRIES + ((<usize>block * <usize>PER_BLOCK) << 2), entries);
     if (entry == NONE) continue;
-    // Of several blocks the beam would leave those whose entries are far, before it came to what is near in them.
-    const start = BLOCKS > 1 ? descendLinked(entry) : entry;
+    // The beam would leave those whose entries are far, before it came to what is near in them.
+    const start = isApart ? descendLinked(entry) : entry;
     if (!seen(start)) consider(start, ef);
   }
-  return walkChecked(ef, BUDGET);
+  return walkChecked(ef, BUDGET, isJoined);
 }
 
 /**

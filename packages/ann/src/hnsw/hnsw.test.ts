@@ -158,7 +158,7 @@ describe(`HNSW (QUIVER_SEED=${seed})`, () => {
         const inside = search(vectors[i]!);
         expect(inside).toMatchObject({ walk: 'plain', hasFallenBack: false });
         const outside = search(vectors[i + 3]!);
-        expect(outside).toMatchObject({ walk: 'codes', hasFallenBack: true, visited: 64 });
+        expect(outside).toMatchObject({ walk: 'codes', hasFallenBack: true, visited: 32 });
         expect(outside.estimated).toBeGreaterThanOrEqual(1000);
         expect(outside.exact).toBeGreaterThanOrEqual(10);
       }

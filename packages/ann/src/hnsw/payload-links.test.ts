@@ -130,6 +130,43 @@ describe(`payload links (QUIVER_SEED=${seed})`, () => {
     },
   );
 
+  test('several stretches are one walk as the graph’s own links join them: it expands no more rows than for one', () => {
+    const rng = createRng(seed);
+    const vectors = gaussian(rng, 8000);
+    const classOf = slices(vectors, 8);
+    const stage = stageRows({ metric: 'euclid', vectors, payloadLinks: shapeOf(1) });
+    const index = buildIndex(stage, { linkedFields: [fieldOf('class', classOf)] });
+    const filter = stage.kernel.bitsetAddress;
+    const queries = gaussian(rng, 60).map((query) => query.map((value, i) => (i === 0 ? -3 : value)));
+    const ef = 40;
+    const visitedIn = (from: number, count: number): number => {
+      writeBits(
+        stage.kernel,
+        filter,
+        stage.count,
+        (row) => classOf[row]! >= from && classOf[row]! < from + count,
+      );
+      const links = { field: 0, from, count, expansionsMax: unbounded };
+      let visited = 0;
+      for (const query of queries) {
+        index.search({ query, k: 10, ef, visibility: null, filter, walk: 'linked', links });
+        visited += index.facts().visited;
+      }
+      expect(recallOf(index, stage.flat, queries, { filter, ef, walk: 'linked', links })).toBeGreaterThan(
+        0.95,
+      );
+      return visited / queries.length;
+    };
+    const one = visitedIn(6, 1);
+    for (const [from, count] of [
+      [5, 2],
+      [5, 3],
+      [2, 6],
+      [0, 8],
+    ] as const)
+      expect(visitedIn(from, count)).toBeLessThan(1.1 * one);
+  });
+
   test('copies of one row are answers of every value that they have, once each', () => {
     const rng = createRng(seed);
     const distinct = gaussian(rng, 300);
