@@ -4,7 +4,8 @@
  * (`near`) or farthest from them (`far`). Truth is a brute-force scan here. For each filter each engine takes the lowest
  * ef that reaches the target on one half of the queries (its best when none does); recall and rates are of the other
  * half, rounds interleaved. Rates are by the clock and by CPU time of the server: where other work shares the cores only
- * the latter compare.
+ * the latter compare. Of Quiver also what `explain` says of 20 of the queries: by segment the plan, and the means of nodes visited
+ * and distances estimated, which no other work changes.
  *
  *   node test/bench/filter-peers.ts [--filters far,pos] [--rounds 5] [--seconds 1] [--target 0.95] [--ef 100]
  *     [--connections 4] [--only quiver|qdrant] [--rows N]
@@ -263,6 +264,51 @@ async function chooseEf(contender: Contender, one: Case): Promise<number> {
   return best.ef;
 }
 
+interface SegmentFacts {
+  readonly segment: number;
+  readonly rows: number;
+  readonly plan: string;
+  readonly fallback: string | null;
+  readonly filter: { readonly passing: number } | null;
+  readonly visited_nodes: number;
+  readonly distances: { readonly codes: number; readonly links: number; readonly exact: number };
+}
+
+/** Means over queries by segment; text of what was done and how often. */
+async function explained({ server, params }: Contender, one: Case, ef: number): Promise<object[]> {
+  const bySegment = new Map<number, SegmentFacts[]>();
+  const asked = one.queries.slice(0, 20);
+  for (const query of asked) {
+    const vector = Array.from(set.queries.subarray(query * dim, (query + 1) * dim));
+    const body = { query: vector, limit: k, filter: one.filter, params: params(ef), explain: true };
+    const reply = await fetch(`${server.url}/collections/bench/points/query`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = (await reply.json()) as { explain: { shards: { segments: SegmentFacts[] }[] } };
+    for (const facts of answer.explain.shards.flatMap(({ segments }) => segments))
+      bySegment.set(facts.segment, [...(bySegment.get(facts.segment) ?? []), facts]);
+  }
+  return [...bySegment.values()].map((all) => {
+    const mean = (of: (facts: SegmentFacts) => number): number =>
+      Math.round(all.reduce((sum, facts) => sum + of(facts), 0) / all.length);
+    const plans = new Map<string, number>();
+    for (const { plan, fallback } of all) {
+      const name = fallback === null ? plan : `${plan} then ${fallback}`;
+      plans.set(name, (plans.get(name) ?? 0) + 1);
+    }
+    return {
+      rows: all[0]!.rows,
+      passing: all[0]!.filter?.passing ?? null,
+      plans: Object.fromEntries(plans),
+      visited: mean((facts) => facts.visited_nodes),
+      codes: mean(({ distances }) => distances.codes),
+      links: mean(({ distances }) => distances.links),
+    };
+  });
+}
+
 interface Side {
   readonly contender: Contender;
   readonly ef: number;
@@ -298,7 +344,9 @@ async function measure(one: Case, contenders: readonly Contender[]): Promise<voi
       { ef, recall: round(recall), per_s: round(median(perSecond)), per_cpu_s: round(median(perCpuSecond)) },
     ]),
   );
-  const line = { bench: 'filters', filter: one.name, share: round(one.count / rows), ...facts };
+  const ours = sides.find(({ contender }) => contender.name === 'quiver');
+  const segments = ours === undefined ? [] : await explained(ours.contender, one, ours.ef);
+  const line = { bench: 'filters', filter: one.name, share: round(one.count / rows), ...facts, segments };
   const ratioOf = (key: 'perSecond' | 'perCpuSecond'): number =>
     round(median(sides[0]![key].map((rate, i) => rate / sides[1]![key][i]!)));
   const ratios =

@@ -8,7 +8,13 @@
  *   node test/bench/filter-plans.ts [--rows N] [--queries 60] [--ef 64] [--shares 0.01,0.1,0.3,0.8]
  */
 import { parseArgs } from 'node:util';
-import { createHnsw, openHnsw, type LinkedField, type SearchRequest } from '../../packages/ann/src/index.ts';
+import {
+  createHnsw,
+  openHnsw,
+  viewGraph,
+  type LinkedField,
+  type SearchRequest,
+} from '../../packages/ann/src/index.ts';
 import { createTopK, foundIn, type Found } from '../../packages/kernel/src/index.ts';
 import { planSearch, scanExpansions } from '../../packages/segment/src/index.ts';
 import { normalise, readDataSet } from './data-set.ts';
@@ -91,6 +97,7 @@ function build(fields: readonly LinkedField[]): number {
 const buildSeconds = [[], linkedFields.slice(0, 1), linkedFields].map(build);
 process.stdout.write(`${JSON.stringify({ bench: 'filter-plans', count, build_cpu_s: buildSeconds })}\n`);
 const index = openHnsw(kernel, region, rows);
+const hasNeighbourCodes = viewGraph(kernel.arena.memory.buffer, region).neighbourCodes !== null;
 
 const words = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
 function exact(query: Float32Array): Found {
@@ -149,9 +156,15 @@ for (const share of flags.shares.split(',').map(Number))
     const [low, high] = name === 'far' ? [1 - share, 1] : [0, share];
     const from = linkedFields[field]!.blocks.findIndex((block) => block.to >= low);
     const blocks = linkedFields[field]!.blocks.slice(from).filter((block) => block.from < high);
-    const links = { field, from, count: blocks.length, expansionsMax: scanExpansions(passing) };
+    const links = {
+      field,
+      from,
+      count: blocks.length,
+      expansionsMax: scanExpansions(passing, blocks.length),
+    };
     const plan = planSearch({
       hasGraph: true,
+      hasNeighbourCodes,
       exact: false,
       rowCount: count,
       passing,

@@ -2,13 +2,9 @@
  * Which blocks with links of their own have all rows that a filter lets pass: found from the filter alone. Always: a filter
  * passes no row outside of the blocks that are answered.
  */
-import { viewGraph, type LinkedBlock, type PayloadLinksView } from '@quiver/ann';
-import { subregion } from '@quiver/kernel';
+import type { LinkedBlock, PayloadLinksView } from '@quiver/ann';
 import { parseUuid, type Condition, type Range } from '@quiver/model';
-import type { GraphDescriptor } from './descriptor.ts';
-import { canonicalKey } from './filter-match.ts';
 import type { FilterNode } from './filter-node.ts';
-import type { SegmentReader } from './segment.ts';
 
 /** Neighbouring blocks of a field, and the rows in them. */
 export interface RequiredBlocks {
@@ -16,25 +12,6 @@ export interface RequiredBlocks {
   readonly from: number;
   readonly count: number;
   readonly rows: number;
-}
-
-const known = new WeakMap<SegmentReader, Map<string, readonly PayloadLinksView[]>>();
-
-/** Read out of shared memory once in each thread: graphs do not change. */
-export function linkedFieldsOf(reader: SegmentReader, graph: GraphDescriptor): readonly PayloadLinksView[] {
-  if (graph.payloadLinks === null) return [];
-  let byName = known.get(reader);
-  if (byName === undefined) known.set(reader, (byName = new Map<string, readonly PayloadLinksView[]>()));
-  let fields = byName.get(graph.vector);
-  if (fields === undefined) {
-    const region = subregion(reader.descriptor.core, graph.offset, graph.bytes);
-    fields = viewGraph(reader.views.memory.buffer, region).payloadLinks.map((field) => ({
-      ...field,
-      key: canonicalKey(field.key),
-    }));
-    byName.set(graph.vector, fields);
-  }
-  return fields;
 }
 
 /** Those of the condition with fewest rows; null when none asks for a linked value. */

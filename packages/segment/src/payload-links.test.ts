@@ -10,7 +10,7 @@ import {
 import { expect, test } from 'vitest';
 import { Bitset } from './bitset.ts';
 import { compileFilter } from './filter-match.ts';
-import { linkedFieldsOf } from './linked-blocks.ts';
+import { builtGraphOf } from './built-graph.ts';
 import { segmentSchemaOf } from './schema.ts';
 import { planSeal, type GraphParams, type PayloadLinksParams, type SealOptions } from './seal-plan.ts';
 import { planOf, searchFactsOf, searchSegment, type SegmentSearch } from './search.ts';
@@ -53,14 +53,20 @@ const schema = segmentSchemaOf({
 
 const point = (rng: Rng): Float32Array => Float32Array.from({ length: dim }, () => rng.normal());
 
-/** Slices and heights go by the first element, so that most are far from a query of another. */
-function upsert(replica: TestReplica, rng: Rng, id: number): void {
+/** Slices and heights go by the first element, so that most are far from a query of another. Null: no height. */
+function upsert(
+  replica: TestReplica,
+  rng: Rng,
+  id: number,
+  heightOf: (first: number) => number | null = (first) => first,
+): void {
   const values = point(rng);
+  const height = heightOf(values[0]!);
   const payload = {
     tenant: `tenant ${rng.below(20) === 0 ? 'small' : rng.below(3)}`,
     slice: values[0]! < -0.5 ? 'low' : values[0]! < 0.4 ? 'middle' : 'high',
     flag: rng.below(3) === 0,
-    height: values[0]!,
+    ...(height === null ? {} : { height }),
     tags: rng.below(40) === 0 ? ['a', 'b'] : ['a'],
   };
   replica.upsert(id, JSON.stringify(payload), new Map([['', { kind: 'dense', values }]]));
@@ -85,10 +91,10 @@ function sealAll(replica: TestReplica, params = graphs): SegmentReader {
 
 const filterOf = (...must: Condition[]): Filter => ({ ...emptyFilter, must });
 const match = (key: string, value: string | boolean): Condition => ({ kind: 'match', key, value });
-const atLeast = (key: string, gte: number): Condition => ({
+const heights = (gte: number, lte = 9): Condition => ({
   kind: 'range',
-  key,
-  range: { lt: null, gt: null, lte: null, gte },
+  key: 'height',
+  range: { lt: null, gt: null, lte, gte },
 });
 
 /** But for the query. */
@@ -142,12 +148,20 @@ interface Searched {
   readonly walk: string;
 }
 
-function searched(replica: TestReplica, reader: SegmentReader, filter: Filter, rng: Rng): Searched {
+/** @param first - of every query; null = drawn */
+function searched(
+  replica: TestReplica,
+  reader: SegmentReader,
+  filter: Filter,
+  rng: Rng,
+  first: number | null = null,
+): Searched {
   let [hits, wanted] = [0, 0];
   let plan = '';
   const asked = requestOf(reader, filter);
   for (let i = 0; i < 20; i += 1) {
     const query = point(rng);
+    if (first !== null) query[0] = first;
     const request: SegmentSearch = { ...asked, vector: { kind: 'dense', values: query } };
     plan = planOf(reader, request).kind;
     const truth = truthOf(replica, reader, request, query);
@@ -157,6 +171,7 @@ function searched(replica: TestReplica, reader: SegmentReader, filter: Filter, r
       expect((request.filter![row >>> 5]! >>> (row & 31)) & 1).toBe(1);
       if (truth.includes(row)) hits += 1;
     }
+    expect(found.count).toBe(truth.length);
     wanted += truth.length;
   }
   const walk = plan === 'scan' ? 'scan' : searchFactsOf(reader, '').walk;
@@ -185,7 +200,7 @@ test(`each value is found by links of its own at the default width, also far fro
   const rng = createRng(seed);
   const replica = replicaOf(9000, rng);
   let reader = sealAll(replica);
-  expect(linkedFieldsOf(reader, reader.descriptor.graphs[0]!).map(({ key }) => key)).toEqual([
+  expect(builtGraphOf(reader, reader.descriptor.graphs[0]!).linkedFields.map(({ key }) => key)).toEqual([
     'tenant',
     'slice',
     'flag',
@@ -220,13 +235,13 @@ test('other conditions beside the value are checked; where they leave few of its
   const reader = sealAll(replica);
   const tenant = match('tenant', 'tenant 1');
   const nested: Condition = { kind: 'filter', filter: { ...emptyFilter, should: [tenant] } };
-  const most = atLeast('height', -1.5);
+  const most = heights(-1.5);
   for (const filter of [filterOf(tenant, most), filterOf(most, nested)]) {
     const found = searched(replica, reader, filter, rng);
     expect(found.walk).toBe('linked');
     expect(found.recall).toBeGreaterThanOrEqual(0.95);
   }
-  const few = searched(replica, reader, filterOf(tenant, atLeast('height', 1.2)), rng);
+  const few = searched(replica, reader, filterOf(tenant, heights(1.2)), rng);
   expect(few).toMatchObject({ walk: 'codes', recall: 1 });
 });
 
@@ -234,7 +249,7 @@ test('stretches of a number are walked by their own links where those of the gra
   const rng = createRng(seed);
   const replica = replicaOf(8000, rng);
   const reader = sealAll(replica);
-  const filter = filterOf(atLeast('height', 1));
+  const filter = filterOf(heights(1));
   const near = createRng(seed + 1);
   const found = searched(replica, reader, filter, near);
   expect(found.recall).toBeGreaterThanOrEqual(0.95);
@@ -242,6 +257,67 @@ test('stretches of a number are walked by their own links where those of the gra
   expect(planOf(reader, { ...request, vector: { kind: 'dense', values: point(near) } }).links).toMatchObject({
     field: 3,
   });
+});
+
+const widths: readonly Filter[] = [
+  ...[
+    [1, 9],
+    [0.5, 9],
+    [0.1, 9],
+    [-9, -0.5],
+    [-0.4, 0.6],
+    [-9, 9],
+  ].map(([low, high]) => filterOf(heights(low!, high))),
+  filterOf(heights(-9, 1.2), heights(0.3)),
+  { ...filterOf(heights(0)), mustNot: [heights(0.2, 0.4)] },
+  { ...emptyFilter, mustNot: [heights(-9, 0.4)] },
+];
+
+test('ranges of any width are found, through deletes of whole stretches and changes that move rows to others', () => {
+  const rng = createRng(seed);
+  const replica = createTestReplica(schema, 600);
+  const heightOf = (first: number): number | null => (rng.below(20) === 0 ? null : first);
+  for (let id = 0; id < 8000; id += 1) upsert(replica, rng, id, heightOf);
+  replica.publish();
+  let reader = sealAll(replica);
+  const expectAll = (): void => {
+    for (const filter of widths)
+      expect(searched(replica, reader, filter, rng).recall, JSON.stringify(filter)).toBeGreaterThanOrEqual(
+        0.9,
+      );
+    for (const filter of [heights(8, 9), heights(1, -1), heights(0.5, 0.5)])
+      expect(searched(replica, reader, filterOf(filter), rng).recall).toBeNaN();
+  };
+  expectAll();
+  const far = searched(replica, reader, filterOf(heights(0)), rng, -3);
+  expect(far).toMatchObject({ plan: 'graph', walk: 'linked' });
+  expect(far.recall).toBeGreaterThanOrEqual(0.95);
+
+  for (const row of [...reader.visibleRows(replica.applied)]) {
+    const { height } = parsePayload(reader.payload(row)) as { height?: number };
+    const id = Number(reader.id(row));
+    if (height === undefined) continue;
+    if (height > 0.6 && height < 1.2) replica.remove(id);
+    else if (height < -1) upsert(replica, rng, id, () => 1 + rng.normal() / 10);
+  }
+  replica.publish();
+  expect(searched(replica, reader, filterOf(heights(0.65, 1.15)), rng).recall).toBeNaN();
+  reader = sealAll(replica);
+  expectAll();
+});
+
+test('a number that all rows have lies in every stretch, and each row is an answer once', () => {
+  const rng = createRng(seed);
+  const replica = createTestReplica(schema, 600);
+  for (let id = 0; id < 4000; id += 1) upsert(replica, rng, id, () => 7);
+  replica.publish();
+  const reader = sealAll(replica);
+  const field = builtGraphOf(reader, reader.descriptor.graphs[0]!).linkedFields.find(
+    ({ key }) => key === 'height',
+  );
+  expect(field!.blocks).toHaveLength(8);
+  expect(searched(replica, reader, filterOf(heights(-1)), rng).recall).toBeGreaterThanOrEqual(0.9);
+  expect(searched(replica, reader, filterOf(heights(7.5)), rng).recall).toBeNaN();
 });
 
 test('what links do not hold is searched as without them', () => {
@@ -310,6 +386,9 @@ test('without links over all rows (m = 0) each value is found by its own, and ot
     expect(planOf(reader, { ...request, filter: null, vector }).kind).toBe('scan');
     expect(planOf(reader, { ...request, vector, targetRecall: 0.9 }).kind).toBe('scan');
     expect(searched(replica, reader, filterOf(match('tags', 'a')), rng)).toMatchObject({ walk: 'codes' });
+    const two = searched(replica, reader, filterOf(heights(0.75)), rng);
+    expect(two.recall).toBeGreaterThanOrEqual(0.95);
+    expect(searched(replica, reader, filterOf(heights(0.2)), rng)).toMatchObject({ recall: 1 });
     for (let id = 0; id < 300; id += 1) upsert(replica, rng, id);
     replica.publish();
     reader = sealAll(replica, unlinked);

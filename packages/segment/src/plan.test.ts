@@ -3,6 +3,7 @@ import { planSearch, rowsOfKib, type PlanInput } from './plan.ts';
 
 const input: PlanInput = {
   hasGraph: true,
+  hasNeighbourCodes: true,
   exact: false,
   rowCount: 100_000,
   passing: null,
@@ -25,16 +26,16 @@ test('few passing rows are scanned, and a walk among more of them has the cheape
   expect(kindOf({ passing: 64 })).toBe('scan');
   expect(kindOf({ passing: 999 })).toBe('scan_codes');
   // Too little to be saved for a walk to be tried first.
-  expect(planSearch({ ...input, passing: 4000 })).toEqual({ kind: 'scan_codes', ef: 100, fallback: null });
+  expect(planSearch({ ...input, passing: 2500 })).toEqual({ kind: 'scan_codes', ef: 100, fallback: null });
   expect(planSearch({ ...input, passing: 20_000 })).toEqual({
     kind: 'graph',
     ef: 100,
-    fallback: { kind: 'scan_codes', expansionsMax: 2000 },
+    fallback: { kind: 'scan_codes', expansionsMax: 1666 },
   });
   expect(planSearch({ ...input, passing: 90_000 })).toEqual({
     kind: 'graph',
     ef: 100,
-    fallback: { kind: 'filtered_graph', expansionsMax: 2500 },
+    fallback: { kind: 'filtered_graph', expansionsMax: 2083 },
   });
 });
 
@@ -52,7 +53,7 @@ test('no selectivity costs more than the cheaper of a scan and a filtered walk, 
     for (let passing = 200; passing <= 100_000; passing = Math.ceil(passing * 1.1)) {
       const plan = planSearch({ ...input, fullScanRows: 0, ef, passing });
       const bound = Math.min(passing, 250 * ef);
-      if (plan.fallback !== null) expect(plan.fallback.expansionsMax * 10).toBeLessThanOrEqual(bound);
+      if (plan.fallback !== null) expect(plan.fallback.expansionsMax * 12).toBeLessThanOrEqual(bound);
       else expect(plan.kind).toBe(passing <= 250 * ef ? 'scan_codes' : 'filtered_graph');
     }
 });
@@ -68,26 +69,56 @@ test('a threshold in KiB is rows of f32 vectors', () => {
   expect(rowsOfKib(0, 384)).toBe(0);
 });
 
-test('a value with links of its own is walked by them, with a scan behind; of several blocks the graph is tried first', () => {
+test('a value with links of its own is walked by them, with a scan behind', () => {
   const linked = { blocks: 1, rows: 20_000 };
   expect(planSearch({ ...input, passing: 20_000, linked })).toEqual({
     kind: 'linked_graph',
     ef: 100,
     fallback: { kind: 'scan_codes', expansionsMax: 571 },
   });
-  expect(planSearch({ ...input, passing: 20_000, linked: { blocks: 2, rows: 25_000 } })).toEqual({
-    kind: 'graph',
-    ef: 100,
-    fallback: { kind: 'linked_graph', expansionsMax: 875 },
-  });
 });
 
-test('links are left alone where few of their rows pass, where a filter asks for many blocks, and below the threshold', () => {
+test('several blocks are walked at once where a plain walk among so few would cost more, else after the graph was tried', () => {
+  expect(planSearch({ ...input, passing: 20_000, linked: { blocks: 2, rows: 25_000 } })).toEqual({
+    kind: 'linked_graph',
+    ef: 100,
+    fallback: { kind: 'scan_codes', expansionsMax: 500 },
+  });
+  // 40 * 1.5 * 100 / 0.8 codes are 625 rows of a plain walk; 32 are expanded before it is judged.
+  expect(planSearch({ ...input, passing: 30_000, linked: { blocks: 3, rows: 37_500 } })).toEqual({
+    kind: 'graph',
+    ef: 100,
+    fallback: { kind: 'linked_graph', expansionsMax: 657 },
+  });
+  expect(planSearch({ ...input, passing: 90_000, linked: { blocks: 8, rows: 100_000 } }).fallback?.kind).toBe(
+    'linked_graph',
+  );
+});
+
+test('where a plain walk has no neighbour codes, more of the others are cheaper than to try it', () => {
+  const byCodes = { hasNeighbourCodes: false, passing: 30_000 };
+  expect(kindOf({ ...byCodes, linked: { blocks: 3, rows: 37_500 } })).toBe('linked_graph');
+  expect(planSearch({ ...input, ...byCodes }).fallback).toEqual({
+    kind: 'filtered_graph',
+    expansionsMax: 714,
+  });
+  expect(kindOf({ ...byCodes, ef: 16 })).toBe('filtered_graph');
+});
+
+test('without links over all rows nothing joins blocks: two are walked, of more what passes is scanned', () => {
+  const kindAt = (passing: number, blocks: number): string =>
+    kindOf({ isUnlinked: true, passing, linked: { blocks, rows: passing } });
+  expect(kindAt(20_000, 1)).toBe('linked_graph');
+  expect(kindAt(25_000, 2)).toBe('linked_graph');
+  expect(kindAt(40_000, 3)).toBe('scan_codes');
+});
+
+test('links are left alone where few of their rows pass, and below the threshold', () => {
   const kindWith = (passing: number, blocks: number, rows: number, fullScanRows = 1000): string => {
     const { kind, fallback } = planSearch({ ...input, fullScanRows, passing, linked: { blocks, rows } });
     return `${kind}, ${fallback?.kind}`;
   };
-  expect(kindWith(4000, 1, 40_000)).toBe('scan_codes, undefined');
-  expect(kindWith(40_000, 3, 40_000)).toBe('graph, filtered_graph');
+  expect(kindWith(2500, 1, 40_000)).toBe('scan_codes, undefined');
+  expect(kindWith(9000, 3, 40_000)).toBe('graph, scan_codes');
   expect(kindWith(9000, 1, 9000, 9001)).toBe('scan_codes, undefined');
 });

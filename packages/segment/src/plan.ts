@@ -7,6 +7,8 @@ export interface PlanInput {
   readonly hasGraph: boolean;
   /** It has no links over all rows. */
   readonly isUnlinked?: boolean;
+  /** Plain walks go by neighbour codes. */
+  readonly hasNeighbourCodes: boolean;
   readonly exact: boolean;
   readonly rowCount: number;
   /** Rows that pass the filter; null without a filter. */
@@ -18,7 +20,7 @@ export interface PlanInput {
   readonly fullScanRows: number;
   /** ACORN's max_selectivity when the client asked for it: the filtered walk up to this share of passing rows. Null = own choice. */
   readonly filteredWalkBelow: number | null;
-  /** Blocks with links of their own that have all rows that pass, and how many rows they have; null = there are none. */
+  /** Neighbouring blocks with links of their own that have all rows that pass, and how many rows they have; null = there are none. */
   readonly linked: { readonly blocks: number; readonly rows: number } | null;
 }
 
@@ -50,14 +52,25 @@ const scanFromShareAsked = 0.2;
 /** Cost of a filtered walk by unit of `ef`: it reads the links of two hops and scores what passes there. */
 const filteredCost = 250;
 /** Cost of a row that a plain walk expands, and how many it expands by unit of `ef` where every row passes. */
-const expansionCost = 10;
+interface PlainCost {
+  readonly expansion: number;
+  readonly expansionsByEf: number;
+}
+/** Neighbour codes have all of a row's neighbours in one stretch of memory; else they are estimated one by one. */
+const byNeighbourCodes: PlainCost = { expansion: 12, expansionsByEf: 1.5 };
+const byCodes: PlainCost = { expansion: 35, expansionsByEf: 1 };
 /** Rows a plain walk expands before it is judged (the kernel's number); tried only where that is little of the whole. */
-const judgedFrom = 64;
+const judgedFrom = 32;
 const probeShareMax = 0.15;
-/** Cost of a row that a walk of links within values expands: it estimates the row's neighbours one by one. */
+/**
+ * Cost of a row that a walk of links within values expands, as it estimates the row's neighbours one by one; of several blocks,
+ * where the graph's own links are looked through too. Its beam is wider than asked (assembly/payload-links.ts).
+ */
 const linkedCost = 35;
-/** Blocks are no one graph: of three, far from the query, recall was 0.905 where a filtered walk of the same cost has 0.98. */
-const linkedBlocksMax = 2;
+const joinedCost = 40;
+const linkedWidening = 1.5;
+/** Where no links of the graph join them, each block takes a share of the beam: of three recall was 0.905 where others had 0.98. */
+const apartBlocksMax = 2;
 /** Fewer rows than these are scored exactly at once: codes would save nothing. */
 const codesFrom = 64;
 
@@ -75,47 +88,65 @@ export function planSearch(input: PlanInput): SearchPlan {
   const scan = candidates;
   const filtered = filteredCost * ef;
   const linked = costOfLinked(input, candidates);
-  if (isUnlinked) return linked < scan ? linkedFirst(ef, candidates) : always('scan_codes', ef);
+  if (isUnlinked) return linked < scan ? linkedFirst(input, candidates) : always('scan_codes', ef);
   if (linked < Math.min(scan, filtered)) return withLinks(input, candidates, linked);
   const fallback = scan <= filtered ? 'scan_codes' : 'filtered_graph';
   const bound = Math.min(scan, filtered);
-  if (judgedFrom * expansionCost > probeShareMax * bound) return always(fallback, ef);
+  const { expansion } = plainCost(input);
+  if (judgedFrom * expansion > probeShareMax * bound) return always(fallback, ef);
   return {
     kind: 'graph',
     ef,
-    fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansionCost) },
+    fallback: { kind: fallback, expansionsMax: Math.floor(bound / expansion) },
   };
 }
 
-/** Beams are wider there (assembly/payload-links.ts), and other conditions may leave but a share of the rows. */
-function costOfLinked({ linked, ef }: PlanInput, candidates: number): number {
-  if (linked === null || linked.blocks > linkedBlocksMax) return Infinity;
-  const share = Math.min(1, candidates / Math.max(1, linked.rows));
-  return (linkedCost * ef * (linked.blocks + 2)) / 2 / share;
+/** Other conditions may leave but a share of the blocks' rows, and rows that fail are walked through. */
+function costOfLinked({ linked, ef, isUnlinked = false }: PlanInput, candidates: number): number {
+  if (linked === null) return Infinity;
+  const { blocks, rows } = linked;
+  if (isUnlinked && blocks > apartBlocksMax) return Infinity;
+  const share = Math.min(1, candidates / Math.max(1, rows));
+  const width = ef * (isUnlinked ? (blocks + 2) / 2 : linkedWidening);
+  return (costByRow(blocks) * width) / share;
 }
 
-/** Of one block its links lead straight to what passes; of several the graph may, which is tried first. */
-function withLinks({ linked, ef }: PlanInput, candidates: number, cost: number): SearchPlan {
-  return linked!.blocks === 1
-    ? linkedFirst(ef, candidates)
-    : {
-        kind: 'graph',
-        ef,
-        fallback: { kind: 'linked_graph', expansionsMax: Math.floor(cost / expansionCost) },
-      };
+function plainCost({ hasNeighbourCodes }: PlanInput): PlainCost {
+  return hasNeighbourCodes ? byNeighbourCodes : byCodes;
 }
 
-function linkedFirst(ef: number, candidates: number): SearchPlan {
+function costByRow(blocks: number): number {
+  return blocks === 1 ? linkedCost : joinedCost;
+}
+
+/**
+ * One block's links lead straight to what passes; so do several's, but where that costs more than a plain walk if what passes were
+ * spread evenly, the graph is tried first: near the query it may be much cheaper.
+ */
+function withLinks(input: PlanInput, candidates: number, cost: number): SearchPlan {
+  const { linked, ef, rowCount } = input;
+  const { expansion, expansionsByEf } = plainCost(input);
+  const evenly = (expansion * expansionsByEf * ef * rowCount) / candidates;
+  if (linked!.blocks === 1 || cost <= evenly) return linkedFirst(input, candidates);
+  return {
+    kind: 'graph',
+    ef,
+    // What was expanded until then is spent: the rest of the walk is weighed against the other.
+    fallback: { kind: 'linked_graph', expansionsMax: judgedFrom + Math.floor(cost / expansion) },
+  };
+}
+
+function linkedFirst({ linked, ef }: PlanInput, candidates: number): SearchPlan {
   return {
     kind: 'linked_graph',
     ef,
-    fallback: { kind: 'scan_codes', expansionsMax: scanExpansions(candidates) },
+    fallback: { kind: 'scan_codes', expansionsMax: scanExpansions(candidates, linked!.blocks) },
   };
 }
 
 /** Rows that a walk of links within values may expand in the time that a scan of what passes takes. */
-export function scanExpansions(passing: number): number {
-  return Math.max(judgedFrom, Math.floor(passing / linkedCost));
+export function scanExpansions(passing: number, blocks: number): number {
+  return Math.max(judgedFrom, Math.floor(passing / costByRow(blocks)));
 }
 
 function always(kind: PlanKind, ef: number): SearchPlan {

@@ -19,11 +19,11 @@ import {
 } from '@quiver/kernel';
 import { assert, ClusterError, type SearchParams, type Vector } from '@quiver/model';
 import { chooseBeam, type BeamSource } from './beam.ts';
-import { curvesOf } from './curves-of.ts';
+import { builtGraphOf } from './built-graph.ts';
 import { copyFilter } from './copy-filter.ts';
 import type { GraphDescriptor } from './descriptor.ts';
 import type { FilterNode } from './filter-node.ts';
-import { linkedFieldsOf, requiredBlocks } from './linked-blocks.ts';
+import { requiredBlocks } from './linked-blocks.ts';
 import { planSearch, rowsOfKib, scanExpansions, type SearchPlan } from './plan.ts';
 import { prepareQuery } from './prepare-vector.ts';
 import { searchMulti } from './search-multi.ts';
@@ -130,18 +130,18 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
   const view = reader.views.vectors.find(({ schema }) => schema.name === request.name);
   if (graph === undefined || view?.kind !== 'dense')
     return { kind: 'scan', ef: 0, fallback: null, links: null, efFrom: null };
+  const built = builtGraphOf(reader, graph);
   const beam = chooseBeam(
     { ...request, isFiltered: request.filter !== null },
     graph.efConstruct,
-    request.targetRecall === null ? [] : curvesOf(reader, graph),
+    built.curves,
   );
   const required =
-    request.filter === null
-      ? null
-      : requiredBlocks(request.filterNode ?? null, linkedFieldsOf(reader, graph));
+    request.filter === null ? null : requiredBlocks(request.filterNode ?? null, built.linkedFields);
   const plan = planSearch({
     hasGraph: true,
     isUnlinked: graph.m === 0,
+    hasNeighbourCodes: built.hasNeighbourCodes && request.quantization?.ignore !== true,
     exact: request.exact || beam.ef === null || readsAbsentRows(view, request),
     rowCount: reader.rowCount(),
     passing: request.filter === null ? null : request.passing,
@@ -153,8 +153,11 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
     linked: required === null ? null : { blocks: required.count, rows: required.rows },
   });
   // A walk of links has a scan behind it where few of their rows pass.
-  const expansionsMax = scanExpansions(request.passing);
-  return { ...plan, links: required === null ? null : { ...required, expansionsMax }, efFrom: beam.from };
+  const links =
+    required === null
+      ? null
+      : { ...required, expansionsMax: scanExpansions(request.passing, required.count) };
+  return { ...plan, links, efFrom: beam.from };
 }
 
 /** A walk by the stored rows themselves would wait for the disk at each step; a scan reads what it needs once. */
