@@ -37,6 +37,13 @@ function cpuSeconds({ process: { pid } }: RunningServer): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
+/** CPU seconds a second while nobody asks for anything. */
+async function idleShare(server: RunningServer): Promise<number> {
+  const before = cpuSeconds(server);
+  await pause(5_000);
+  return round((cpuSeconds(server) - before) / 5);
+}
+
 function diskBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
@@ -113,6 +120,12 @@ try {
     disk_kib_each: round((diskBytes(server.folder) - emptyDisk) / 1024 / collections),
     descriptors: readdirSync(`/proc/${server.process.pid}/fd`).length,
     threads: status(server, 'Threads'),
+  });
+  // Heaps are made small when a thread has had little to do for some ten seconds.
+  await pause(25_000);
+  report({
+    idle_rss_kib_each: round((status(server, 'VmRSS') - emptyKib) / collections),
+    idle_cpu_share: await idleShare(server),
   });
   const { folder } = server;
   for (const kind of ['stopped', 'killed'] as const) {

@@ -77,8 +77,12 @@ function planTransferEnd(view: ControllerView, record: CollectionRecord, shard: 
   return null;
 }
 
-/** Sources of moves count together with their targets: a move is no copy more. */
-function lasting(record: CollectionRecord, shard: ShardRecord): ReplicaRecord[] {
+/**
+ * Sources of moves count together with their targets: a move is no copy more. Asked of every shard four times a second: where
+ * nothing moves nothing is made.
+ */
+function lasting(record: CollectionRecord, shard: ShardRecord): readonly ReplicaRecord[] {
+  if (record.transfers.length === 0) return shard.replicas;
   return shard.replicas.filter(({ replica }) => !record.transfers.some(({ from }) => from === replica));
 }
 
@@ -89,8 +93,9 @@ function planCopyMore(
   traffic: Traffic,
 ): Order | null {
   const { state, settings } = view;
-  const there = lasting(record, shard).filter(({ nodeId }) => !isGone(view, nodeId));
-  if (there.length >= wantedReplicas(record, shard)) return null;
+  let there = 0;
+  for (const { nodeId } of lasting(record, shard)) if (!isGone(view, nodeId)) there += 1;
+  if (there >= wantedReplicas(record, shard)) return null;
   const load = loadOf(state, record);
   const nodes = load.nodes.filter(
     ({ id }) => mayReceive(view, id) && count(traffic.in, id) < settings.movesPerNode * 2,
