@@ -287,7 +287,8 @@ class ReplicaMachine<Change, Key> {
     const core = this.#core;
     if (message.term > core.knownTerm) this.#refreshView();
     if (message.kind === 'tail_asked' || message.kind === 'tail') {
-      this.#tail.receive(from, message);
+      // A term that is about to begin here is not durable yet: whoever asks asks again.
+      if (this.#activatingTerm === null) this.#tail.receive(from, message);
       if (this.#primary === null && this.#isNamed()) this.#begin();
       return;
     }

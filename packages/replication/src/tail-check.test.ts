@@ -93,6 +93,20 @@ test('who held nothing before, or was closed in order, asks nobody', () => {
   expect(closed.step({ kind: 'view', view, nowMs: 0 })).toEqual(bumps);
 });
 
+test('it tells nothing of a term that begins and is not durable yet', () => {
+  const replica = replicaOf('b', { persisted: persistedAt(9), isTailWhole: true });
+  const promoted = replica.step({
+    kind: 'view',
+    view: viewOf({ term: 2, primary: 'b', isr: ['a', 'b'] }),
+    nowMs: 0,
+  });
+  const message = { kind: 'tail_asked', term: 3, nonce: 'a.2' } as const;
+  const asked = { kind: 'receive', from: 'a', message, nowMs: 1 } as const;
+  expect(replica.step(asked)).toEqual([{ kind: 'refresh_view' }]);
+  durable(replica, promoted);
+  expect(replica.step(asked)).toMatchObject([{ message: { kind: 'tail', lastTerm: 2, lastSeq: 9 } }]);
+});
+
 test('it tells what is durable, and whether that is surely all', () => {
   const replica = replicaOf('b', {
     persisted: persistedAt(
