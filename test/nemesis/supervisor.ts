@@ -1,6 +1,7 @@
 /**
  * What starts processes again on a real machine: a node that ended by itself (a poisoned volume, a full disk) is started
- * until it stays. Always: a node that a fault holds down is left alone, and every end that nobody asked for is kept.
+ * until it stays. Always: a node that a fault holds down is left alone; of a node one process is started at a time, since
+ * of two the one that fails would be taken for it, and the other be left behind; every end that nobody asked for is kept.
  */
 import type { Cluster, ClusterNode } from '../harness/cluster.ts';
 import { sleep } from './world.ts';
@@ -28,6 +29,8 @@ const logLines = 30;
 
 export function supervise(cluster: Cluster, log: (line: string) => void): Supervisor {
   const held = new Set<ClusterNode>();
+  /** Starts of nodes that ended by themselves. */
+  const restarts = new Map<ClusterNode, Promise<void>>();
   const ends: UnaskedEnd[] = [];
   const closing = new AbortController();
 
@@ -36,13 +39,15 @@ export function supervise(cluster: Cluster, log: (line: string) => void): Superv
       await sleep(pollMs);
       const { exitCode, signalCode } = node.server.process;
       if (held.has(node) || (exitCode === null && signalCode === null)) continue;
-      held.add(node);
       const end = { name: node.name, code: exitCode ?? signalCode, log: tail(node) };
       ends.push(end);
       log(`${node.name} ended by itself with ${end.code}: ${reason(end.log)}`);
-      await sleep(restartAfterMs);
-      await node.restart().catch(() => undefined);
-      held.delete(node);
+      const restarting = sleep(restartAfterMs)
+        .then(() => node.restart())
+        .catch(() => undefined);
+      restarts.set(node, restarting);
+      await restarting;
+      restarts.delete(node);
     }
   }
 
@@ -69,9 +74,11 @@ export function supervise(cluster: Cluster, log: (line: string) => void): Superv
     async during(victims, act) {
       for (const victim of victims) held.add(victim);
       try {
+        await Promise.all(victims.map((victim) => restarts.get(victim) ?? Promise.resolve()));
         await Promise.all(victims.map(({ server }) => server.kill()));
         const result = await act();
-        await Promise.all(victims.map(start));
+        const started = await Promise.allSettled(victims.map(start));
+        for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
         return result;
       } finally {
         for (const victim of victims) held.delete(victim);
