@@ -16,7 +16,7 @@ import {
   type SearchRequest,
 } from '../../packages/ann/src/index.ts';
 import { createTopK, foundIn, type Found } from '../../packages/kernel/src/index.ts';
-import { planSearch, scanExpansions } from '../../packages/segment/src/index.ts';
+import { planSearch, scanExpansions, walkOfPlan } from '../../packages/segment/src/index.ts';
 import { normalise, readDataSet } from './data-set.ts';
 import { stageRows } from './graph-arena.ts';
 
@@ -129,12 +129,6 @@ function measure(
   return { recall: Number((hits / wanted).toFixed(3)), us: Math.round((user + system) / queries.length) };
 }
 
-const walks = {
-  scan_codes: 'codes',
-  graph: 'plain',
-  filtered_graph: 'filtered',
-  linked_graph: 'linked',
-} as const;
 for (const share of flags.shares.split(',').map(Number))
   for (const [name, queries, passes] of [
     ['uniform', spread, (row: number) => uniform[row]! < share],
@@ -177,10 +171,10 @@ for (const share of flags.shares.split(',').map(Number))
     if (plan.kind === 'scan') continue;
     const { fallback } = plan;
     const chosen = by({
-      walk: walks[plan.kind],
+      walk: walkOfPlan[plan.kind],
       links,
       fallback:
-        fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },
+        fallback === null ? null : { walk: walkOfPlan[fallback.kind], expansionsMax: fallback.expansionsMax },
     });
     process.stdout.write(
       `${JSON.stringify({

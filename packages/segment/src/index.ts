@@ -26,7 +26,7 @@ export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
 export { planSearch, scanExpansions } from './plan.ts';
 export type { PlanInput, SearchPlan } from './plan.ts';
-export { planOf, searchFactsOf, searchSegment } from './search.ts';
+export { planOf, searchFactsOf, searchSegment, walkOfPlan } from './search.ts';
 export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';

@@ -241,7 +241,8 @@ function joinHits(view: DenseView, parts: readonly Hits[], k: number): Hits {
   };
 }
 
-const walks = {
+/** The walk of a graph that each kind of plan is. */
+export const walkOfPlan = {
   scan_codes: 'codes',
   graph: 'plain',
   filtered_graph: 'filtered',
@@ -274,9 +275,9 @@ function walkGraph(
     visibility,
     filter: filter === null ? 0 : copyPresent(kernel, view, filter, coveredRows(reader, filter)),
     links: plan.links,
-    walk: walks[plan.kind],
+    walk: walkOfPlan[plan.kind],
     fallback:
-      fallback === null ? null : { walk: walks[fallback.kind], expansionsMax: fallback.expansionsMax },
+      fallback === null ? null : { walk: walkOfPlan[fallback.kind], expansionsMax: fallback.expansionsMax },
   });
 }
 

@@ -108,13 +108,19 @@ export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
     return found < count ? found : -1;
   }
 
-  /** @returns the address behind the body */
-  function begin(chunks: readonly Uint8Array[], cutPayloads: boolean): number {
+  /** For another body. @returns its length */
+  function makeRoom(chunks: readonly Uint8Array[]): number {
     vectorCount = 0;
     payloadCount = 0;
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     reserve(length);
+    return length;
+  }
+
+  /** @returns the address behind the body */
+  function begin(chunks: readonly Uint8Array[], cutPayloads: boolean): number {
+    const length = makeRoom(chunks);
     let at = bodyAt;
     for (const chunk of chunks) {
       bytes.set(chunk, at);
@@ -131,11 +137,7 @@ export function createBodyScanner(stepBytes = stepBytesUsual): BodyScanner {
     cutPayloads: boolean,
     pause: () => Promise<void>,
   ): Promise<number> {
-    vectorCount = 0;
-    payloadCount = 0;
-    let length = 0;
-    for (const chunk of chunks) length += chunk.length;
-    reserve(length);
+    const length = makeRoom(chunks);
     let at = bodyAt;
     let checkedTo = bodyAt;
     for (const chunk of chunks)
