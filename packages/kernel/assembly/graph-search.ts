@@ -261,9 +261,9 @@ export function searchFact(index: i32): u32 {
   return index == 3 ? lookedUp : rescored;
 }
 
-/** Bytes of codes and blocks that the last walk read. */
+/** Bytes of codes and blocks that the last search read. */
 export function walkedBytes(): f64 {
-  return <f64>codesRead * <f64>walkBytes() + <f64>expansions * <f64>BLOCK_STRIDE;
+  return <f64>estimated * <f64>walkBytes() + <f64>(lookedUp / LANES) * <f64>BLOCK_STRIDE;
 }
 
 /**

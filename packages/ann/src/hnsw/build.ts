@@ -4,7 +4,7 @@
  * `step` has returned true every row that has the vector can be reached from where searches start, or is equal to one that can.
  *
  * Stages: sample (mean and range) -> encode (codes of all rows) -> discern (are codes enough?) -> upper list -> the other rows -> reach (rows that no
- * link leads to are adopted) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for
+ * link leads to are adopted) -> rows to measure by and their nearest (`calibration.ts`) -> neighbour codes (`neighbour-codes.ts`) or quantised rows (`quantise.ts`), where asked for
  * -> recall curves (`calibration.ts`).
  */
 import {
@@ -18,7 +18,7 @@ import {
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
-import { askOwn, calibrate } from './calibration.ts';
+import { askOwn, calibrate, nothingAsked } from './calibration.ts';
 import { encodeShare, makeCodes } from './codes.ts';
 import {
   builtBytesOf,
@@ -188,6 +188,7 @@ function* buildOnce(
   const { isUnlinked = false } = params;
   if (isUnlinked) onDone(count);
   else yield* insertRows(kernel, region, params, layout, upper, isPresent, open, onDone);
+  const own = isUnlinked ? nothingAsked : yield* askOwn(kernel, region, params, access, upper);
   if (isProjected) {
     yield* shareStage(buffer, region, 'fill', count, (row) => {
       open();
@@ -196,7 +197,7 @@ function* buildOnce(
     });
     placeProjection(kernel, region, params, layout);
   } else if (params.neighbourCodes !== 'never')
-    yield* addNeighbourCodes(kernel, region, params, layout, upper, open);
+    yield* addNeighbourCodes(kernel, region, params, layout, own.known, open);
   const link = (): Generator<undefined, void, undefined> =>
     buildPayloadLinks(kernel, region, params, layout, isPresent, open, onDone);
   if (!isProjected) yield* link();
@@ -207,7 +208,6 @@ function* buildOnce(
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;
   if (isUnlinked) return true;
-  const own = yield* askOwn(kernel, region, params, access, upper);
   if (isProjected) {
     if (!(yield* chooseBeam(kernel, region, access, own.known))) return false;
     yield* link();

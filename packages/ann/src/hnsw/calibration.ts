@@ -89,6 +89,8 @@ export interface OwnSample {
   readonly further: readonly number[];
 }
 
+export const nothingAsked: OwnSample = { known: [], further: [] };
+
 /**
  * Rows of a finished graph with the scores of their nearest, to measure its searches by; none of graphs of few rows.
  * @param upper - rows that are in layers above 0
@@ -101,12 +103,11 @@ export function* askOwn(
   upper: Uint32Array,
 ): Generator<undefined, OwnSample, undefined> {
   const graph = viewGraph(kernel.arena.memory.buffer, region);
-  const nothing: OwnSample = { known: [], further: [] };
-  if (graph.presentCount < rowsMin) return nothing;
+  if (graph.presentCount < rowsMin) return nothingAsked;
   const wanted = Math.min(queriesMax, Math.max(queriesMin, Math.floor(graph.presentCount / rowsPerQuery)));
   const further = Math.min(furtherMax, Math.floor(graph.presentCount / rowsPerFurther));
   const drawn = drawRows(graph, params, upper, wanted + further);
-  if (drawn.length < queriesMin) return nothing;
+  if (drawn.length < queriesMin) return nothingAsked;
   const known = yield* askAll(kernel, params, access, drawn.slice(0, wanted));
   return { known, further: drawn.slice(wanted) };
 }

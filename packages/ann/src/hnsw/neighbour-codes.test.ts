@@ -1,4 +1,4 @@
-import { createRng, readRow } from '@quiver/kernel';
+import { createRng, readRow, type Rng } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
 import { buildIndex, recallOf, stageRows, type IndexStage } from '../testing/index-stage.ts';
 import { mixed } from '../vector-index.contract.ts';
@@ -51,6 +51,25 @@ function distance(metric: 'euclid' | 'dot', a: Float32Array, b: Float32Array): n
   return a.reduce((sum, value, i) => sum + (metric === 'dot' ? -value * b[i]! : (value - b[i]!) ** 2), 0);
 }
 
+/** Rows of length one in groups far from each other, each along some directions of its own. */
+function grouped(rng: Rng, count: number, dim: number): Float32Array[] {
+  const normals = (length: number): Float32Array => Float32Array.from({ length }, () => rng.normal());
+  const groups = Array.from({ length: 100 }, () => ({
+    centre: normals(dim),
+    directions: Array.from({ length: 24 }, () => normals(dim)),
+  }));
+  return Array.from({ length: count }, () => {
+    const { centre, directions } = groups[rng.below(groups.length)]!;
+    const vector = centre.map((value) => value + 0.05 * rng.normal());
+    for (const direction of directions) {
+      const along = 0.14 * rng.normal();
+      for (let i = 0; i < dim; i += 1) vector[i]! += along * direction[i]!;
+    }
+    const length = Math.hypot(...vector);
+    return vector.map((value) => value / length);
+  });
+}
+
 describe(`neighbour codes (QUIVER_SEED=${seed})`, () => {
   for (const [metric, dim] of [
     ['euclid', 31],
@@ -99,6 +118,41 @@ describe(`neighbour codes (QUIVER_SEED=${seed})`, () => {
     const queries = vectors.slice(0, 100);
     const int8 = recallOf(buildIndex(plain), plain.flat, queries, { ef: 24 });
     expect(recallOf(index, stage.flat, queries, { ef: 24 })).toBeGreaterThanOrEqual(int8 - 0.01);
+  });
+
+  test('are kept where rows of far groups find their neighbours by them, and lose no recall on points never inserted', () => {
+    const rng = createRng(seed);
+    const vectors = grouped(rng, 4200, 256);
+    const [queries, stored] = [vectors.slice(0, 200), vectors.slice(200)];
+    const stage = stageRows({ metric: 'cosine', vectors: stored, m: 8, neighbourCodes: 'measured' });
+    const index = buildIndex(stage, { m: 8, efConstruct: 60 });
+    const graph = viewGraph(stage.kernel.arena.memory.buffer, stage.region);
+    expect(graph.neighbourCodes).not.toBeNull();
+    const plain = stageRows({ metric: 'cosine', vectors: stored, m: 8 });
+    const other = buildIndex(plain, { m: 8, efConstruct: 60 });
+    for (const ef of [10, 16, 32]) {
+      const int8 = recallOf(other, plain.flat, queries, { ef });
+      expect(recallOf(index, stage.flat, queries, { ef })).toBeGreaterThanOrEqual(int8 - 0.005);
+    }
+  });
+
+  test('what a walk is said to have read is of that walk alone', () => {
+    const vectors = mixed(createRng(seed), 2000, 40);
+    const stage = stageRows({ metric: 'euclid', vectors, neighbourCodes: 'always' });
+    buildIndex(stage);
+    const { kernel, rows, region } = stage;
+    const visited = region.offset + viewGraph(kernel.arena.memory.buffer, region).persistedBytes;
+    const bytesOf = (kind: number, ef: number): number => {
+      kernel.setQuery(rows, vectors[3]!);
+      kernel.exports.openGraph(region.offset, rows.address, rows.stride, visited);
+      kernel.exports.searchGraph(kind, 10, ef, 0, 0, 0, 0, 0, 0, 0);
+      return kernel.exports.walkedBytes();
+    };
+    const int8 = bytesOf(0, 20);
+    const narrow = bytesOf(3, 20);
+    expect(bytesOf(3, 400)).toBeGreaterThan(narrow);
+    expect(bytesOf(0, 20)).toBe(int8);
+    expect(bytesOf(3, 20)).toBe(narrow);
   });
 
   test('are dropped where they are of no use, and the graph keeps every link of the one built without', () => {

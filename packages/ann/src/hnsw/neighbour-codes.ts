@@ -6,6 +6,7 @@
  */
 import type { Region, Rng, SimdKernel } from '@quiver/kernel';
 import { clearMarks, type HnswParams } from './build.ts';
+import type { Known } from './calibration.ts';
 import { sampleResiduals, trainSubspace } from './codebook.ts';
 import { none, persistedBytesOf, type HnswLayout } from './format.ts';
 import { viewGraph } from './graph-view.ts';
@@ -45,7 +46,7 @@ export function codewordTraining(
 
 /**
  * REQUIRES: the graph is whole and its blocks lie as `layout.plain`.
- * @param upper - an even draw of the rows
+ * @param asked - rows of the graph with the scores of their nearest
  * @param open - selects the graph in the kernel
  */
 export function* addNeighbourCodes(
@@ -53,7 +54,7 @@ export function* addNeighbourCodes(
   region: Region,
   params: HnswParams,
   layout: HnswLayout,
-  upper: Uint32Array,
+  asked: readonly Known[],
   open: () => void,
 ): Generator<undefined, void, undefined> {
   const { count } = params;
@@ -90,17 +91,12 @@ export function* addNeighbourCodes(
   header.set([layout.codebook, subspaces.count, subspaces.dims], 192 / 4);
   yield* eachRow('encode', (row) => exports.encodeNeighbours(row));
 
-  const wide = viewGraph(memory.buffer, region);
-  const nearestOf = (row: number): number | null => {
-    const link = wide.links[row * wide.linkStride]!;
-    return link === none ? null : link;
-  };
   const select = ({ beamScale, entryTable }: WalkSetting): void => {
     figures[208 / 4] = beamScale;
     header[220 / 4] = entryTable;
     open();
   };
-  const choice = yield* chooseWalk(kernel, { ...params, nearestOf }, upper, select);
+  const choice = yield* chooseWalk(kernel, params.rows, asked, select);
   select(choice.setting);
   figures.set([choice.recallInt8, choice.recallNeighbourCodes], 212 / 4);
   if (choice.walksNeighbourCodes || isWanted) {
