@@ -99,6 +99,16 @@ test('memory held stays bounded over a thousand creations and drops of mixed siz
   expect(pool.stats().pooledBytes).toBeLessThanOrEqual(64 * MiB);
 });
 
+test('what was freed in small pieces can be had as larger ones, though a region among them lives on', () => {
+  const { pool } = poolOf(4 * MiB);
+  const pieces = Array.from({ length: 60 }, () => pool.allocate(64 << 10));
+  for (const [i, piece] of pieces.entries()) if (i !== 20) pool.release(piece);
+  const larger = Array.from({ length: 14 }, () => pool.allocate(256 << 10));
+  expect(new Set([...larger, pieces[20]!].map(({ arena }) => arena)).size).toBe(1);
+  for (const region of [...larger, pieces[20]!]) pool.release(region);
+  expect(pool.stats()).toMatchObject({ usedBytes: 0, pooledBytes: 60 * (64 << 10) });
+});
+
 test('trimmed arenas count until every thread has dropped them', () => {
   const { pool } = poolOf(64 * MiB);
   const kept = pool.allocate(64);

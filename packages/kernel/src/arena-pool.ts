@@ -9,6 +9,7 @@
  */
 import { createArena, arenaBytesMax, type Arena, type Region } from './arena.ts';
 import { assert } from './assert.ts';
+import { FreeBlocks } from './free-blocks.ts';
 import { scratchBytesPerThread } from './scratch.ts';
 import { sizeClass } from './size-class.ts';
 
@@ -56,8 +57,8 @@ interface Slab {
   touched: number;
   /** offset -> rounded bytes of what is handed out. */
   readonly live: Map<number, number>;
-  /** Rounded bytes -> offsets ready for reuse. */
-  readonly free: Map<number, number[]>;
+  /** Below `next`, ready for reuse. */
+  readonly free: FreeBlocks;
 }
 
 export class ArenaPool {
@@ -124,9 +125,8 @@ export class ArenaPool {
       slab.next = 0;
       slab.free.clear();
     } else {
-      const list = slab.free.get(rounded);
-      if (list === undefined) slab.free.set(rounded, [offset]);
-      else list.push(offset);
+      slab.free.add(offset, rounded);
+      slab.next = slab.free.takeEndingAt(slab.next) ?? slab.next;
     }
   }
 
@@ -183,10 +183,13 @@ export class ArenaPool {
   }
 
   #small(rounded: number): { slab: Slab; offset: number; fresh: boolean } {
+    let best: { readonly slab: Slab; readonly bytes: number } | null = null;
     for (const slab of this.#slabs.values()) {
-      const offset = slab.free.get(rounded)?.pop();
-      if (offset !== undefined) return { slab, offset, fresh: false };
+      const bytes = slab.free.fit(rounded);
+      if (bytes !== undefined && (best === null || bytes < best.bytes)) best = { slab, bytes };
     }
+    const reused = best?.slab.free.take(rounded);
+    if (best !== null && reused !== undefined) return { slab: best.slab, offset: reused, fresh: false };
     for (const slab of this.#slabs.values()) {
       if (!slab.shared || slab.next + rounded > slab.bytes) continue;
       return this.#advance(slab, rounded);
@@ -237,7 +240,7 @@ export class ArenaPool {
       throw new ArenaBudgetError(`the system refused ${bytes} bytes of shared memory`, { cause });
     }
     this.#nextId += 1;
-    const slab: Slab = { arena, bytes, shared, next: 0, touched: 0, live: new Map(), free: new Map() };
+    const slab: Slab = { arena, bytes, shared, next: 0, touched: 0, live: new Map(), free: new FreeBlocks() };
     this.#slabs.set(id, slab);
     this.#options.onArena(arena);
     return slab;

@@ -31,15 +31,10 @@ export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
-export {
-  allocateSealed,
-  canBeInFile,
-  isLargeEnough,
-  planSeal,
-  sealedRowsMax,
-  wantsGraph,
-} from './seal-plan.ts';
-export type { GraphParams, SealOptions, SealPlan } from './seal-plan.ts';
+export { canBeInFile, coldRowBytes, isSmallerCompact, wantsGraph } from './graph-plan.ts';
+export type { GraphParams } from './graph-plan.ts';
+export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
+export type { SealOptions, SealPlan } from './seal-plan.ts';
 export { allocateRepacked, copyCore, finishRepack, repackedCoreBytes, residentRows } from './repack.ts';
 export { buildSealed, noRow } from './seal.ts';
 export { helpGraph } from './seal-graph.ts';

@@ -2,53 +2,29 @@
  * Sizing a merge before it runs: on the control thread, in time that does not grow with the rows (but for presence
  * bitsets). The control thread allocates what is planned; the build thread fills it (seal.ts).
  */
-import {
-  canHaveNeighbourCodes,
-  hnswBytes,
-  quantisedHnswBytes,
-  type HnswShape,
-  type NeighbourCodesWish,
-  type Quantization,
-} from '@quiver/ann';
+import type { NeighbourCodesWish } from '@quiver/ann';
 import {
   arenaBytesMax,
-  isFloat,
   scratchBytesPerThread,
   segmentRowsMax,
   strideOf,
   type ArenaPool,
   type Region,
 } from '@quiver/kernel';
-import type {
-  GraphDescriptor,
-  LinkedPath,
-  PayloadLinksPlan,
-  RowFileDescriptor,
-  SegmentDescriptor,
-} from './descriptor.ts';
-import { linksShapeOf } from './linkable-fields.ts';
-import { rowsOfKib } from './plan.ts';
-import { align64, coreLayout, headerWords } from './layout.ts';
+import type { RowFileDescriptor, SegmentDescriptor } from './descriptor.ts';
+import {
+  canBeInFile,
+  isSmallerCompact,
+  payloadLinksPlan,
+  placeGraphs,
+  sizedGraph,
+  wantsGraph,
+  type GraphParams,
+  type SizedGraph,
+} from './graph-plan.ts';
+import { headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
-
-export interface GraphParams {
-  /** 0 = no graph. */
-  readonly m: number;
-  readonly efConstruct: number;
-  /** Codes that the collection asks for; null = the engine's own choice. */
-  readonly quantization: Quantization | null;
-  /** Fields whose values get links of their own; absent = none. */
-  readonly payloadLinks?: PayloadLinksParams | null;
-}
-
-export interface PayloadLinksParams {
-  /** Half of a row's links. */
-  readonly m: number;
-  /** KiB of vectors below which a filtered search scans: values of fewer get none. */
-  readonly fullScanThresholdKib: number;
-  readonly fields: readonly LinkedPath[];
-}
 
 export interface SealOptions {
   /** Id of the new segment. */
@@ -134,17 +110,6 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
   };
 }
 
-/** Also without links over all rows (m = 0) a graph may link within the values of payload fields. */
-export function wantsGraph({ m, payloadLinks = null }: GraphParams): boolean {
-  return m > 0 || (payloadLinks !== null && payloadLinks.m > 0 && payloadLinks.fields.length > 0);
-}
-
-/** Graphs over bytes read the rows themselves, all others have codes. */
-export function canBeInFile(schema: SegmentSchema, name: string): boolean {
-  const vector = schema.vectors.find((one) => one.name === name);
-  return vector?.kind === 'dense' && isFloat(vector.element);
-}
-
 /** Qdrant's rule: KiB of f32 vectors, whatever the datatype. */
 export function isLargeEnough(rows: number, dim: number, thresholdKib: number): boolean {
   return thresholdKib > 0 && rows > 0 && rows * dim * 4 >= thresholdKib * 1024;
@@ -157,9 +122,6 @@ interface Placed {
   readonly cold: ReadonlySet<string>;
 }
 
-/** Codes of half a byte: with exact scores of what they find, recall is that of codes of a byte. */
-const compactCodes: Quantization = { kind: 'turbo', bits: 4 };
-
 /** Rows in memory, and graphs with neighbour codes, where there is room for them; small codes where there is little. */
 function placeWanted(
   { schema, threads, freeBytes, fullCodesBytesMax, rowFiles }: SealOptions,
@@ -168,43 +130,22 @@ function placeWanted(
   wanted: ReadonlyMap<string, GraphParams>,
 ): Placed {
   const place = (
-    wish: NeighbourCodesWish,
+    neighbourCodes: NeighbourCodesWish,
     cold: ReadonlySet<string>,
     { compact = noVectors, hasLinks = false } = {},
   ): Placed => {
-    const sizeOf = (vector: DenseSchema): Omit<GraphDescriptor, 'vector' | 'offset'> | null => {
+    const graphOf = (vector: DenseSchema): SizedGraph | null => {
       const params = wanted.get(vector.name);
       if (params === undefined) return null;
-      const m = params.m <= 0 ? 0 : Math.min(graphMMax, Math.max(2, params.m));
-      const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
-      const { metric, element, dim, name } = vector;
-      const isCompact = compact.has(name);
-      const quantization = isCompact ? compactCodes : params.quantization;
-      const canHave =
-        m > 0 && quantization === null && !cold.has(name) && canHaveNeighbourCodes(metric, element, dim);
-      const neighbourCodes = canHave ? wish : 'never';
-      const links = hasLinks ? payloadLinksPlan(params, dim, rows) : null;
-      return {
-        m,
-        efConstruct,
-        neighbourCodes,
-        quantization,
-        isCompact,
-        payloadLinks: links,
-        ...hnswBytes({
-          count: rows,
-          dim,
-          element,
-          m: Math.max(2, m),
-          threads,
-          neighbourCodes,
-          ...(m === 0 && { projection: 'never' as const }),
-          quantization,
-          payloadLinks: linksShapeOf(links),
-        }),
-      };
+      return sizedGraph(vector, params, {
+        rows,
+        threads,
+        isCompact: compact.has(vector.name),
+        neighbourCodes: cold.has(vector.name) ? 'never' : neighbourCodes,
+        payloadLinks: hasLinks ? payloadLinksPlan(params, vector.dim, rows) : null,
+      });
     };
-    return { ...placeGraphs(schema, rows, sizeOf, cold), cold };
+    return { ...placeGraphs(schema, rows, graphOf, cold), cold };
   };
   const hasRoom = ({ bytes }: Placed): boolean =>
     bytes + blobBytes <= freeBytes / 2 && bytes <= arenaBytesMax - threads * scratchBytesPerThread;
@@ -237,63 +178,7 @@ function placeWanted(
   return small;
 }
 
-/** A value of fewer rows is scanned as soon as walked. */
-const blockRowsLeast = 256;
-
-function payloadLinksPlan(
-  { payloadLinks = null }: GraphParams,
-  dim: number,
-  rows: number,
-): PayloadLinksPlan | null {
-  if (payloadLinks === null || payloadLinks.m <= 0 || payloadLinks.fields.length === 0) return null;
-  const { m, fullScanThresholdKib, fields } = payloadLinks;
-  const blockRowsMin = Math.max(blockRowsLeast, rowsOfKib(fullScanThresholdKib, dim));
-  if (rows < blockRowsMin) return null;
-  return { m: Math.min(graphMMax, Math.max(2, m)), blockRowsMin, fields };
-}
-
 const noVectors: ReadonlySet<string> = new Set();
-
-/** Short vectors gain nothing: rows of a graph are aligned. Manhattan distances are not estimated well enough. */
-function isSmallerCompact({ metric, element, dim }: DenseSchema, m: number, threads: number): boolean {
-  const shape: HnswShape = {
-    count: segmentRowsMax,
-    dim,
-    element,
-    m: Math.min(graphMMax, Math.max(2, m)),
-    threads,
-    neighbourCodes: 'never',
-    quantization: compactCodes,
-  };
-  const [compact, full] = [quantisedHnswBytes(shape), hnswBytes({ ...shape, quantization: null })];
-  return metric !== 'manhattan' && compact.persistedBytes < 0.9 * full.persistedBytes;
-}
-
-/**
- * Where the graphs lie behind the other parts of a core of `rows` rows.
- * @param sizeOf - a vector's graph and what its region takes; null = none
- * @param cold - vectors whose rows are in files only
- */
-export function placeGraphs(
-  schema: SegmentSchema,
-  rows: number,
-  sizeOf: (vector: DenseSchema) => Omit<GraphDescriptor, 'vector' | 'offset'> | null,
-  cold: ReadonlySet<string>,
-): { graphs: GraphDescriptor[]; bytes: number } {
-  const graphs = [];
-  let at = coreLayout(schema, rows, cold).bytes;
-  for (const vector of schema.vectors) {
-    const graph = vector.kind === 'dense' ? sizeOf(vector) : null;
-    if (graph === null) continue;
-    const bytes = align64(graph.bytes);
-    graphs.push({ ...graph, vector: vector.name, offset: at, bytes });
-    at += bytes;
-  }
-  return { graphs, bytes: at };
-}
-
-/** The graph's own limit. */
-const graphMMax = 512;
 
 /** Rows with a vector, dead ones included. */
 function presentRows(inputs: readonly SegmentReader[], { name, dim }: DenseSchema): number {

@@ -25,7 +25,7 @@ import {
 } from './descriptor.ts';
 import { align64, coreLayout, headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
-import { placeGraphs } from './seal-plan.ts';
+import { placeGraphs } from './graph-plan.ts';
 import type { SegmentReader } from './segment.ts';
 import { blobBytesOfRow, openSegment } from './segment-reader.ts';
 

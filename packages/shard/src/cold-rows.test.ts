@@ -83,8 +83,8 @@ function bytesOfVectors(node: number): number[] {
     .map(({ bytes }) => bytes);
 }
 
-async function found(node: number, name: string, exact: boolean): Promise<string[][]> {
-  const queries = vectorsOf(20, 99);
+async function found(node: number, name: string, exact: boolean, size = dim): Promise<string[][]> {
+  const queries = vectorsOf(20 * (size / dim), 99);
   const requests = Array.from({ length: 20 }, (_, i): QueryRequest => ({
     using: '',
     filter: null,
@@ -96,7 +96,7 @@ async function found(node: number, name: string, exact: boolean): Promise<string
       kind: 'nearest',
       input: {
         kind: 'vector',
-        vector: { kind: 'dense', values: queries.slice(i * dim, (i + 1) * dim) },
+        vector: { kind: 'dense', values: queries.slice(i * size, (i + 1) * size) },
       },
     },
     params: { ...defaultSearchParams, hnswEf: 64, exact },
@@ -251,6 +251,37 @@ test('a collection that did not ask for it has its vectors on disk when memory i
   // What memory asked for is no reason to build it again.
   await cluster.env.advance(10_000);
   expect(graphs()).toEqual(before);
+}, 120_000);
+
+test('codes that were taken while there was room become small when another collection fills memory', async () => {
+  const wide = 64;
+  cluster = new NodeCluster(19);
+  cluster.budgetBytes = 4_000_000;
+  await cluster.addNode(1);
+  for (const [i, name] of ['c', 'd'].entries()) {
+    const record = collectionOn(name, [1], { dim: wide, firstReplica: 1 + 100 * i });
+    const { config } = record;
+    cluster.meta.setCollection({
+      ...record,
+      config: { ...config, optimizer_config: { ...config.optimizer_config, indexing_threshold: 200 } },
+    });
+  }
+  await cluster.env.settle();
+  const fill = async (name: string, from: number, to: number): Promise<void> => {
+    await cluster.write(name, upsertRandom(ids(from, to), from + 1, wide));
+    await cluster.env.advance(5_000);
+  };
+  const areCompact = (): (boolean | undefined)[] =>
+    (cluster.manifest(1, replicaOn(1, 'c'))?.segments ?? []).flatMap(({ stored }) =>
+      stored.graphs.map(({ isCompact }) => isCompact),
+    );
+  await fill('c', 0, 1_000);
+  expect(areCompact()).toEqual([false]);
+  const [contents, answers] = [await cluster.contents(1, 'c'), await found(1, 'c', true, wide)];
+  for (let from = 0; from < 30_000 && !areCompact()[0]; from += 500) await fill('d', from, from + 500);
+  expect(areCompact()).toEqual([true]);
+  expect(await cluster.contents(1, 'c')).toEqual(contents);
+  expect(await found(1, 'c', true, wide)).toEqual(answers);
 }, 120_000);
 
 test('an operation that lies half in a saved segment and half in a head is whole after a restart', async () => {

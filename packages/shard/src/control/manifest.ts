@@ -124,7 +124,11 @@ export async function loadManifestSegments(
       whole.push(saved);
     } catch (error) {
       if (descriptor !== null) for (const region of regionsOf(descriptor)) options.pool.release(region);
-      if (!isCorruption(error)) throw error;
+      if (!isCorruption(error)) {
+        for (const reader of readers)
+          for (const region of regionsOf(reader.descriptor)) options.pool.release(region);
+        throw error;
+      }
       log.error('a saved segment is damaged or of another version: it is built anew from the records', {
         collection: options.record.name,
         segment: stored.id,

@@ -12,6 +12,8 @@ interface World {
   /** Of the process, beside its arenas. */
   other: number;
   isBusy: boolean;
+  /** Times that it said that memory is scarce. */
+  scarce: number;
   /** Arenas that threads were told to drop, by call. */
   readonly dropped: (readonly number[])[];
 }
@@ -25,7 +27,7 @@ function worldOf(limitBytes: number | null, segmentBytesMax: number): World {
     slabBytes: mib,
     onArena: (arena) => directory.add(arena),
   });
-  const world = { env, pool, other: 0, isBusy: false, dropped: [] as (readonly number[])[] };
+  const world = { env, pool, other: 0, isBusy: false, scarce: 0, dropped: [] as (readonly number[])[] };
   const memory = new NodeMemory({
     env,
     pool,
@@ -44,6 +46,7 @@ function worldOf(limitBytes: number | null, segmentBytesMax: number): World {
       return world.other + usedBytes + retiredBytes + pooledBytes + leavingBytes;
     },
     isBusy: () => world.isBusy,
+    onScarce: () => (world.scarce += 1),
   });
   return Object.assign(world, { memory });
 }
@@ -147,4 +150,20 @@ test('memory that a view still holds is not taken for free', async () => {
   held.view = null;
   await env.advance(5_000);
   expect(pool.stats().leavingBytes).toBe(0);
+});
+
+test('while segments have nearly all they may this is said again and again', async () => {
+  const world = worldOf(null, 100 * mib);
+  const { env, pool } = world;
+  const held = pool.allocate(70 * mib);
+  await env.advance(10_000);
+  expect(world.scarce).toBe(0);
+  const more = pool.allocate(10 * mib);
+  await env.advance(10_000);
+  expect(world.scarce).toBeGreaterThan(3);
+  pool.release(more);
+  const { scarce } = world;
+  await env.advance(10_000);
+  expect(world.scarce).toBe(scarce);
+  pool.release(held);
 });

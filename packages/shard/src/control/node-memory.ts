@@ -10,6 +10,7 @@ import { ClusterError } from '@quiver/model';
 import { dropArenas } from '../drop-arenas.ts';
 import type { Broadcast } from './broadcast.ts';
 import { OtherMemory } from './other-memory.ts';
+import { isScarce } from './segment-space.ts';
 
 export interface NodeMemoryOptions {
   readonly env: Env;
@@ -25,6 +26,8 @@ export interface NodeMemoryOptions {
   readonly residentBytes: (() => number) | null;
   /** Segments are being built. */
   readonly isBusy: () => boolean;
+  /** Again and again while segments have nearly all they may: what they can do without should go. */
+  readonly onScarce: () => void;
 }
 
 const lookEveryMs = 100;
@@ -44,6 +47,7 @@ const collectEveryMs = 5_000;
 const quietMs = 2_000;
 /** Between two such times: a write now and then needs little. */
 const tidyEveryMs = 60_000;
+const scarceEveryMs = 2_000;
 
 export class NodeMemory {
   readonly #options: NodeMemoryOptions;
@@ -55,6 +59,7 @@ export class NodeMemory {
   /** Of the last write or build; null: since then all was given back. */
   #workedMs: number | null;
   #tidiedMs = -Infinity;
+  #saidScarceMs = -Infinity;
   #cancelLook: () => void;
 
   constructor(options: NodeMemoryOptions) {
@@ -104,6 +109,10 @@ export class NodeMemory {
     const nowMs = env.now();
     if (isBusy()) this.#workedMs = nowMs;
     if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
+    if (isScarce(this.#options.pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
+      this.#saidScarceMs = nowMs;
+      this.#options.onScarce();
+    }
     if (this.#workedMs === null || nowMs < Math.max(this.#workedMs + quietMs, this.#tidiedMs + tidyEveryMs))
       return;
     this.#workedMs = null;

@@ -12,7 +12,6 @@ import {
   filesOf,
   finishRepack,
   openSegment,
-  planSeal,
   regionsOf,
   storedSegment,
   type SegmentDescriptor,
@@ -42,19 +41,13 @@ import {
   hasWantedColumns,
   type SealedIndexBuild,
 } from './sealed-indexes.ts';
+import { planMerge } from './merge-plan.ts';
 import { policyInput } from './policy-input.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
-import {
-  assertRoom,
-  crowdingSegment,
-  freeBytes,
-  fullCodesBytesMax,
-  hasSlack,
-  repack,
-} from './segment-space.ts';
+import { assertRoom, crowdingSegment, hasSlack, repack } from './segment-space.ts';
 import { createTaskLog } from './task-log.ts';
-import { coldVectorsOf, graphsOf, indexingThreadsOf } from './wanted-graphs.ts';
+import { indexingThreadsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -110,7 +103,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
 
   const policy = (): PolicyInput =>
-    policyInput(replica, { pool, needingRows, idleMs: env.now() - lastWriteMs });
+    policyInput(replica, {
+      pool,
+      threads: options.threads,
+      needingRows,
+      idleMs: env.now() - lastWriteMs,
+    });
 
   /** A sealed segment that lacks an index, or whose columns are not those the collection asks for. */
   function indexesDue(): SegmentReader | null {
@@ -190,19 +188,9 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   }
 
   async function seal(inputs: readonly SegmentReader[], progress: Progress): Promise<void> {
-    const record = replica.record;
+    const { record } = replica;
     const descriptors = inputs.map(({ descriptor }) => descriptor);
-    const plan = planSeal(inputs, {
-      id: replica.takeSegmentId(),
-      asOf: replica.applied.load(),
-      schema: replica.schema,
-      graphs: graphsOf(record),
-      freeBytes: freeBytes(pool),
-      fullCodesBytesMax: fullCodesBytesMax(pool, replica.segments, descriptors),
-      rowFiles: { take: options.takeBlobId, cold: coldVectorsOf(record), resident: needingRows },
-      indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
-      threads: options.threads,
-    });
+    const plan = planMerge(replica, inputs, { ...options, needingRows });
     if (plan.rows === 0) {
       swap(inputs, null);
       return;

@@ -1,6 +1,7 @@
 import { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes } from '@quiver/model';
 import type { CollectionRecord, PointId, Vector, VectorColumn, ResolvedOperation } from '@quiver/model';
+import { regionsOf } from '@quiver/segment';
 import { createLog } from '@quiver/telemetry';
 import { createMemoryBlobStore, createMemoryStore, type Store } from '@quiver/storage';
 import { expect, test } from 'vitest';
@@ -76,15 +77,15 @@ async function write(replica: Replica, store: Store, operation: ResolvedOperatio
   records.durableUpTo(seq);
 }
 
-async function open(store: Store): Promise<Replica> {
+async function open(store: Store, budgetBytes = 2 ** 28): Promise<Replica> {
   const directory = new ArenaDirectory(0);
   const pool = new ArenaPool({
     threads: 1,
-    budgetBytes: 2 ** 28,
-    slabBytes: 8 << 20,
+    budgetBytes,
+    slabBytes: 1 << 20,
     onArena: (arena) => directory.add(arena),
   });
-  const { replica } = await openReplica({
+  const opening = openReplica({
     record,
     shardId: 0,
     number,
@@ -97,10 +98,16 @@ async function open(store: Store): Promise<Replica> {
     visibleSeq: (await loadReplicaState(store, number)).persisted.state.lastSeq,
     nextSegmentId: 1,
     onSegments: () => undefined,
+    onFailed(segments) {
+      for (const region of segments.flatMap(regionsOf)) pool.release(region);
+    },
     onProgress: () => undefined,
     log: createLog({ level: 'error', format: 'json', write: () => undefined }),
   });
-  return replica;
+  await opening.catch((error: unknown) => {
+    throw Object.assign(error as Error, { usedBytes: pool.stats().usedBytes });
+  });
+  return (await opening).replica;
 }
 
 function seeded(seed: number): () => number {
@@ -240,3 +247,19 @@ test.each([60, 5_000])(
     expect(contentOf(await open(store))).toEqual(contentOf(second));
   },
 );
+
+test('changes that find no room in memory leave nothing there', async () => {
+  const store = await createMemoryStore();
+  const random = seeded(5);
+  const first = await open(store);
+  for (let from = 0; from < 20_000; from += 1_000)
+    await write(
+      first,
+      store,
+      upsert(
+        Array.from({ length: 1_000 }, (_, i) => idOf(from + i)),
+        random,
+      ),
+    );
+  await expect(open(store, 1 << 20)).rejects.toMatchObject({ code: 'insufficient_storage', usedBytes: 0 });
+});

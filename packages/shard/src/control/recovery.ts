@@ -6,7 +6,7 @@ import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
 import type { BlobStore } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
-import { segmentSchemaOf, type StoredSegment } from '@quiver/segment';
+import { segmentSchemaOf, type SegmentDescriptor, type StoredSegment } from '@quiver/segment';
 import { emptyManifest, loadManifestSegments, type Manifest } from './manifest.ts';
 import { decodeBySeq, decodeJson, decodePoint, decodeVector, keys, type StoredPoint } from './records.ts';
 import type { OrderedChange } from './change.ts';
@@ -39,6 +39,8 @@ export async function openReplica(options: {
   /** Lowest id a new segment may have. */
   readonly nextSegmentId: number;
   readonly onSegments: ReplicaOptions['onSegments'];
+  /** It could not be opened: what was in memory of it is of no use. */
+  readonly onFailed: (segments: readonly SegmentDescriptor[]) => void;
   /** Called often: parts of segments that were loaded, then changes that were replayed. */
   readonly onProgress: Progress;
   readonly log: Log;
@@ -64,14 +66,33 @@ export async function openReplica(options: {
       nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
     },
   });
-  const { replaySeq } = manifest;
-  let replayed: number;
-  if (isDamaged) replayed = await replayAll(replica, store, 0, options.onProgress, true);
+  try {
+    const replayed = await replayChanges(replica, options, isDamaged ? null : manifest.replaySeq);
+    return { replica, manifest: loaded.manifest, replayed };
+  } catch (error) {
+    options.onFailed(replica.allSegments().map(({ descriptor }) => descriptor));
+    throw error;
+  }
+}
+
+/**
+ * What segments do not hold, from the records.
+ * @param from - the saved ones hold all changes up to it; null: nobody knows what they hold
+ * @returns changes
+ */
+function replayChanges(
+  replica: Replica,
+  {
+    store,
+    visibleSeq,
+    onProgress,
+  }: { readonly store: ReplicaSource; readonly visibleSeq: number; readonly onProgress: Progress },
+  from: number | null,
+): Promise<number> {
+  if (from === null) return replayAll(replica, store, 0, onProgress, true);
   // Nothing is saved: all records are needed.
-  else if (replaySeq === 0 && options.visibleSeq > 0)
-    replayed = await replayAll(replica, store, 0, options.onProgress);
-  else replayed = await replay(replica, store, replaySeq, options.onProgress);
-  return { replica, manifest: loaded.manifest, replayed };
+  if (from === 0 && visibleSeq > 0) return replayAll(replica, store, 0, onProgress);
+  return replay(replica, store, from, onProgress);
 }
 
 /** From this many changes on, reading all records in key order is cheaper than looking each up. */

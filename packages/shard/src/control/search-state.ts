@@ -5,7 +5,7 @@
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import type { CollectionRecord, MemoryPart } from '@quiver/model';
-import { filesOf, memoryUsage, regionsOf } from '@quiver/segment';
+import { filesOf, memoryUsage, regionsOf, type SegmentDescriptor } from '@quiver/segment';
 import type { BlobStore, Change, Store } from '@quiver/storage';
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
@@ -117,6 +117,7 @@ export class SearchState {
       nextSegmentId: this.#nextSegmentId,
       coldOf: ({ id }) => coldVectorsOf(this.#record).union(this.#context.plannedCold(this.#number, id)),
       onSegments: (changed) => broadcast.segments(changed),
+      onFailed: (descriptors) => this.#retire(descriptors),
       onProgress: createProgressLine(env, log, 'loading a collection', () => ({
         collection: this.#record.name,
         shard: this.#shardId,
@@ -159,12 +160,22 @@ export class SearchState {
     this.#nextSegmentId = replica.takeSegmentId();
     const epoch = this.#context.broadcast.dropReplica(this.#number);
     this.#closing = optimizer.stop().then(() => {
-      const descriptors = replica.allSegments().map(({ descriptor }) => descriptor);
-      this.#context.retired.retire(
-        { regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) },
+      this.#retire(
+        replica.allSegments().map(({ descriptor }) => descriptor),
         epoch,
       );
     });
+  }
+
+  /** Memory goes when nobody reads it any more. */
+  #retire(
+    descriptors: readonly SegmentDescriptor[],
+    epoch = this.#context.broadcast.dropReplica(this.#number),
+  ): void {
+    this.#context.retired.retire(
+      { regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) },
+      epoch,
+    );
   }
 
   /** Resolves when the last one that was closed has ended its work. */

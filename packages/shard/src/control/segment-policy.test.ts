@@ -11,6 +11,7 @@ function segment(id: number, part: Partial<PolicySegment> = {}): PolicySegment {
     sparseKib: 0,
     hasGraph: false,
     isOutdated: false,
+    isTooWide: false,
     ...part,
   };
 }
@@ -25,6 +26,7 @@ function inputOf(segments: readonly PolicySegment[], part: Partial<PolicyInput> 
     vacuumMinRows: 1_000,
     loadKibMax: 256 * 1024,
     mergeKibMax: 2 * 1024 * 1024,
+    spareKibMax: 2 * 1024 * 1024,
     ...part,
   };
 }
@@ -76,4 +78,31 @@ test('a merge takes no more than memory allows: the oldest of what waits, and th
   expect(decideMerge(inputOf(one, { head, mergeKibMax: 90_000 }))?.inputs).toEqual([4, 9]);
   // One that is larger alone is taken alone.
   expect(decideMerge(inputOf(waiting, { mergeKibMax: 1_000 }))?.inputs).toEqual([1]);
+});
+
+function graph(id: number, vectorKib: number, part: Partial<PolicySegment> = {}): PolicySegment {
+  return segment(id, { kind: 'sealed', hasGraph: true, vectorKib, ...part });
+}
+
+test('where there are too many graphs the smallest become one, as far as memory allows', () => {
+  const graphs = Array.from({ length: 12 }, (_, i) => graph(i + 1, i === 3 ? 90_000 : 20_000 + i));
+  const reason = 'merge';
+  expect(decideMerge(inputOf(graphs))).toEqual({ inputs: [1, 2, 3, 5, 6], closeHead: false, reason });
+  expect(decideMerge(inputOf(graphs, { spareKibMax: 50_000 }))?.inputs).toEqual([1, 2]);
+  expect(decideMerge(inputOf(graphs, { spareKibMax: 30_000 }))).toBeNull();
+  expect(decideMerge(inputOf(graphs.slice(0, 8)))).toBeNull();
+  // While writes come, what waits goes first, and more are left.
+  expect(decideMerge(inputOf(graphs, { idleMs: 0 }))).toBeNull();
+  const many = Array.from({ length: 34 }, (_, i) => graph(i + 1, 20_000));
+  expect(decideMerge(inputOf(many, { idleMs: 0 }))?.inputs).toEqual([1, 2, 3]);
+});
+
+test('where memory is scarce the largest graph of wide codes that there is room for is built anew, before anything else', () => {
+  const waiting = [1, 2].map((id) => segment(id, { vectorKib: 40_000 }));
+  const wide = [graph(3, 10_000), graph(4, 80_000), graph(5, 30_000), graph(6, 40_000)].map((one) => ({
+    ...one,
+    isTooWide: one.id !== 6,
+  }));
+  const input = inputOf([...waiting, ...wide], { spareKibMax: 50_000 });
+  expect(decideMerge(input)).toEqual({ inputs: [5], closeHead: false, reason: 'shrink' });
 });

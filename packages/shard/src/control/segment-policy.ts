@@ -1,7 +1,8 @@
 /**
  * What of a replica is merged next. Pure: counts in, a decision out, so that it can be shown and tested.
  * Always: closed plain segments are taken as a whole (they are the oldest changes not yet saved); a graph is rebuilt only
- * together with enough new rows, or when too many of its rows are dead, or when its settings changed.
+ * together with enough new rows, or when too many of its rows are dead, its settings changed, its codes are wider than memory
+ * allows now, or searches visit too many of its kind.
  */
 export interface PolicySegment {
   readonly id: number;
@@ -15,6 +16,8 @@ export interface PolicySegment {
   readonly hasGraph: boolean;
   /** Its graphs were built with other settings than the collection has now. */
   readonly isOutdated: boolean;
+  /** Its graphs have codes that the engine chose while there was memory, and there is little now. */
+  readonly isTooWide: boolean;
 }
 
 export interface PolicyInput {
@@ -29,16 +32,24 @@ export interface PolicyInput {
   /** KiB of vectors that may wait during a load, and that one merge may have: what memory allows. */
   readonly loadKibMax: number;
   readonly mergeKibMax: number;
+  /** And one that nothing waits for: its result fits beside what there is now. */
+  readonly spareKibMax: number;
 }
 
 export interface Decision {
   readonly inputs: readonly number[];
   readonly closeHead: boolean;
-  readonly reason: 'index' | 'merge' | 'vacuum' | 'settings';
+  readonly reason: 'index' | 'merge' | 'vacuum' | 'settings' | 'shrink';
 }
 
 const idleBeforeMs = 400;
 const plainSegmentsMax = 8;
+/**
+ * A search walks each graph by itself. Small ones come of loads in little memory: each merge then has few rows. While writes come
+ * more are left, because the rows that wait go first.
+ */
+const graphsMaxIdle = 8;
+const graphsMaxBusy = 32;
 /** Of a KiB of sparse vectors for one of dense ones: what it costs to search without an index is more, the index is cheap. */
 const sparseWeight = 32;
 /** A graph joins a merge when the new rows are at least this share of it. */
@@ -47,6 +58,11 @@ const joinShare = 0.3;
 /** What should be done, or null. `closeHead` is only asked for when the work can begin at once. */
 export function decideMerge(input: PolicyInput): Decision | null {
   const { segments, indexingThresholdKib: threshold } = input;
+  const wide = segments.filter(({ isTooWide, vectorKib }) => isTooWide && vectorKib <= input.spareKibMax);
+  if (wide.length > 0) {
+    const [widest] = wide.sort((a, b) => b.vectorKib - a.vectorKib);
+    return { inputs: [widest!.id], closeHead: false, reason: 'shrink' };
+  }
   const plain = segments.filter(({ kind }) => kind === 'plain');
   const loose = segments.filter(({ kind, hasGraph }) => kind === 'plain' || !hasGraph);
   const sealing =
@@ -56,6 +72,8 @@ export function decideMerge(input: PolicyInput): Decision | null {
   const looseKib = [...loose, ...headOf(input)].reduce((sum, { vectorKib }) => sum + vectorKib, 0);
   if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold))
     return { inputs: loose.map(({ id }) => id), closeHead: false, reason: 'merge' };
+  const gathering = decideGathering(input);
+  if (gathering !== null) return gathering;
   for (const segment of segments) {
     if (segment.kind !== 'sealed') continue;
     const share = segment.rows === 0 ? 1 : segment.deadRows / segment.rows;
@@ -101,6 +119,24 @@ function decideSealing(
   }
   const inputs = segments.filter((segment) => joined.has(segment)).map(({ id }) => id);
   return { inputs: closeHead ? [...inputs, head!.id] : inputs, closeHead, reason: 'index' };
+}
+
+/** The smallest graphs become one where there are too many, as far as memory allows. */
+function decideGathering({ segments, idleMs, spareKibMax }: PolicyInput): Decision | null {
+  const graphs = segments.filter(
+    ({ kind, hasGraph, vectorKib }) => kind === 'sealed' && hasGraph && vectorKib > 0,
+  );
+  const graphsMax = idleMs >= idleBeforeMs ? graphsMaxIdle : graphsMaxBusy;
+  const joined: PolicySegment[] = [];
+  let gathered = 0;
+  for (const segment of [...graphs].sort((a, b) => a.vectorKib - b.vectorKib)) {
+    if (joined.length > graphs.length - graphsMax || gathered + segment.vectorKib > spareKibMax) break;
+    joined.push(segment);
+    gathered += segment.vectorKib;
+  }
+  if (graphs.length <= graphsMax || joined.length < 2) return null;
+  const inputs = segments.filter((segment) => joined.includes(segment)).map(({ id }) => id);
+  return { inputs, closeHead: false, reason: 'merge' };
 }
 
 function headOf({ head }: PolicyInput): PolicySegment[] {

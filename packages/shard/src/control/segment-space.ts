@@ -21,7 +21,7 @@ export interface SegmentSpace {
   readonly env: Env;
 }
 
-/** Of the budget: while less is free, rows that need not be in memory leave it. */
+/** Of the budget: while less is free, rows that need not be in memory leave it, and codes become small. */
 const scarceShare = 1 / 4;
 /** Of the budget: segments may take so much before new ones get small codes. */
 const fullCodesShare = 1 / 4;
@@ -33,6 +33,10 @@ const noVectors: ReadonlySet<string> = new Set();
 export function freeBytes(pool: ArenaPool): number {
   const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
   return budgetBytes - usedBytes - retiredBytes - leavingBytes;
+}
+
+export function isScarce(pool: ArenaPool): boolean {
+  return freeBytes(pool) < pool.stats().budgetBytes * scarceShare;
 }
 
 /** So small merges never wait for room: they give back more than they take, and with none of them nothing would be given back. */
@@ -71,7 +75,7 @@ export function fullCodesBytesMax(
 
 /** The segment whose rows should leave memory, where memory is scarce: the largest. */
 export function crowdingSegment(pool: ArenaPool, segments: readonly SegmentReader[]): SegmentReader | null {
-  if (freeBytes(pool) >= pool.stats().budgetBytes * scarceShare) return null;
+  if (!isScarce(pool)) return null;
   let found: SegmentReader | null = null;
   let most = 0;
   for (const reader of segments) {

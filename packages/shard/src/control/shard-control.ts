@@ -96,6 +96,10 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       for (const { search } of hosted.values()) if (search.optimizer?.isBusy === true) return true;
       return false;
     },
+    onScarce() {
+      for (const { search } of hosted.values())
+        if ((search.replica?.segments.length ?? 0) > 0) search.optimizer?.poke();
+    },
   });
   const context: HostedContext = {
     store,
