@@ -50,8 +50,8 @@ export function importBreaches(tree: Tree): string[] {
       if (own !== null) {
         const name = own[1] ?? '';
         const deep = own[2];
-        if (deep !== undefined && !(deep === '/testing' && isTest(path)))
-          breaches.push(`${path}: ${target} reaches into a package; import @quiver/${name}`);
+        const isEntry = deep === '/testing' ? isTest(path) : hasEntry(tree, name, `.${deep ?? ''}`);
+        if (!isEntry) breaches.push(`${path}: ${target} reaches into a package; import @quiver/${name}`);
         if (name !== pkg && !layer.mayImport.includes(name) && !isTest(path))
           breaches.push(`${path}: ${pkg} may not import ${name}`);
         continue;
@@ -64,6 +64,12 @@ export function importBreaches(tree: Tree): string[] {
     }
   }
   return breaches;
+}
+
+/** Whether a package says that it may be imported there. */
+function hasEntry(tree: Tree, name: string, entry: string): boolean {
+  const manifest = JSON.parse(tree.get(`packages/${name}/package.json`) ?? '{}') as { exports?: object };
+  return entry === '.' || Object.hasOwn(manifest.exports ?? {}, entry);
 }
 
 /** Imports of source files that the package's manifest does not declare, and declared ones nobody imports. */

@@ -14,4 +14,3 @@ export { openInlineChannel } from './inline-port.ts';
 export { createShardControl } from './control/shard-control.ts';
 export { bindCluster, openNodeIdentity } from './control/node-identity.ts';
 export { createShardServe } from './serve/shard-serve.ts';
-export { createBuilder } from './build/builder.ts';

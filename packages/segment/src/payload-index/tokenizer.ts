@@ -3,7 +3,7 @@
  * except that a query's words are not cut into prefixes.
  */
 import type { PayloadIndexParams } from '@quiver/model';
-import snowball from 'snowball-stemmers';
+import { stemmers } from './stemmers.ts';
 import { stopwordsOf } from './stopwords.ts';
 
 export interface Tokenizer {
@@ -132,8 +132,8 @@ function textsOf(value: unknown): string[] {
 /** Snowball by language; a language without an algorithm (Greek) is left as it is. */
 function stemmer(params: PayloadIndexParams | null): (token: string) => string {
   const language = (params?.stemmer as { language?: unknown } | null | undefined)?.language;
-  if (typeof language !== 'string' || !snowball.algorithms().includes(language.toLowerCase()))
+  if (typeof language !== 'string' || !stemmers().algorithms().includes(language.toLowerCase()))
     return (token) => token;
-  const algorithm = snowball.newStemmer(language.toLowerCase());
+  const algorithm = stemmers().newStemmer(language.toLowerCase());
   return (token) => algorithm.stem(token);
 }
