@@ -28,6 +28,19 @@ describe.skipIf(missing !== '')(`the image (skipped without an engine: ${missing
     ).toBe('0');
     expect(inside('find', 'packages', '-name', '*.wasm').split('\n').length).toBe(2);
   });
+  test('holds its modules compiled, for the user it runs as', () => {
+    const cached = docker(
+      'run',
+      '--rm',
+      '--entrypoint',
+      'sh',
+      testImage,
+      '-c',
+      'ls compile-cache/*-1000 | wc -l',
+    );
+    // A file for each module: the packages and what they use.
+    expect(Number(cached)).toBeGreaterThan(500);
+  });
   test('says which role or flag it does not know, and ends', () => {
     const done = run('docker', ['run', '--rm', testImage, 'no-such-role']);
     expect(done.status).toBe(2);
