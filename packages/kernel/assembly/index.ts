@@ -2,6 +2,7 @@
 export { placeScratch } from './scratch';
 export { prepareQuery } from './score';
 export { scanTop, scoreList, scoreRange, stagedTop } from './scan';
+export { encodeScanned } from './scan-codes';
 export { ignoreCodes, openGraph } from './graph';
 export { hideRow } from './visited';
 export { encodeRows } from './encode';

@@ -1,6 +1,7 @@
 // Exact search over stored rows: scores of listed rows, and the best k of a range. Rows that the caller's group cannot
 // see, or whose bit is 0 in a given bitset, are passed over without being read.
-import { addToTop, keyOf, replaceFarthest } from './key';
+import { addToTop, distanceOf, keyOf, replaceFarthest } from './key';
+import { isBeyond, prepareScanned } from './scan-codes';
 import { LIST, SCORES, TOP } from './scratch';
 import { distance, reported } from './score';
 
@@ -67,7 +68,7 @@ function word(bitset: usize, base: u32): u32 {
 
 /**
  * Pushes the rows from..to-1 into the heap of at most k keys at TOP, which holds `count` already.
- * born = 0 means every row is visible. Returns the new count.
+ * born = 0 means every row is visible. codes = 0 means rows have none (scan-codes.ts). Returns the new count.
  */
 export function scanTop(
   mode: i32,
@@ -81,10 +82,13 @@ export function scanTop(
   group: u32,
   filter: usize,
   present: usize,
+  codes: usize,
+  codeStride: usize,
   k: u32,
   count: u32,
 ): u32 {
   let farthest: u64 = count == k ? load<u64>(TOP) : u64.MAX_VALUE;
+  if (codes != 0) prepareScanned(mode, padded);
   for (let base = from & ~31; base < to; base += 32) {
     let bits = word(filter, base) & word(present, base);
     if (base < from) bits &= <u32>0xffffffff << (from - base);
@@ -93,6 +97,8 @@ export function scanTop(
       const row = base + ctz(bits);
       bits &= bits - 1;
       if (born != 0 && !visible(born, death, group, row)) continue;
+      // The distance of no key at all is not a number, and nothing is beyond it.
+      if (codes != 0 && isBeyond(codes + <usize>row * codeStride, padded, <f64>distanceOf(farthest))) continue;
       const key = keyOf(distance(mode, rows + <usize>row * stride, padded), row);
       if (key >= farthest) continue;
       if (count < k) {

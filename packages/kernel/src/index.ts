@@ -33,6 +33,7 @@ export { accessRows } from './row-access.ts';
 export type { RowAccess } from './row-access.ts';
 export { decodeRow, dimMax, encodeRow, paddedDimOf, readRow, strideOf, writeRow } from './rows.ts';
 export type { Rows, Visibility } from './rows.ts';
+export { encodeScanCodes, hasScanCodes, scanRecordBytes } from './scan-codes.ts';
 export { createScalarKernel } from './scalar.ts';
 export { scratchBytesPerThread, segmentRowsMax } from './scratch.ts';
 export { createSimdKernel } from './simd.ts';

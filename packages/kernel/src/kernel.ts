@@ -21,6 +21,8 @@ export interface ScanRange {
   readonly filter: number;
   /** 4-byte aligned address of the bitset of rows that have this vector, 0 = all have. */
   readonly present: number;
+  /** Address of the rows' records (scan-codes.ts); absent or 0 = they have none. What is found is the same. */
+  readonly codes?: number;
 }
 
 export interface Kernel {
@@ -48,7 +50,10 @@ export interface Kernel {
   scan(rows: Rows, query: Float32Array, range: ScanRange, top: TopK): void;
 }
 
-/** Rows of about half a millisecond of scanning, a multiple of 32 so that chunk borders match bitset words. */
-export function chunkRows(rows: Rows): number {
-  return Math.max(32, Math.floor((4 << 20) / rows.stride / 32) * 32);
+/**
+ * Rows of about half a millisecond of scanning, a multiple of 32 so that chunk borders match bitset words.
+ * @param bytesEach - that are read of a row: its stride, or its record's
+ */
+export function chunkRows(bytesEach: number): number {
+  return Math.max(32, Math.floor((4 << 20) / bytesEach / 32) * 32);
 }

@@ -9,6 +9,7 @@ import { scoreRowsMax } from './kernel.ts';
 import { kernelModule } from './load-wasm.ts';
 import { modeOf } from './metric.ts';
 import { paddedDimOf, type Rows } from './rows.ts';
+import { hasScanCodes, scanRecordBytes } from './scan-codes.ts';
 import { scratchOf, stageBytes } from './scratch.ts';
 import { topKMax, type TopK } from './top-k.ts';
 
@@ -19,6 +20,8 @@ export interface KernelExports {
   scoreList(mode: number, rows: number, stride: number, padded: number, count: number): void;
   scoreRange(mode: number, rows: number, stride: number, padded: number, from: number, to: number): void;
   scanTop(...numbers: number[]): number;
+  /** src/scan-codes.ts is the only caller. */
+  encodeScanned(row: number, padded: number, record: number): void;
   /** src/staged.ts is the only caller. */
   stagedTop(...numbers: number[]): number;
   /** Selects a graph for the calls below: its header, its rows and this thread's visited marks. */
@@ -157,7 +160,8 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
       if (range.from >= range.to) return;
       setQuery(rows, vector);
       if (best.count > 0) topView.set(best.heap.subarray(0, best.count));
-      const { visibility } = range;
+      const { visibility, codes = 0 } = range;
+      assert(codes === 0 || hasScanCodes(rows), `no codes for ${rows.metric} over ${rows.element}`);
       best.count = exports.scanTop(
         modeOf(rows.metric, rows.element),
         rows.address,
@@ -170,6 +174,8 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
         visibility === null ? 0 : visibility.group,
         range.filter,
         range.present,
+        codes,
+        codes === 0 ? 0 : scanRecordBytes(rows.dim),
         best.k,
         best.count,
       );

@@ -90,6 +90,8 @@ export interface SegmentDescriptor {
   readonly capacityRows: number;
   readonly capacityBlobBytes: number;
   readonly schema: SegmentSchema;
+  /** Its rows of floats have the records that they are scanned by. Plain segments only. */
+  readonly isCoded: boolean;
   /** Everything of fixed size for each row, and the graphs: see layout.ts. One arena, for the kernels. */
   readonly core: Region;
   /** Payloads, sparse vectors and multivectors; null when capacityBlobBytes is 0. */

@@ -153,7 +153,7 @@ export function placeGraphs(
   cold: ReadonlySet<string>,
 ): { graphs: GraphDescriptor[]; bytes: number } {
   const graphs = [];
-  let at = coreLayout(schema, rows, cold).bytes;
+  let at = coreLayout(schema, rows, { cold }).bytes;
   for (const vector of schema.vectors) {
     const graph = vector.kind === 'dense' ? sizeOf(vector) : null;
     if (graph === null) continue;

@@ -1,6 +1,6 @@
 export { runSteps } from './steps.ts';
 export type { Steps } from './steps.ts';
-export { denseRowBytes, segmentSchemaOf, vectorSchema } from './schema.ts';
+export { denseRowBytes, codedRowBytes, segmentSchemaOf, vectorSchema } from './schema.ts';
 export type { DenseSchema, MultiSchema, SegmentSchema, SparseSchema, VectorSchema } from './schema.ts';
 export { coldVectors, filesOf, regionsOf } from './descriptor.ts';
 export type {

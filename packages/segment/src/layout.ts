@@ -15,12 +15,12 @@
  * | payload | 2 u32 for each row: offset in the blob, bytes |
  * | older | u32 for each row: row + 1 of the same id that came before, 0 = none |
  * | id table | u32 for each slot (a power of two, at least twice the rows): newest row + 1, 0 = free |
- * | each dense vector | presence bitset u32 words; rows at their stride, unless they are in a file only |
+ * | each dense vector | presence bitset u32 words; rows at their stride, unless they are in a file only; in a plain segment with codes, for each row the record that it is scanned by |
  * | each multi or sparse vector | presence bitset; 2 u32 for each row: offset in the blob, count; multi with codes: u32 for each row, from its codes to the blob's end |
  * | each graph | as docs/formats/hnsw.md says |
  */
-import { strideOf } from '@quiver/kernel';
-import { codedMetric, type SegmentSchema } from './schema.ts';
+import { hasScanCodes, scanRecordBytes, strideOf } from '@quiver/kernel';
+import { codedMetric, type SegmentSchema, type VectorSchema } from './schema.ts';
 
 export const headerBytes = 64;
 export const headerWords = { rows: 0, dead: 1, blobUsed: 2, blobDead: 3, codesUsed: 4 } as const;
@@ -31,7 +31,7 @@ export interface VectorLayout {
   readonly rows: number;
   /** Bytes from row to row. */
   readonly stride: number;
-  /** Where the codes of multivectors are; null when there are none. */
+  /** Where the codes of multivectors are said to be, or the records of dense rows are; null when there are none. */
   readonly codes: number | null;
 }
 export interface CoreLayout {
@@ -50,16 +50,18 @@ export interface CoreLayout {
   readonly bytes: number;
 }
 
-const none: ReadonlySet<string> = new Set();
+export interface LayoutOptions {
+  /** Rows of floats have the records that they are scanned by; default no. */
+  readonly isCoded?: boolean;
+  /** Vectors whose rows are not in it. */
+  readonly cold?: ReadonlySet<string>;
+}
 
-/**
- * Where each part lies, as offsets from the start of the core region.
- * @param cold - vectors whose rows are not in it
- */
+/** Where each part lies, as offsets from the start of the core region. */
 export function coreLayout(
   schema: SegmentSchema,
   capacityRows: number,
-  cold: ReadonlySet<string> = none,
+  { isCoded = false, cold }: LayoutOptions = {},
 ): CoreLayout {
   let at = headerBytes;
   const part = (bytes: number): number => {
@@ -81,11 +83,17 @@ export function coreLayout(
   const vectors = schema.vectors.map((vector) => {
     const stride = vector.kind === 'dense' ? strideOf(vector.element, vector.dim) : 8;
     const present = part(4 * Math.ceil(capacityRows / 32));
-    const rows = part(cold.has(vector.name) ? 0 : stride * capacityRows);
-    const isCoded = vector.kind === 'multi' && codedMetric(vector) !== null;
-    return { present, rows, stride, codes: isCoded ? part(4 * capacityRows) : null };
+    const rows = part(cold?.has(vector.name) === true ? 0 : stride * capacityRows);
+    const codeBytes = codeBytesOf(vector, isCoded);
+    return { present, rows, stride, codes: codeBytes === 0 ? null : part(codeBytes * capacityRows) };
   });
   return { ...fixed, tableSlots, vectors, bytes: at };
+}
+
+/** Of each row. */
+function codeBytesOf(vector: VectorSchema, isCoded: boolean): number {
+  if (vector.kind === 'multi') return codedMetric(vector) === null ? 0 : 4;
+  return isCoded && vector.kind === 'dense' && hasScanCodes(vector) ? scanRecordBytes(vector.dim) : 0;
 }
 
 export function align64(bytes: number): number {

@@ -3,7 +3,7 @@
  * that publishes it rises; its group becomes visible only by the replica's `applied`, stored after all rows and deaths
  * of the group are in place.
  */
-import { writeRow, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
+import { encodeScanCodes, writeRow, type ArenaDirectory, type ArenaPool } from '@quiver/kernel';
 import { assert, type PointId, type VectorsByName } from '@quiver/model';
 import {
   blobAlignment,
@@ -30,6 +30,8 @@ export interface PlainSegmentOptions {
   readonly blobBytes: number;
   /** Groups of the rows must be above it. */
   readonly baseGroup: number;
+  /** Its rows of floats are scanned by codes: a quarter more memory, a third of the time or less. Default no. */
+  readonly isCoded?: boolean;
 }
 
 /** A point to be stored. Vectors are prepared (prepare-vector.ts) and fit the schema. */
@@ -60,7 +62,8 @@ export function createPlainSegment(
   schema: SegmentSchema,
   options: PlainSegmentOptions,
 ): PlainSegment {
-  const layout = coreLayout(schema, options.capacityRows);
+  const { isCoded = false } = options;
+  const layout = coreLayout(schema, options.capacityRows, { isCoded });
   const core = pool.allocate(layout.bytes, { dirty: true });
   let blob = null;
   try {
@@ -76,6 +79,7 @@ export function createPlainSegment(
     capacityRows: options.capacityRows,
     capacityBlobBytes: options.blobBytes,
     schema,
+    isCoded,
     core,
     blob,
     graphs: [],
@@ -128,6 +132,8 @@ export function openPlainSegment(reader: SegmentReader, directory: ArenaDirector
         if (view.kind === 'dense' && vector.kind === 'dense') {
           assert(vector.values.length === view.rows.dim, `dim ${vector.values.length}, not ${view.rows.dim}`);
           writeRow(views.memory, view.rows, row, vector.values);
+          if (view.codesAddress !== 0)
+            encodeScanCodes(directory.kernel(descriptor.core.arena), view.rows, row, view.codesAddress);
         }
         view.present[row >>> 5]! |= 1 << (row & 31);
       }

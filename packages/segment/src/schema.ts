@@ -2,7 +2,15 @@
  * The vectors that the points of a segment may have, by name, as the engine stores them. Derived from a collection's
  * configuration; plain data, part of every segment descriptor.
  */
-import { maxSimCodeBytes, strideOf, type CodedMetric, type Element, type Metric } from '@quiver/kernel';
+import {
+  hasScanCodes,
+  maxSimCodeBytes,
+  scanRecordBytes,
+  strideOf,
+  type CodedMetric,
+  type Element,
+  type Metric,
+} from '@quiver/kernel';
 import {
   denseVectors,
   type CollectionParams,
@@ -91,10 +99,18 @@ export function codeBytes(schema: MultiSchema, count: number): number {
   return codedMetric(schema) === null ? 0 : maxSimCodeBytes(schema.dim, count);
 }
 
-/** Bytes of one row of every dense vector: what decides how many rows a plain segment takes. */
+/** Bytes of one row of every dense vector. */
 export function denseRowBytes(schema: SegmentSchema): number {
   let bytes = 0;
   for (const vector of schema.vectors)
     if (vector.kind === 'dense') bytes += strideOf(vector.element, vector.dim);
+  return bytes;
+}
+
+/** With what they are scanned by in a segment with codes. */
+export function codedRowBytes(schema: SegmentSchema): number {
+  let bytes = denseRowBytes(schema);
+  for (const vector of schema.vectors)
+    if (vector.kind === 'dense' && hasScanCodes(vector)) bytes += scanRecordBytes(vector.dim);
   return bytes;
 }

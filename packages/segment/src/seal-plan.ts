@@ -222,6 +222,7 @@ export function allocateSealed(pool: ArenaPool, plan: SealPlan): SegmentDescript
     capacityRows: plan.rows,
     capacityBlobBytes: plan.blobBytes,
     schema,
+    isCoded: false,
     core,
     blob,
     graphs: plan.graphs,

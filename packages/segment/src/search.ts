@@ -9,6 +9,7 @@ import {
   compareScores,
   createTopK,
   foundIn,
+  scanRecordBytes,
   subregion,
   topKMax,
   type ArenaDirectory,
@@ -215,7 +216,8 @@ function* scanMemory(
   end: number,
   top: TopK,
 ): Steps<void> {
-  const chunk = chunkRows(view.rows);
+  const { codesAddress: codes } = view;
+  const chunk = chunkRows(codes === 0 ? view.rows.stride : scanRecordBytes(view.rows.dim));
   for (let from = start; from < end; from += chunk) {
     const to = Math.min(end, from + chunk);
     // Another query of this thread may have used the bitset since: each chunk brings its own part.
@@ -223,7 +225,7 @@ function* scanMemory(
     kernel.scan(
       view.rows,
       query,
-      { from, to, visibility, filter: address, present: view.presentAddress },
+      { from, to, visibility, filter: address, present: view.presentAddress, codes },
       top,
     );
     yield;

@@ -21,6 +21,8 @@ export interface DenseView extends VectorViewBase {
   readonly rows: Rows;
   /** Has the rows, which are not in memory; null: they are in memory. */
   readonly file: ByteFile | null;
+  /** Absolute address of the records that rows are scanned by; 0 = there are none. */
+  readonly codesAddress: number;
 }
 /** Vectors in the blob: count rows of a multivector, or count entries of a sparse vector. */
 export type BlobView = MultiView | SparseView;
@@ -61,7 +63,7 @@ export interface SegmentViews {
 
 export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory): SegmentViews {
   const { core, capacityRows, schema } = segment;
-  const layout = coreLayout(schema, capacityRows, coldVectors(segment));
+  const layout = coreLayout(schema, capacityRows, { isCoded: segment.isCoded, cold: coldVectors(segment) });
   const buffer = directory.buffer(core.arena);
   const words = (offset: number, count: number): Uint32Array<SharedArrayBuffer> =>
     new Uint32Array(buffer, core.offset + offset, count);
@@ -84,7 +86,15 @@ export function mapSegment(segment: SegmentDescriptor, directory: ArenaDirectory
     const { metric, element, dim } = vector;
     const file = fileOf(segment, vector.name, directory);
     const address = file === null ? core.offset + rows : 0;
-    return { ...base, kind: 'dense', schema: vector, rows: { metric, element, dim, stride, address }, file };
+    const codesAddress = codes === null ? 0 : core.offset + codes;
+    return {
+      ...base,
+      kind: 'dense',
+      schema: vector,
+      rows: { metric, element, dim, stride, address },
+      file,
+      codesAddress,
+    };
   });
   return {
     layout,

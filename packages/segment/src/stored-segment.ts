@@ -144,7 +144,7 @@ export function segmentParts(
   directory: ArenaDirectory,
 ): SegmentPart[] {
   const { core, blob, graphs, rowFiles, columns, sparse, schema, capacityRows } = descriptor;
-  const layout = coreLayout(schema, capacityRows, coldVectors(descriptor));
+  const layout = coreLayout(schema, capacityRows, { cold: coldVectors(descriptor) });
   const coreBytes = directory.bytes(core);
   const coreParts: Uint8Array<SharedArrayBuffer>[] = [];
   const parts: SegmentPart[] = [{ name: 'core', bytes: coreParts, file: null }];
@@ -241,6 +241,7 @@ export function allocateStored(
       capacityRows,
       capacityBlobBytes,
       schema,
+      isCoded: false,
       core,
       blob,
       graphs,

@@ -62,7 +62,13 @@ export function createTestReplica(
   let nextId = 1;
   let head: PlainSegment;
   const openHead = (blobBytes: number): void => {
-    const options = { id: nextId, capacityRows: headRows, blobBytes, baseGroup: replica.applied };
+    const options = {
+      id: nextId,
+      capacityRows: headRows,
+      blobBytes,
+      baseGroup: replica.applied,
+      isCoded: headRows >= 1_024,
+    };
     nextId += 1;
     head = createPlainSegment(pool, directory, schema, options);
     replica.segments.push(head.reader);

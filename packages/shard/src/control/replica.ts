@@ -8,6 +8,7 @@ import { ClusterError, type CollectionRecord, type PointId, type VectorsByName }
 import {
   blobBytesOf,
   createPlainSegment,
+  codedRowBytes,
   denseRowBytes,
   killRow,
   segmentSchemaOf,
@@ -21,6 +22,11 @@ import type { OrderedChange } from './change.ts';
 import { nextHeadSize } from './head-policy.ts';
 import { memoryLimits } from './memory-limits.ts';
 import type { Point, PointChange } from './resolve.ts';
+/** Fewer are scanned in a fraction of a millisecond as they are, and there may be thousands of such small heads. */
+const codedRowsMin = 1_024;
+/** Of the budget: codes of heads are for speed, and go before anything is refused. */
+const codedShareMax = 0.5;
+
 export interface ReplicaStart {
   /** Visible from the start on; what is recovered above it becomes visible when it is published. */
   readonly visibleSeq: number;
@@ -202,11 +208,13 @@ export class Replica {
     const { budgetBytes } = pool;
     const { headBytesMax } = memoryLimits(budgetBytes, arenaBytesMax, 0);
     // Near the end of the budget a head has what it must, so that writing what is durable cannot fail.
-    const bytesMax = Math.min(headBytesMax, Math.max(0, budgetBytes - heldBytes(pool)) / 8);
+    const held = heldBytes(pool);
+    const bytesMax = Math.min(headBytesMax, Math.max(0, budgetBytes - held) / 8);
+    const mayHaveCodes = held < codedShareMax * budgetBytes;
     const size = nextHeadSize({
       rowsBefore: this.#headRows,
       rowsExpected: this.#rowsExpected,
-      rowVectorBytes: denseRowBytes(this.schema),
+      rowVectorBytes: mayHaveCodes ? codedRowBytes(this.schema) : denseRowBytes(this.schema),
       rowBlobBytes: average,
       blobBytesNeeded: blobBytes,
       bytesMax,
@@ -217,6 +225,7 @@ export class Replica {
       capacityRows: size.rows,
       blobBytes: size.blobBytes,
       baseGroup,
+      isCoded: mayHaveCodes && size.rows >= codedRowsMin,
     });
     this.#options.onSegments(this);
     return this.head;
