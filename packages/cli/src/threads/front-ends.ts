@@ -1,6 +1,6 @@
 /** REST and gRPC of one serve thread: listening sockets shared with the other threads, and their end in order. */
 import type { Env } from '@quiver/env';
-import { createRestServer, startGrpcListener, type Api } from '@quiver/router';
+import { createRestServer, startGrpcListener, type Api, type LongBodies } from '@quiver/router';
 import type { Log, RequestStats } from '@quiver/telemetry';
 import { apiVersion, version } from '../version.ts';
 import type { Access, Listening } from './messages.ts';
@@ -11,6 +11,7 @@ export interface FrontEndOptions {
   readonly listening: Listening;
   readonly access: Access;
   readonly reports: Reports;
+  readonly longBodies: LongBodies;
   readonly stats: RequestStats;
   readonly env: Env;
   readonly log: Log;
@@ -30,13 +31,14 @@ export interface FrontEnds {
 
 /** @throws the error of listening, as EADDRINUSE */
 export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnds> {
-  const { api, listening, access, reports, stats, env, log } = options;
+  const { api, listening, access, reports, longBodies, stats, env, log } = options;
   let isUp = false;
   let isDraining = false;
   const rest = createRestServer(api, {
     ...access,
     env,
     log,
+    longBodies,
     metrics: {
       observe: (method, route, status, seconds) =>
         stats.observe('rest', `${method} ${route}`, status, seconds, env.wallNow()),

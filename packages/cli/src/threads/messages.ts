@@ -43,6 +43,8 @@ export interface ServeThreadData {
   readonly metricsPrefix: string;
   readonly log: LogSettings;
   readonly metaPort: MessagePort;
+  /** To the decode thread, which need not be there. */
+  readonly bodiesPort: MessagePort;
   /** null: a router alone. */
   readonly shard: ServeShardData | null;
   /** What nodes of the cluster show each other. */
@@ -105,7 +107,14 @@ export type FromServeThread =
   | { readonly kind: 'listening' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'snapshot'; readonly call: number; readonly stats: RouteStats[] }
-  | { readonly kind: 'ask_report'; readonly call: number };
+  | { readonly kind: 'ask_report'; readonly call: number }
+  /** A long body came: from now on there should be a decode thread. */
+  | { readonly kind: 'decoder_wanted' };
+
+export interface DecodeThreadData {
+  /** One of each serve thread. */
+  readonly ports: readonly MessagePort[];
+}
 
 export interface MetaThreadData {
   readonly member: Omit<MetaMemberOptions, 'env' | 'log' | 'onPoison'>;

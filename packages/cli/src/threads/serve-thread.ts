@@ -13,7 +13,7 @@ import {
 } from '@quiver/env';
 import { ArenaDirectory } from '@quiver/kernel';
 import { createMetaClient } from '@quiver/meta';
-import { createApi } from '@quiver/router';
+import { createApi, createLongBodies, type FromDecoder, type ToDecoder } from '@quiver/router';
 import {
   createPeerCaller,
   createShardNodes,
@@ -83,12 +83,15 @@ const reports = createReports({
     }),
 });
 
+const bodiesPort: Port<FromDecoder, ToDecoder> = adoptPort(data.bodiesPort);
+const longBodies = createLongBodies(bodiesPort, env, () => parent.post({ kind: 'decoder_wanted' }));
+
 await meta.ready;
 const peers = local === null || data.shard === null ? null : await startPeers(local, data.shard);
 const frontEnds: FrontEnds | null =
   listening.restPort === null
     ? null
-    : await startFrontEnds({ api, listening, access: data.access, reports, stats, env, log });
+    : await startFrontEnds({ api, listening, access: data.access, reports, longBodies, stats, env, log });
 
 /** The data port: shards of this node for others, and messages of replication on their way to the control thread. */
 async function startPeers(node: ShardNode, shard: ServeShardData): Promise<RpcServer | null> {

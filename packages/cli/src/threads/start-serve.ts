@@ -1,8 +1,15 @@
 /** Starts the serve threads of a process, answers what they ask about it, and stops them in order. */
 import { collectWhenQuiet, openChannel, startThread, type Env, type Thread } from '@quiver/env';
 import { serveMeta, type Meta, type MetaMessage } from '@quiver/meta';
+import type { FromDecoder, ToDecoder } from '@quiver/router';
 import { mergeRequestStats } from '@quiver/telemetry';
-import type { FromServeThread, ProcessReport, ServeThreadData, ToServeThread } from './messages.ts';
+import type {
+  DecodeThreadData,
+  FromServeThread,
+  ProcessReport,
+  ServeThreadData,
+  ToServeThread,
+} from './messages.ts';
 import { createSnapshots, type ServeThread } from './request-snapshots.ts';
 import type { RunningShard } from './start-shard.ts';
 import { storageSample } from './storage-sample.ts';
@@ -47,20 +54,38 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
   const stopped = new Map<ServeThread, () => void>();
   const startedAtMs = env.wallNow();
 
+  const bodies = Array.from({ length: options.count }, () => openChannel<FromDecoder, ToDecoder>());
+  let hasDecoder = false;
+
+  function startDecoder(): void {
+    if (hasDecoder) return;
+    hasDecoder = true;
+    const name = 'decode';
+    const ports = bodies.map(([, far]) => far.raw);
+    const data: DecodeThreadData = { ports };
+    const started = startThread(new URL('./decode-thread.ts', import.meta.url), data, {
+      name,
+      transfer: ports,
+    });
+    started.onExit(({ error }) => options.onThreadDeath(name, error));
+  }
+
   async function start(index: number): Promise<void> {
     const name = `serve-${index}`;
+    const bodiesPort = bodies[index]![0].raw;
     const [metaNear, metaFar] = openChannel<MetaMessage, MetaMessage>();
     const ofShard = shard?.forServe(index);
     const data: ServeThreadData = {
       ...options.data,
       name,
       metaPort: metaFar.raw,
+      bodiesPort,
       shard: ofShard?.data ?? null,
     };
     const thread: Thread<FromServeThread, ToServeThread> = startThread(
       new URL('./serve-thread.ts', import.meta.url),
       data,
-      { name, transfer: [metaFar.raw, ...(ofShard?.transfer ?? [])] },
+      { name, transfer: [metaFar.raw, bodiesPort, ...(ofShard?.transfer ?? [])] },
     );
     serving.add(thread);
     const listening = new Promise<void>((resolve, reject) => {
@@ -71,6 +96,9 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
             break;
           case 'ask_report':
             void answerReport(thread, message.call);
+            break;
+          case 'decoder_wanted':
+            startDecoder();
             break;
           case 'snapshot':
             snapshots.take(message.call, thread, message.stats);

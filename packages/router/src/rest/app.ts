@@ -12,7 +12,8 @@ import { BodyTooLarge, readBody } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import type { Marks } from './decode/vector.ts';
-import type { Exchange } from './exchange.ts';
+import type { Chunks, Exchange } from './exchange.ts';
+import type { DecodedBody } from './long-bodies.ts';
 import type { RestHandler, RestOptions } from './options.ts';
 import { send, type Outgoing } from './respond.ts';
 import { createBodyScan, type ScannedBody } from './scan-body.ts';
@@ -102,6 +103,12 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     finish(exchange, startMs, route, { status: 200, contentType: jsonType, body, headers });
   }
 
+  /** Null: this thread decodes it. Else the body is gone. */
+  function lend({ longBody }: Route, chunks: Chunks): Promise<DecodedBody> | null {
+    if (longBody === undefined) return null;
+    return options.longBodies?.take(longBody, chunks, timeoutMsDefault) ?? null;
+  }
+
   async function serve(
     exchange: Exchange,
     startMs: number,
@@ -112,11 +119,17 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     const { route, parameters } = match;
     const missingShards = exchange.header(partialResultsHeader) === 'allow' ? new Set<number>() : null;
     let body: ScannedBody | null = null;
+    let decoded: DecodedBody | null = null;
     try {
       if (route.hasBody) {
         const read = readBody(exchange, options.bodyBytesMax);
-        const scanned = bodies.scan(exchange, read instanceof Promise ? await read : read);
-        body = scanned instanceof Promise ? await scanned : scanned;
+        const chunks = read instanceof Promise ? await read : read;
+        const lent = lend(route, chunks);
+        if (lent !== null) decoded = await lent;
+        else {
+          const scanned = bodies.scan(exchange, chunks);
+          body = scanned instanceof Promise ? await scanned : scanned;
+        }
       }
       const context = (timeoutMs: number | null): { access: Access; deadlineMs: number } => ({
         access,
@@ -130,6 +143,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         query: queryString === '' ? noParameters : new URLSearchParams(queryString),
         doc: body?.doc,
         marks: body?.marks ?? noMarks,
+        update: (decode) => (decoded === null ? decode(call.doc, call.marks) : decoded()),
         access,
         wallNowMs: env.wallNow(),
         context,

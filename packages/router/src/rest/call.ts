@@ -1,7 +1,9 @@
 /** One REST request on its way through a route: what was matched and decoded, and what the route answers with. */
 import type { ReplyBuilder } from '@quiver/wire';
-import type { Access, Api, ConsistencyLevel, RequestContext, WriteContext } from '../api.ts';
+import type { Access, Api, ConsistencyLevel, PointsUpdate, RequestContext, WriteContext } from '../api.ts';
+import type { DecodeUpdate } from './decode/updates.ts';
 import type { Marks } from './decode/vector.ts';
+import type { LongBodyKind } from './long-bodies.ts';
 import type { ServiceReports } from './options.ts';
 
 export interface Call {
@@ -13,6 +15,8 @@ export interface Call {
   /** The body, when the route has one. Read it and its marks before the first await: both are gone afterwards. */
   readonly doc: unknown;
   readonly marks: Marks;
+  /** The body as a change of points, whichever thread decodes it. Before the first await, too. @throws ClusterError */
+  update(decode: DecodeUpdate): PointsUpdate;
   readonly access: Access;
   /** Milliseconds since the epoch. */
   readonly wallNowMs: number;
@@ -46,6 +50,8 @@ export interface Route {
   /** "/collections/{collection_name}/points" */
   readonly template: string;
   readonly hasBody: boolean;
+  /** Its long bodies may be decoded by another thread, in the way of this name. REQUIRES: `run` reads them by `update` alone. */
+  readonly longBody?: LongBodyKind;
   /** May throw; what it throws becomes the error answer. */
   readonly run: (call: Call) => Answer | Promise<Answer>;
 }

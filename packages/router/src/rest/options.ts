@@ -2,6 +2,7 @@
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
 import type { Exchange } from './exchange.ts';
+import type { LongBodies } from './long-bodies.ts';
 
 export interface RestOptions {
   /** null: no key is asked for */
@@ -17,6 +18,8 @@ export interface RestOptions {
   readonly log: Log;
   readonly metrics?: RestMetrics;
   readonly service: ServiceReports;
+  /** Absent: this thread decodes long bodies, too. */
+  readonly longBodies?: LongBodies;
 }
 
 export interface RestMetrics {

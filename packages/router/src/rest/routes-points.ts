@@ -17,6 +17,7 @@ import {
   writeScrollPage,
   writeUpdateResult,
 } from './encode-points.ts';
+import type { LongBodyKind } from './long-bodies.ts';
 
 const base = '/collections/{collection_name}';
 
@@ -41,14 +42,20 @@ function writeContext(call: Call): ReturnType<Call['writeContext']> {
   return call.writeContext(decodeTimeoutMs(call.query), decodeWait(call.query));
 }
 
-function updateRoute(method: Route['method'], path: string, decode: updates.DecodeUpdate): Route {
+function updateRoute(
+  method: Route['method'],
+  path: string,
+  decode: updates.DecodeUpdate,
+  longBody?: LongBodyKind,
+): Route {
   return {
     method,
     template: base + path,
     hasBody: true,
+    ...(longBody === undefined ? {} : { longBody }),
     run: async (call) => {
       const context = writeContext(call);
-      const [result] = await call.api.update(name(call), [decode(call.doc, call.marks)], context);
+      const [result] = await call.api.update(name(call), [call.update(decode)], context);
       return { kind: 'result', write: (reply) => writeUpdateResult(reply, result!) };
     },
   };
@@ -158,9 +165,9 @@ export const pointRoutes: readonly Route[] = [
   queryBatchRoute('/points/query/batch', (call) => decodeQueryBatch(call.doc, call.marks), 'wrapped'),
   queryRoute('/points/search', (call) => decodeSearch(call.doc, call.marks), 'bare'),
   queryBatchRoute('/points/search/batch', (call) => decodeSearchBatch(call.doc, call.marks), 'bare'),
-  updateRoute('PUT', '/points', updates.decodeUpsert),
+  updateRoute('PUT', '/points', updates.decodeUpsert, 'upsert'),
   updateRoute('POST', '/points/delete', updates.decodeDelete),
-  updateRoute('PUT', '/points/vectors', updates.decodeUpdateVectors),
+  updateRoute('PUT', '/points/vectors', updates.decodeUpdateVectors, 'update_vectors'),
   updateRoute('POST', '/points/vectors/delete', updates.decodeDeleteVectors),
   updateRoute('POST', '/points/payload', updates.decodeSetPayload),
   updateRoute('PUT', '/points/payload', updates.decodeOverwritePayload),

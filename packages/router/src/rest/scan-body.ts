@@ -21,7 +21,7 @@ export interface BodyScan {
 }
 
 /** About a quarter of a millisecond. */
-const longBodyBytes = 256 * 1024;
+export const longBodyBytes = 256 * 1024;
 
 const nothing = (): void => undefined;
 
@@ -52,7 +52,7 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
     } catch (error) {
       if (!body.isTaken) exchange.releaseBody();
       release(undefined);
-      throw malformed(error, false);
+      throw malformedBody(error, false);
     }
   }
 
@@ -64,7 +64,7 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
       try {
         return { doc: scanner.scan(chunks, true), marks: scanner, release: nothing };
       } catch (error) {
-        throw malformed(error, bytes === 0);
+        throw malformedBody(error, bytes === 0);
       } finally {
         exchange.releaseBody();
       }
@@ -72,7 +72,8 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
   };
 }
 
-function malformed(error: unknown, isEmpty: boolean): unknown {
+/** What the scanner threw, as the client is told. */
+export function malformedBody(error: unknown, isEmpty: boolean): unknown {
   if (!(error instanceof SyntaxError)) return error;
   return new ClusterError('malformed', jsonErrorText(error, isEmpty), { cause: error });
 }

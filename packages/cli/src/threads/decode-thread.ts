@@ -1,0 +1,14 @@
+/** Entry of the decode thread: long bodies of uploads for all serve threads, behind searches where a core is short. */
+import { adoptPort, collectWhenQuiet, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
+import { createBodyDecoder } from '@quiver/router/body-decoder';
+import type { DecodeThreadData } from './messages.ts';
+
+/** Before build threads (10), after all that answers. */
+const niceness = 5;
+
+const { data } = currentThread<DecodeThreadData>();
+lowerThreadPriority(niceness);
+const env = createRealEnv();
+const serve = createBodyDecoder(env);
+for (const port of data.ports) serve(adoptPort(port));
+collectWhenQuiet(env);
