@@ -89,6 +89,8 @@ export class Disk {
     this.#recent.splice(this.#recent.length - lost);
     this.content = this.#beforeRecent.copy();
     for (const persist of this.#recent) this.content.write(persist);
+    // Tombstones go after the write that says so: what is lost of these came later, and is there again.
+    this.#collectUpTo = Math.min(this.#collectUpTo, this.content.state.tombstoneHorizon);
     this.isShort ||= lost > 0;
     return lost > 0;
   }
