@@ -170,13 +170,16 @@ export class Checks {
     const { isShort, content } = host.disk;
     // One that lost what it had, or is in the middle of a catch-up itself, gives way to any that has more.
     if (isShort || content.state.mode !== 'clean') return;
-    const { lastSeq: mine, term } = host.machine.status;
-    const theirs = this.#copies.contentOf(host.shard, to)?.state;
+    const theirs = this.#copies.contentOf(host.shard, to);
     // It follows or leads a newer term already: meta will refuse.
-    if (theirs === undefined || theirs.term > term) return;
-    // In the middle of a catch-up it has all up to there too.
-    const { cleanSeq } = theirs;
-    if (cleanSeq < mine) throw new Violation(`hand-over at seq ${mine} to ${to}, which is at ${cleanSeq}`);
+    if (theirs === undefined || theirs.state.term > host.machine.status.term) return;
+    // In the middle of a catch-up it has all up to there too. One where a newer term began has all that was acknowledged
+    // before, whatever its seq.
+    const [mine, other] = [endOf(content), endOf(theirs)];
+    if (other.term < mine.term || (other.term === mine.term && other.seq < mine.seq))
+      throw new Violation(
+        `hand-over at term ${mine.term}, seq ${mine.seq} to ${to}, which is at ${other.term}, ${other.seq}`,
+      );
   }
 
   metaChanged(before: ShardRecord, after: ShardRecord, command: MetaCommand): void {
@@ -254,4 +257,11 @@ export class Checks {
         );
     }
   }
+}
+
+/** The newest term that began on a disk, and the newest operation of which it has all before. */
+function endOf({ state, history }: Content): { readonly term: number; readonly seq: number } {
+  const { mode, lastSeq, cleanSeq } = state;
+  if (mode === 'clean') return { term: history.at(-1)?.term ?? 0, seq: lastSeq };
+  return { term: termAt(history, cleanSeq), seq: cleanSeq };
 }

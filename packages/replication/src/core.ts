@@ -2,7 +2,7 @@
  * What all roles of a replica share: its durable state, the queue of writes that are on their way to the disk, and the
  * effects of the current step. Always: writes become durable in the order they were given out; an operation's apply and
  * publish are emitted once, in order, after it is durable and whatever the role is by then; `state` is as of the newest
- * write given out, `durableSeq` as of the newest one done.
+ * write given out, `durableSeq` and `durableTail` as of the newest one done.
  */
 import { assert } from '@quiver/model';
 import type { Alarm, Effect, RecordWrite, RefuseReason, Role } from './effect.ts';
@@ -12,6 +12,7 @@ import type { Message } from './message.ts';
 import { entriesOf, OperationTable } from './operation-table.ts';
 import type { ReplicaConfig } from './replica.ts';
 import { correctRules, type ReplicationRules } from './rules.ts';
+import { tailOf, type TailPosition } from './tail-position.ts';
 import type {
   AllocId,
   HistoryEntry,
@@ -63,11 +64,12 @@ export class ReplicaCore<Change, Key> {
   isTailWhole: boolean;
   nowMs = 0;
   durableSeq: number;
+  durableTail: TailPosition;
   appliedSeq = 0;
   committedSeq: number;
   #effects: Effect<Change, Key>[] = [];
   #persistCount = 0;
-  #writes: { persist: number; onDurable: () => void }[] = [];
+  #writes: { persist: number; tail: TailPosition; onDurable: () => void }[] = [];
   #askCount = 0;
   #asks = new Map<number, (answer: AnswerTo<Change, Key, AskKind>) => void>();
   /** Published and not yet confirmed as applied. What was published before a fork counts no more. */
@@ -87,6 +89,7 @@ export class ReplicaCore<Change, Key> {
     this.operations = new OperationTable(persisted.operations, { entries, ageMs });
     this.isTailWhole = config.isTailWhole === true;
     this.durableSeq = this.state.lastSeq;
+    this.durableTail = tailOf(this.state, this.history);
     this.committedSeq = Math.min(this.state.committedSeq, this.state.lastSeq);
     // The host shows what it recovered before it starts the machine.
     if (this.state.mode === 'clean') this.appliedSeq = this.state.lastSeq;
@@ -129,7 +132,8 @@ export class ReplicaCore<Change, Key> {
     this.state = { ...this.state, ...given.state };
     if (given.history !== undefined) this.history = given.history;
     this.#persistCount += 1;
-    this.#writes.push({ persist: this.#persistCount, onDurable });
+    const tail = tailOf(this.state, this.history);
+    this.#writes.push({ persist: this.#persistCount, tail, onDurable });
     this.emit({
       kind: 'persist',
       persist: this.#persistCount,
@@ -166,7 +170,10 @@ export class ReplicaCore<Change, Key> {
     );
     let count = 0;
     while (count < this.#writes.length && this.#writes[count]!.persist <= persist) count += 1;
-    for (const { onDurable } of this.#writes.splice(0, count)) onDurable();
+    for (const { tail, onDurable } of this.#writes.splice(0, count)) {
+      this.durableTail = tail;
+      onDurable();
+    }
   }
 
   publish(seq: number): void {

@@ -278,6 +278,7 @@ class ReplicaMachine<Change, Key> {
   #lead(): void {
     const core = this.#core;
     this.#activatingTerm = null;
+    core.isTailWhole = true;
     core.forgetAsks();
     core.setRole('primary');
     this.#primary = new Primary(core, core.view!);

@@ -128,3 +128,47 @@ test('it tells what is durable, and whether that is surely all', () => {
   // Nobody leads in an older term any more.
   expect(ask(4)).toEqual([]);
 });
+
+test('nor when another one is given the role before that term is durable', () => {
+  const replica = replicaOf('b', { persisted: persistedAt(9), isTailWhole: true });
+  const view = viewOf({ term: 2, primary: 'b', isr: ['a', 'b'] });
+  replica.step({ kind: 'view', view, nowMs: 0 });
+  replica.step({ kind: 'view', view: { ...view, term: 3, cfgVersion: 2, primary: 'a' }, nowMs: 1 });
+  const message = { kind: 'tail_asked', term: 3, nonce: 'a.2' } as const;
+  expect(replica.step({ kind: 'receive', from: 'a', message, nowMs: 2 })).toMatchObject([
+    { message: { kind: 'tail', lastTerm: 1, lastSeq: 9 } },
+  ]);
+});
+
+test('what it compared with counts for those in sync that it knew of: it asks the others when its term begins', () => {
+  const replica = replicaOf('a', { persisted: persistedAt(9), startId: 'a.2' });
+  // Its catalogue is older than its end: it was alone in sync then.
+  const old = viewOf({ isr: ['a'] });
+  expect(replica.step({ kind: 'view', view: old, nowMs: 0 })).toEqual(bumps);
+  const message = { kind: 'tail_asked', term: 1, nonce: 'b.2' } as const;
+  expect(replica.step({ kind: 'receive', from: 'b', message, nowMs: 1 })).toMatchObject([
+    { message: { kind: 'tail', isWhole: false } },
+  ]);
+  const view = { ...old, term: 2, cfgVersion: 3, isr: ['a', 'b'] };
+  expect(replica.step({ kind: 'view', view, nowMs: 2 })).toMatchObject([
+    { kind: 'send', to: 'b', message: { kind: 'tail_asked', term: 2 } },
+  ]);
+  expect(told(replica, 'b', { term: 2, lastSeq: 12 })).toEqual([
+    { kind: 'propose_hand_over', term: 2, to: 'b' },
+  ]);
+});
+
+test('a set whose members it compared with, or one that vouched, is not asked again', () => {
+  for (const isr of [
+    ['a', 'c'],
+    ['a', 'b', 'c', 'd'],
+    ['a', 'b', 'd'],
+  ]) {
+    const { replica } = restarted(9);
+    told(replica, 'b', { lastSeq: 8, isWhole: false });
+    told(replica, 'c', { lastSeq: 9 });
+    const view = viewOf({ term: 2, cfgVersion: 3, isr, replicas: ['a', 'b', 'c', 'd'] });
+    const [first] = replica.step({ kind: 'view', view, nowMs: 2 });
+    expect(first?.kind, String(isr)).toBe(isr.includes('c') ? 'persist' : 'send');
+  }
+});

@@ -3,12 +3,13 @@
  * sync: a disk may have lost the last of what it had confirmed and show no trace of it (the witness beside it, the tail
  * anchor of @quiver/storage, is up to a second old). Always: one that is behind another in sync copy gives the role to it
  * and follows; it leads when one in sync whose end is surely whole is not ahead, when all have answered and none is, or
- * when those that are silent have been waited for. (Positions are compared as Raft compares logs, §5.4.1.)
+ * when those that are silent have been waited for. Only what is durable is told and compared. What it knows of the in-sync
+ * set may be older than its end: a check counts for a set whose members it compared with, and not for another.
  */
 import type { ReplicaCore } from './core.ts';
-import { termAt } from './history.ts';
 import type { TailMessage } from './message.ts';
 import type { AllocId, ShardView } from './state.ts';
+import { isAhead } from './tail-position.ts';
 
 export type Tail = Extract<TailMessage, { kind: 'tail' }>;
 
@@ -16,6 +17,10 @@ export class TailCheck<Change, Key> {
   readonly #core: ReplicaCore<Change, Key>;
   /** Term whose beginning was waiting when the check ended; 0: there was none. */
   endedInTerm = 0;
+  /** Not ahead, or silent for long. */
+  #compared: ReadonlySet<AllocId> = new Set();
+  /** Those of them that surely have all. */
+  #vouching: ReadonlySet<AllocId> = new Set();
   /** That the answers are of. */
   #term = 0;
   #answers = new Map<AllocId, Tail>();
@@ -33,13 +38,14 @@ export class TailCheck<Change, Key> {
     const core = this.#core;
     const { nowMs, limits } = core;
     if (core.isTailWhole || !core.rules.comparesTails) return true;
+    const others = view.isr.filter((member) => member !== core.allocId);
+    if (this.#isDoneFor(others)) return true;
     if (view.term !== this.#term) {
       this.#term = view.term;
       this.#answers.clear();
       this.#sentMs = -Infinity;
     }
     this.#sinceMs ??= nowMs;
-    const others = view.isr.filter((member) => member !== core.allocId);
     const ahead = this.#furthest(others);
     if (ahead !== null) {
       if (nowMs - this.#proposedMs < limits.proposeEveryMs) return false;
@@ -48,9 +54,12 @@ export class TailCheck<Change, Key> {
       return false;
     }
     const silent = others.filter((member) => !this.#answers.has(member));
-    const isVouchedFor = others.some((member) => this.#answers.get(member)?.isWhole === true);
-    if (isVouchedFor || silent.length === 0 || nowMs - this.#sinceMs >= limits.tailWaitMs) {
-      core.isTailWhole = true;
+    const vouching = others.filter((member) => this.#answers.get(member)?.isWhole === true);
+    const isOver = nowMs - this.#sinceMs >= limits.tailWaitMs;
+    if (vouching.length > 0 || silent.length === 0 || isOver) {
+      this.#compared = new Set(others.filter((member) => isOver || this.#answers.has(member)));
+      this.#vouching = new Set(vouching);
+      this.#sinceMs = null;
       this.endedInTerm = view.term;
       return true;
     }
@@ -59,6 +68,14 @@ export class TailCheck<Change, Key> {
     for (const member of silent)
       core.send(member, { kind: 'tail_asked', term: view.term, nonce: core.startId });
     return false;
+  }
+
+  #isDoneFor(others: readonly AllocId[]): boolean {
+    if (this.endedInTerm === 0) return false;
+    return (
+      others.some((member) => this.#vouching.has(member)) ||
+      others.every((member) => this.#compared.has(member))
+    );
   }
 
   receive(from: AllocId, message: TailMessage): void {
@@ -70,12 +87,12 @@ export class TailCheck<Change, Key> {
     }
     // Whoever asks in an older term will not lead in it.
     if (term < core.knownTerm) return;
-    core.send(from, { kind: 'tail', term, nonce, ...tailOf(core), isWhole: core.isTailWhole });
+    core.send(from, { kind: 'tail', term, nonce, ...core.durableTail, isWhole: core.isTailWhole });
   }
 
   /** Of those that are ahead of this replica the one that is furthest; null: none is. */
   #furthest(members: readonly AllocId[]): AllocId | null {
-    let [furthest, best] = [null as AllocId | null, tailOf(this.#core)];
+    let [furthest, best] = [null as AllocId | null, this.#core.durableTail];
     for (const member of members) {
       const tail = this.#answers.get(member);
       if (tail === undefined || !isAhead(tail, best)) continue;
@@ -83,23 +100,4 @@ export class TailCheck<Change, Key> {
     }
     return furthest;
   }
-}
-
-/** What is surely here: the newest operation, all before it too, and the newest term that began here with or without one. */
-interface TailPosition {
-  readonly lastTerm: number;
-  readonly lastSeq: number;
-}
-
-function tailOf({
-  state,
-  durableSeq,
-  history,
-}: Pick<ReplicaCore<unknown, unknown>, 'state' | 'durableSeq' | 'history'>): TailPosition {
-  if (state.mode === 'clean') return { lastTerm: history.at(-1)?.term ?? 0, lastSeq: durableSeq };
-  return { lastTerm: termAt(history, state.cleanSeq), lastSeq: state.cleanSeq };
-}
-
-function isAhead(one: TailPosition, other: TailPosition): boolean {
-  return one.lastTerm === other.lastTerm ? one.lastSeq > other.lastSeq : one.lastTerm > other.lastTerm;
 }
