@@ -10,6 +10,7 @@ import { defaultGroupLimits, type GroupLimits } from './commit-loop.ts';
 import { defaultWatermarks, measureSpace, type Space, type Watermarks } from './free-space.ts';
 import type { LevelEngineOptions } from './level-engine.ts';
 import { newestGroupInLog } from './log-tail.ts';
+import { settleWhenQuiet } from './settled-engine.ts';
 import { StorageError } from './storage-error.ts';
 import { anchorFile, syncDirectory } from './tail-anchor.ts';
 import { openVolume, type Volume } from './volume.ts';
@@ -66,18 +67,31 @@ export async function openLevelStore(
   }
   const groupInLog = await newestGroupInLog(database);
   const engineOptions = { ...dataEngineOptions, ...options.engine };
-  const engine = await openCheckedEngine(database, join(dir, 'starts'), engineOptions, env);
+  const measure = options.measure ?? (() => measureSpace(dir));
+  const opened = await openCheckedEngine(database, join(dir, 'starts'), engineOptions, env);
+  const engine = settleWhenQuiet(opened, () => hasRoom(measure, engineOptions), env);
   return openVolume(
     engine,
     anchorFile(join(dir, 'anchor')),
     {
       limits: { ...defaultGroupLimits, ...options.limits },
       watermarks: { ...defaultWatermarks, ...options.watermarks },
-      measure: options.measure ?? (() => measureSpace(dir)),
+      measure,
       acceptLoss: options.acceptLoss ?? false,
       groupInLog,
       onPoison: options.onPoison ?? (() => undefined),
     },
     env,
   );
+}
+
+/** A table of all that is in memory, and those it is merged with. */
+const buffersOfRoom = 8;
+
+async function hasRoom(
+  measure: () => Promise<Space>,
+  { writeBufferBytes }: LevelEngineOptions,
+): Promise<boolean> {
+  const { freeBytes, totalBytes } = await measure();
+  return totalBytes === 0 || freeBytes >= buffersOfRoom * writeBufferBytes;
 }
