@@ -39,6 +39,8 @@ export interface ShardControlOptions {
   readonly unindexedBytesMax: number;
   /** Of the background look at everything stored; 0: none. */
   readonly scrubBytesPerSecond: number;
+  /** Called when there is something to build and no thread is attached: attaches some, at once. */
+  readonly startBuildThreads?: () => void;
   /** To the other nodes; what they send comes in by `receive`. */
   readonly links: ReplicaLinks;
   readonly meta: ShardMeta;

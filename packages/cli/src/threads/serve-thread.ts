@@ -18,6 +18,7 @@ import {
   createPeerCaller,
   createShardNodes,
   peerPaths,
+  publicSchema,
   shardPeerCalls,
   startPeerServer,
   type RpcServer,
@@ -86,6 +87,8 @@ const reports = createReports({
 const bodiesPort: Port<FromDecoder, ToDecoder> = adoptPort(data.bodiesPort);
 const longBodies = createLongBodies(bodiesPort, env, () => parent.post({ kind: 'decoder_wanted' }));
 
+// Parsed while replicas are being opened: after that everybody waits.
+if (listening.grpcPort !== null) publicSchema();
 await meta.ready;
 const peers = local === null || data.shard === null ? null : await startPeers(local, data.shard);
 const frontEnds: FrontEnds | null =

@@ -1,5 +1,5 @@
 /**
- * The shard side of a process: the control side on this thread, and its build threads.
+ * The shard side of a process: the control side on this thread, and its build threads, started when there is something to build.
  * Thread indexes (scratch slots, pins): 0 this thread, then serve threads, then build threads.
  */
 import { openChannel, startThread, type Env, type MessagePort } from '@quiver/env';
@@ -66,20 +66,26 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     meta: options.meta,
     env,
     log,
+    startBuildThreads,
   });
-  for (let i = 0; i < buildThreads; i += 1) {
-    const name = `build-${i}`;
-    const [near, far] = openChannel<FromBuild, ToBuild>();
-    const thread = 1 + serveThreads + i;
-    const { filesDir } = options;
-    const data: BuildThreadData = { name, thread, arenas: control.arenas(), filesDir, port: far.raw };
-    const started = startThread(new URL('./build-thread.ts', import.meta.url), data, {
-      name,
-      transfer: [far.raw],
-    });
-    started.onExit(({ error }) => options.onThreadDeath(name, error));
-    control.attachBuild(near);
+
+  /** With the first work for them: a start, and a node of small collections, do without. */
+  function startBuildThreads(): void {
+    for (let i = 0; i < buildThreads; i += 1) {
+      const name = `build-${i}`;
+      const [near, far] = openChannel<FromBuild, ToBuild>();
+      const thread = 1 + serveThreads + i;
+      const { filesDir } = options;
+      const data: BuildThreadData = { name, thread, arenas: control.arenas(), filesDir, port: far.raw };
+      const started = startThread(new URL('./build-thread.ts', import.meta.url), data, {
+        name,
+        transfer: [far.raw],
+      });
+      started.onExit(({ error }) => options.onThreadDeath(name, error));
+      control.attachBuild(near);
+    }
   }
+
   return {
     control,
     forServe(index) {

@@ -97,6 +97,26 @@ describe('orders to build threads', () => {
     expect([kinds(0), kinds(1), kinds(2)]).toEqual([['build'], ['help', 'build'], ['build']]);
   });
 
+  test('threads are started with the first task, once', () => {
+    const ports = new Set<BuildPort>();
+    const posted: ToBuild[] = [];
+    let starts = 0;
+    const queue = createBuildQueue(ports, () => {
+      starts += 1;
+      ports.add({
+        post: (message) => posted.push(message),
+        onMessage: () => undefined,
+        receiveNow: () => undefined,
+      });
+    });
+    const segment = {} as SegmentDescriptor;
+    expect(starts).toBe(0);
+    void queue.sparse({}, segment, 'v');
+    void queue.sparse({}, segment, 'w');
+    expect(starts).toBe(1);
+    expect(posted.map(({ kind }) => kind)).toEqual(['build_sparse', 'build_sparse']);
+  });
+
   test('a helper whose thread ended is not waited for', async () => {
     const { queue, ports, build } = stage(2);
     const { settled } = build();

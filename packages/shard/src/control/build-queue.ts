@@ -50,7 +50,11 @@ export interface BuildQueue {
 
 type Order = (task: number, port: BuildPort) => void;
 
-export function createBuildQueue(ports: ReadonlySet<BuildPort>): BuildQueue {
+/** @param startThreads - called when there is work and no thread: has threads in `ports` when it returns */
+export function createBuildQueue(
+  ports: ReadonlySet<BuildPort>,
+  startThreads: () => void = () => undefined,
+): BuildQueue {
   const running = new Map<number, Running>();
   let tasks = 0;
 
@@ -65,6 +69,7 @@ export function createBuildQueue(ports: ReadonlySet<BuildPort>): BuildQueue {
   }
 
   function leastBusy(): BuildPort {
+    if (ports.size === 0) startThreads();
     const best = [...ports].sort((a, b) => loadOf(a) - loadOf(b))[0];
     if (best === undefined) throw new ClusterError('unavailable', 'no build thread runs');
     return best;

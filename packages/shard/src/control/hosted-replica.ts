@@ -18,6 +18,7 @@ import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
 import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
+import type { ReplicaSource } from './read-ahead.ts';
 import { readReplica } from './replica-reading.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
@@ -148,16 +149,12 @@ export class HostedReplica {
     return [...blobsOf(this.#search.manifest() ?? emptyManifest), ...this.#segments.blobIds];
   }
 
-  /** Reads what the disk holds and starts the machine. @throws StorageError, ArenaBudgetError */
-  async open(): Promise<void> {
+  /** Reads what the disk holds, or `ahead` if it was read, and starts the machine. @throws StorageError, ArenaBudgetError */
+  async open(ahead: ReplicaSource | null = null): Promise<void> {
     const { store } = this.#context;
     const { number, record } = this;
-    const { source, isNew, loaded, index } = await readReplica(
-      store,
-      number,
-      record.uuid,
-      this.#shard.shardId,
-    );
+    const owner = { uuid: record.uuid, shardId: this.#shard.shardId };
+    const { source, isNew, loaded, index } = await readReplica(store, number, owner, ahead);
     // What came and went since an older configuration is on the disk, or is not.
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.

@@ -20,10 +20,19 @@ const bytesMax = 2 << 20;
  * @throws StorageError
  */
 export async function readAhead(store: Store, replica: number): Promise<ReplicaSource> {
+  const entries = await entriesOf(store, replica);
+  return entries === null ? store : sourceOf(store, replica, entries);
+}
+
+/** Whether so much of a replica is little enough to be read by one scan. */
+export function fitsAhead(entries: number, bytes: number): boolean {
+  return entries < entriesMax && bytes <= bytesMax;
+}
+
+/** @param entries - all that the store has of the replica, in key order */
+export function sourceOf(store: Store, replica: number, entries: readonly Entry[]): ReplicaSource {
   const from = keys.replica(replica);
   const to = afterPrefix(from);
-  const entries = await entriesOf(store, { from, to, limit: entriesMax }, keys.manifest(replica));
-  if (entries === null) return store;
   return {
     getSync(key) {
       if (!isWithin(key, from, to)) return store.getSync(key);
@@ -38,20 +47,17 @@ export async function readAhead(store: Store, replica: number): Promise<ReplicaS
   };
 }
 
-/** @param without - a key of the first page; null where there is such an entry: with saved segments few of the points are read */
-async function entriesOf(
-  store: Store,
-  range: { readonly from: Uint8Array; readonly to: Uint8Array; readonly limit: number },
-  without: Uint8Array,
-): Promise<readonly Entry[] | null> {
+/** null where there is too much, and where segments are saved: with them few of the points are read. */
+async function entriesOf(store: Store, replica: number): Promise<readonly Entry[] | null> {
   const entries: Entry[] = [];
   let bytes = 0;
+  const from = keys.replica(replica);
   try {
-    for await (const page of store.scanPages(range)) {
-      if (entries.length === 0 && find(page, without) !== undefined) return null;
+    if (hasSaved(store, replica)) return null;
+    for await (const page of store.scanPages({ from, to: afterPrefix(from), limit: entriesMax })) {
       for (const [key, value] of page) bytes += key.length + value.length;
       entries.push(...page);
-      if (entries.length >= range.limit || bytes > bytesMax) return null;
+      if (!fitsAhead(entries.length, bytes)) return null;
     }
   } catch (error) {
     // One that is damaged may be one that nobody asks for at a start.
@@ -59,6 +65,11 @@ async function entriesOf(
     throw error;
   }
   return entries;
+}
+
+/** @throws StorageError */
+export function hasSaved(store: Store, replica: number): boolean {
+  return store.getSync(keys.manifest(replica)) !== undefined;
 }
 
 function find(entries: readonly Entry[], key: Uint8Array): Entry | undefined {

@@ -15,15 +15,19 @@ export interface ReplicaReading {
   readonly index: IndexSource | null;
 }
 
-/** REQUIRES: nothing of the replica is being written. @throws StorageError */
+/**
+ * REQUIRES: nothing of the replica is being written.
+ * @param ahead - what was read of it, where others are opened at once
+ * @throws StorageError
+ */
 export async function readReplica(
   store: Store,
   number: number,
-  uuid: string,
-  shardId: number,
+  owner: { readonly uuid: string; readonly shardId: number },
+  ahead: ReplicaSource | null,
 ): Promise<ReplicaReading> {
-  const source = await readAhead(store, number);
-  const isNew = await noteOwner(store, source, number, { uuid, shardId });
+  const source = ahead ?? (await readAhead(store, number));
+  const isNew = await noteOwner(store, source, number, owner);
   const index = source === store ? null : await heldCopy(source, keys.index(number));
   return { source, isNew, index, loaded: await loadReplicaState(source, number) };
 }

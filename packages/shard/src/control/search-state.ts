@@ -49,6 +49,9 @@ interface Open {
   readonly optimizer: Optimizer;
 }
 
+/** An opening that took as long is told of. */
+const slowMs = 100;
+
 export class SearchState {
   /** Of queries that serve threads have measured. */
   readonly recall = new RecallWindow();
@@ -138,13 +141,15 @@ export class SearchState {
     this.#open = { replica, optimizer };
     broadcast.segments(replica);
     optimizer.poke();
-    if (replica.points > 0)
+    const tookMs = Math.round(env.now() - startedMs);
+    // A start may open thousands; it tells of them in one line.
+    if (replica.points > 0 && (tookMs >= slowMs || log.enabled('debug')))
       log.info('collection loaded', {
         collection: this.#record.name,
         shard: this.#shardId,
         points: replica.points,
         replayed: opened.replayed,
-        took_ms: Math.round(env.now() - startedMs),
+        took_ms: tookMs,
       });
     return replica;
   }

@@ -34,6 +34,7 @@ import { orphansIn } from './orphans.ts';
 import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
+import { StartScan } from './start-scan.ts';
 import { Turns } from './turns.ts';
 import { coldVectorsOf } from './wanted-graphs.ts';
 
@@ -70,7 +71,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     },
     released: () => memory.released(),
   });
-  const build = createBuildQueue(broadcast.build);
+  const build = createBuildQueue(broadcast.build, options.startBuildThreads);
   const inbound = new Bandwidth(env, options.copyBytesPerSecond);
   const outbound = new Bandwidth(env, options.copyBytesPerSecond);
   const hosted = new Map<number, HostedReplica>();
@@ -167,13 +168,13 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** What is wrong at the start ends it; later the others go on, and this one is opened when it can be. */
-  async function open({ record, shard, number }: PlacedReplica, isStart: boolean): Promise<void> {
+  async function open({ record, shard, number }: PlacedReplica, scan: StartScan | null): Promise<void> {
     const replica = new HostedReplica(context, record, shard, number);
     hosted.set(number, replica);
     try {
-      await replica.open();
+      await replica.open(await scan?.take(number));
     } catch (error) {
-      if (isStart && !isRefusal(error)) throw error;
+      if (scan !== null && !isRefusal(error)) throw error;
       replica.failed(error);
     }
   }
@@ -195,22 +196,36 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     if (missing.length === 0) return;
     planPlacements(missing);
     if (!isStart) {
-      await openInTurns(missing, isStart);
+      await openInTurns(missing, null);
       return;
     }
+    const ordered = missing.toSorted((a, b) => a.number - b.number);
+    const scan = new StartScan(
+      store,
+      ordered.map(({ number }) => number),
+    );
     // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
     const resume = [context.indexChecks.hold(), context.proposals.hold()];
+    const startedMs = env.now();
     try {
-      await openInTurns(missing, isStart);
+      await openInTurns(ordered, scan);
     } finally {
+      await scan.close();
       for (const one of resume) one();
     }
+    const points = ordered.reduce(
+      (sum, { number }) => sum + (hosted.get(number)?.search.replica?.points ?? 0),
+      0,
+    );
+    const tookMs = Math.round(env.now() - startedMs);
+    log.info('what this node holds is loaded', { replicas: ordered.length, points, took_ms: tookMs });
   }
 
-  async function openInTurns(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
+  /** @param scan - of a start */
+  async function openInTurns(missing: readonly PlacedReplica[], scan: StartScan | null): Promise<void> {
     const left = missing.values();
     const openers = Array.from({ length: opensMax }, async () => {
-      for (const one of left) await open(one, isStart);
+      for (const one of left) await open(one, scan);
     });
     await Promise.all(openers);
   }
