@@ -1,7 +1,7 @@
 /**
  * Collections of a thread's heap when it has little to do: V8 lets garbage of a burst lie for as long as nothing new comes, and a
- * process has several heaps. Always: never while the thread is busy, and only when there is much to win; a collection that won
- * nothing is not repeated until the heap has grown again.
+ * process has several heaps. Always: never while the thread is busy, but for the first time, and only when there is much to win; a
+ * collection that won nothing is not repeated until the heap has grown again.
  */
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
@@ -15,20 +15,22 @@ const quietLooksMin = 2;
 const busyShareMax = 0.5;
 const grownBytesMin = 16 << 20;
 const grownShareMin = 0.25;
+/** A thread that stays busy is collected once all the same: until then V8 lets its heap grow to half a gigabyte. */
+const firstLooksMax = 5;
 
 /** When to collect. Pure. */
 export class QuietWatch {
-  #collectedBytes: number;
+  /** After the last collection; null: there was none. */
+  #collectedBytes: number | null = null;
+  #looks = 0;
   #quietLooks = 0;
-
-  /** @param heapBytes - after a collection */
-  constructor(heapBytes: number) {
-    this.#collectedBytes = heapBytes;
-  }
 
   /** @param busyShare - of the time since the last look; @param heapBytes - taken from the system */
   look(busyShare: number, heapBytes: number): boolean {
+    this.#looks += 1;
     this.#quietLooks = busyShare > busyShareMax ? 0 : this.#quietLooks + 1;
+    if (this.#collectedBytes === null)
+      return this.#quietLooks >= quietLooksMin || this.#looks >= firstLooksMax;
     const grownMin = Math.max(grownBytesMin, grownShareMin * this.#collectedBytes);
     return this.#quietLooks >= quietLooksMin && heapBytes - this.#collectedBytes >= grownMin;
   }
@@ -40,10 +42,12 @@ export class QuietWatch {
   }
 }
 
-/** Collects at once, and from then on when the calling thread is quiet. Returns the way to stop. */
+/**
+ * Collects when the calling thread is quiet: the first time in some seconds at the latest, not at once, when a start is waited for.
+ * Returns the way to stop.
+ */
 export function collectWhenQuiet(env: Pick<Env, 'after'>): () => void {
-  collectGarbage();
-  const watch = new QuietWatch(heapBytes());
+  const watch = new QuietWatch();
   let before = performance.eventLoopUtilization();
   let cancel = env.after(lookEveryMs, look);
 

@@ -77,6 +77,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   const hosted = new Map<number, HostedReplica>();
   let placements: RowPlacements = new Map();
   let isClosing = false;
+  let isOpening = false;
   let isDraining = false;
   const listed = await blobs.list();
   // Ids are never reused: they go on from the clock, which is beyond all that was ever given out.
@@ -92,7 +93,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     limitBytes: options.processBytesMax ?? null,
     residentBytes: options.residentBytes ?? null,
     isBusy() {
-      if (scrub.isReading) return true;
+      if (scrub.isReading || isOpening) return true;
       // Asked ten times a second: thousands of replicas are looked at in place.
       for (const { search } of hosted.values()) if (search.optimizer?.isBusy === true) return true;
       return false;
@@ -207,9 +208,11 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
     const resume = [context.indexChecks.hold(), context.proposals.hold()];
     const startedMs = env.now();
+    isOpening = true;
     try {
       await openInTurns(ordered, scan);
     } finally {
+      isOpening = false;
       await scan.close();
       for (const one of resume) one();
     }
