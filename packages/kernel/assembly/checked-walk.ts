@@ -1,6 +1,7 @@
 // The checked walk: best-first over layer 0, where rows that do not pass are walked through but are no answers. OPEN is a heap of
 // all candidates, nearest first; TOP holds the nearest passing rows, ascending.
 import { BLOCK_STRIDE, GRAPH_LINKS, GRAPH_M0, M0, NONE, estimate, linksOf, nextOf, touchCodes } from './graph';
+import { crowdedWidth, widestOf } from './crowding';
 import { beamKey, clearBeam, collect, countCodes } from './graph-walk';
 import { keyOf, ordered } from './key';
 import { chainPasses, isHopeless, passes } from './passing';
@@ -133,19 +134,27 @@ function collectJoined(node: u32): i32 {
 }
 
 /**
- * Walks on from what was considered, by the table of links that was taken and, `isJoined`, by the graph's own as well. False when it
- * gave up, as `walkNeighbours` does.
+ * Walks on from what was considered (with `widestOf(ef)` places), by the table of links that was taken and, `isJoined`, by the graph's
+ * own as well, until the nearest `ef` rows that pass are found, or more of them where they are crowded. False when it gave up, as
+ * `walkNeighbours` does.
  */
 export function walkChecked(ef: i32, budget: u32, isJoined: bool = false): bool {
-  let passed: u32 = 0;
+  const widest = widestOf(ef);
+  let passed: u32 = 0,
+    width = ef;
   while (openCount > 0) {
     const key = popOpen();
-    if (key > worst(ef)) return true;
+    // What a wider beam found may be more crowded still.
+    while (key > worst(width)) {
+      const wider = crowdedWidth(TOP, width, ef, -1);
+      if (wider <= width) return true;
+      width = wider;
+    }
     opened++;
     if (chainPasses(<u32>key)) passed++;
-    if (budget != 0 && isHopeless(opened, passed, ef, budget)) return false;
+    if (budget != 0 && isHopeless(opened, passed, width, budget)) return false;
     const count = isJoined ? collectJoined(<u32>key) : collect(0, <u32>key);
-    for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), ef);
+    for (let i = 0; i < count; i++) consider(load<u32>(LIST + (<usize>i << 2)), widest);
   }
   return true;
 }

@@ -8,6 +8,7 @@ import { LIST, TOP } from './scratch';
 import { expansions, walkNeighbours } from './neighbour-walk';
 import { passes, setPassing } from './passing';
 import { walkPassing } from './passing-walk';
+import { widestOf } from './crowding';
 import { beginChecked, consider, opened, OPEN_MAX, topCount, walkChecked } from './checked-walk';
 import { scanCodes } from './code-scan';
 import { walkLinked } from './payload-links';
@@ -223,7 +224,7 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
   if (kind == CHECKED) {
     beginChecked(false);
     seen(entry);
-    consider(entry, ef);
+    consider(entry, widestOf(ef));
     const isDone = walkChecked(ef, budget);
     countWalk(opened, 0);
     if (isDone) return listTop(k, rescoreCount);

@@ -100,7 +100,15 @@ export function dropFarthest(): u64 {
 // @ts-ignore: decorator
 @inline
 export function takeNearest(): u32 {
-  while (cursor < size) {
+  return takeNearestOf(size);
+}
+
+/** The same of the beam's first `width` places. */
+// @ts-ignore: decorator
+@inline
+export function takeNearestOf(width: i32): u32 {
+  const end = min<i32>(size, width);
+  while (cursor < end) {
     const p = OPEN + (<usize>cursor << 3);
     const key = load<u64>(p);
     cursor++;

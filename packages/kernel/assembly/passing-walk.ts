@@ -3,9 +3,10 @@
 // show to lie towards the query was measured: cheaper, but no better at equal recall, and worse far from the query.
 import { COUNT, M0, NONE, estimate, linksOf, touchCodes } from './graph';
 import { seen } from './visited';
-import { beamKey, clearBeam, countCodes, offer, takeNearest } from './graph-walk';
+import { crowdedWidth, widestOf } from './crowding';
+import { beamKey, clearBeam, countCodes, keyAt, nodeOf, offer, size, takeNearestOf } from './graph-walk';
 import { chainPasses, FILTER, passes } from './passing';
-import { LIST } from './scratch';
+import { LIST, OPEN } from './scratch';
 
 /** Most unseen neighbours of one expansion over two hops. */
 const EXPANSION_MAX = 8192;
@@ -77,15 +78,35 @@ function offerListed(count: i32, ef: i32): void {
   countCodes(count);
 }
 
-/** Walks from a row and from seeds until the beam holds the nearest `ef` passing rows (and perhaps the entry) it can reach. */
-export function walkPassing(entry: u32, ef: i32): void {
+/** Place of the entry in the beam, where it does not pass; -1 = it is no such row, or fell out. */
+function placeOfFailing(entry: u32, count: i32): i32 {
+  if (chainPasses(entry)) return -1;
+  for (let i = 0; i < count; i++) if (nodeOf(keyAt(i)) == entry) return i;
+  return -1;
+}
+
+/**
+ * Walks from a row and from seeds until the beam holds the nearest `asked` passing rows (and perhaps the entry) it can reach. As rows
+ * that are two steps away are reached by those between them alone, it has half as many places again, and more where what passes
+ * is crowded.
+ */
+export function walkPassing(entry: u32, asked: i32): void {
+  const ef = asked + (asked >> 1),
+    widest = widestOf(ef);
   clearBeam();
   seen(entry);
-  offer(beamKey(estimate(entry), entry), ef);
-  offerSeeds(ef);
+  offer(beamKey(estimate(entry), entry), widest);
+  offerSeeds(widest);
+  let width = ef;
   while (true) {
-    const node = takeNearest();
-    if (node == NONE) return;
-    offerListed(collectPassing(node), ef);
+    const node = takeNearestOf(width);
+    if (node != NONE) {
+      offerListed(collectPassing(node), widest);
+      continue;
+    }
+    const count = min<i32>(size, width);
+    const wider = crowdedWidth(OPEN, count, ef, placeOfFailing(entry, count));
+    if (wider <= width) return;
+    width = wider;
   }
 }

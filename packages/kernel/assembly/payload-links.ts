@@ -19,6 +19,7 @@ import {
 } from './graph';
 import { choose, linkBack, linkTo, OWN_AT, writeLinks } from './graph-build';
 import { beginChecked, consider, walkChecked } from './checked-walk';
+import { widestOf } from './crowding';
 import { fillFree } from './neighbour-codes';
 import { countCodes, size, walk } from './graph-walk';
 import { OPEN, WORK } from './scratch';
@@ -132,7 +133,7 @@ export function walkLinked(asked: i32): bool {
     if (entry == NONE) continue;
     // The beam would leave those whose entries are far, before it came to what is near in them.
     const start = isApart ? descendLinked(entry) : entry;
-    if (!seen(start)) consider(start, ef);
+    if (!seen(start)) consider(start, widestOf(ef));
   }
   return walkChecked(ef, BUDGET, isJoined);
 }

@@ -35,7 +35,7 @@ test('few passing rows are scanned, and a walk among more of them has the cheape
   expect(planSearch({ ...input, passing: 90_000 })).toEqual({
     kind: 'graph',
     ef: 100,
-    fallback: { kind: 'filtered_graph', expansionsMax: 2083 },
+    fallback: { kind: 'filtered_graph', expansionsMax: 3125 },
   });
 });
 
@@ -52,9 +52,9 @@ test('no selectivity costs more than the cheaper of a scan and a filtered walk, 
   for (const ef of [10, 50, 100, 400])
     for (let passing = 200; passing <= 100_000; passing = Math.ceil(passing * 1.1)) {
       const plan = planSearch({ ...input, fullScanRows: 0, ef, passing });
-      const bound = Math.min(passing, 250 * ef);
+      const bound = Math.min(passing, 375 * ef);
       if (plan.fallback !== null) expect(plan.fallback.expansionsMax * 12).toBeLessThanOrEqual(bound);
-      else expect(plan.kind).toBe(passing <= 250 * ef ? 'scan_codes' : 'filtered_graph');
+      else expect(plan.kind).toBe(passing <= 375 * ef ? 'scan_codes' : 'filtered_graph');
     }
 });
 
@@ -98,9 +98,9 @@ test('several blocks are walked at once where a plain walk among so few would co
 test('where a plain walk has no neighbour codes, more of the others are cheaper than to try it', () => {
   const byCodes = { hasNeighbourCodes: false, passing: 30_000 };
   expect(kindOf({ ...byCodes, linked: { blocks: 3, rows: 37_500 } })).toBe('linked_graph');
-  expect(planSearch({ ...input, ...byCodes }).fallback).toEqual({
+  expect(planSearch({ ...input, ...byCodes, passing: 60_000 }).fallback).toEqual({
     kind: 'filtered_graph',
-    expansionsMax: 714,
+    expansionsMax: 1071,
   });
   expect(kindOf({ ...byCodes, ef: 16 })).toBe('filtered_graph');
 });

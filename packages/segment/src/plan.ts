@@ -49,8 +49,9 @@ export interface SearchPlan {
 
 /** A graph cannot win when so large a share of the rows is asked for. */
 const scanFromShareAsked = 0.2;
-/** Cost of a filtered walk by unit of `ef`: it reads the links of two hops and scores what passes there. */
+/** Cost of a filtered walk by place of its beam, which is wider than asked: it reads the links of two hops and scores what passes there. */
 const filteredCost = 250;
+const filteredWidening = 1.5;
 /** Cost of a row that a plain walk expands, and how many it expands by unit of `ef` where every row passes. */
 interface PlainCost {
   readonly expansion: number;
@@ -86,7 +87,7 @@ export function planSearch(input: PlanInput): SearchPlan {
   if (!isUnlinked && input.filteredWalkBelow !== null && candidates <= input.filteredWalkBelow * rowCount)
     return always('filtered_graph', ef);
   const scan = candidates;
-  const filtered = filteredCost * ef;
+  const filtered = filteredCost * filteredWidening * ef;
   const linked = costOfLinked(input, candidates);
   if (isUnlinked) return linked < scan ? linkedFirst(input, candidates) : always('scan_codes', ef);
   if (linked < Math.min(scan, filtered)) return withLinks(input, candidates, linked);

@@ -18,7 +18,7 @@ import {
   type Rows,
   type SimdKernel,
 } from '@quiver/kernel';
-import { askOwn, calibrate, nothingAsked } from './calibration.ts';
+import { askOwn, calibrate, nothingAsked, usualCrowding } from './calibration.ts';
 import { encodeShare, makeCodes } from './codes.ts';
 import {
   builtBytesOf,
@@ -189,6 +189,7 @@ function* buildOnce(
   if (isUnlinked) onDone(count);
   else yield* insertRows(kernel, region, params, layout, upper, isPresent, open, onDone);
   const own = isUnlinked ? nothingAsked : yield* askOwn(kernel, region, params, access, upper);
+  new Float32Array(buffer, region.offset, 64)[148 / 4] = usualCrowding(own);
   if (isProjected) {
     yield* shareStage(buffer, region, 'fill', count, (row) => {
       open();

@@ -82,6 +82,8 @@ export interface Known {
   readonly row: number;
   readonly query: Float32Array;
   readonly farthest: readonly number[];
+  /** Mean of ln(farthest / each) over the ten nearest; 0 where scores are no distances, or all are equal. */
+  readonly crowding: number;
 }
 export interface OwnSample {
   readonly known: readonly Known[];
@@ -199,7 +201,28 @@ function* askAll(
 function knownOf({ metric }: Rows, { row, query, top }: Asked): Known {
   const { rows, scores } = foundIn(top, metric);
   const others = scores.filter((_, i) => rows[i] !== row);
-  return { row, query, farthest: kinds.map(({ k }) => others[Math.min(k, others.length) - 1]!) };
+  const farthest = kinds.map(({ k }) => others[Math.min(k, others.length) - 1]!);
+  return { row, query, farthest, crowding: crowdingOf(metric, others.subarray(0, kinds[0].k)) };
+}
+
+/** As the kernel has it of what a walk found (assembly/crowding.ts). */
+function crowdingOf(metric: Metric, scores: Float32Array): number {
+  if (metric === 'dot' || scores.length < 2) return 0;
+  const distances = Array.from(scores, (score) =>
+    metric === 'cosine' ? Math.sqrt(Math.max(0, 2 - 2 * score)) : score,
+  );
+  const farthest = distances.at(-1)!;
+  if (!(farthest > 0)) return 0;
+  const sum = distances
+    .slice(0, -1)
+    .reduce((total, distance) => total + Math.log(farthest / Math.max(distance, 1e-3 * farthest)), 0);
+  return sum / (distances.length - 1);
+}
+
+/** What is usual among the graph's own rows: the median. 0 where nothing is known. */
+export function usualCrowding({ known }: OwnSample): number {
+  const sorted = known.map(({ crowding }) => crowding).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
 }
 
 interface Measured {
