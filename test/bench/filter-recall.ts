@@ -1,0 +1,278 @@
+/**
+ * What a filter does to recall at an equal `ef`, in process: wordnet-minilm in one graph with links within five payload fields, as a
+ * server has it. For values, uniform filters, and ones that admit the rows nearest to the queries (`near`) or farthest from them
+ * (`far`), each with and without links of its field, by plan as the server's: recall@10 and its difference to that of the same queries
+ * without a filter, codes read (a row by neighbour codes counts as 12), microseconds of CPU a search. Exits with 1 where
+ * a filter costs more than half a point.
+ *
+ *   node test/bench/filter-recall.ts [--rows N] [--queries 200] [--efs 10,16,32,64,100] [--filters far,noun]
+ */
+import { parseArgs } from 'node:util';
+import {
+  createHnsw,
+  openHnsw,
+  viewGraph,
+  type LinkedBlocks,
+  type LinkedField,
+} from '../../packages/ann/src/index.ts';
+import { planSearch, scanExpansions, walkOfPlan } from '../../packages/segment/src/index.ts';
+import { normalise, readDataSet } from './data-set.ts';
+import { stageRows } from './graph-arena.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string' },
+    queries: { type: 'string', default: '200' },
+    efs: { type: 'string', default: '10,16,32,64,100' },
+    filters: { type: 'string' },
+  },
+});
+const k = 10;
+const lossMax = 0.005;
+/** Bytes of vectors that a server scans by default. */
+const fullScanBytes = 10_000 * 1024;
+const stretches = 8;
+const efs = flags.efs.split(',').map(Number);
+const queryCount = Number(flags.queries);
+const set = readDataSet('wordnet-minilm');
+const { dim } = set;
+const count = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
+normalise(set);
+const payloads = set.payloads
+  .slice(0, count)
+  .map((text) => JSON.parse(text) as { pos: string; category: string; words: number });
+const fullScanRows = Math.floor(fullScanBytes / (4 * dim));
+const shape = {
+  m: 16,
+  element: 'f32',
+  threads: 1,
+  neighbourCodes: 'measured',
+  quantization: null,
+  payloadLinks: { m: 16, tables: 5, blockRowsMin: fullScanRows },
+  dim,
+  count,
+} as const;
+const { kernel, rows, region } = stageRows(set, 'cosine', count, shape);
+
+let state = 20261126;
+const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+const uniform = Float64Array.from({ length: count }, random);
+const queryOf = (i: number): Float32Array => set.queries.subarray(i * dim, (i + 1) * dim);
+const chunk = 65_536;
+function scoresOf(query: Float32Array): Float32Array {
+  const scores = new Float32Array(count);
+  for (let from = 0; from < count; from += chunk)
+    scores.set(kernel.scoreRange(rows, query, from, Math.min(count, from + chunk)), from);
+  return scores;
+}
+const anchor = queryOf(7);
+const nearness = new Float64Array(count);
+const anchorScores = scoresOf(anchor);
+Array.from(anchorScores.keys())
+  .sort((a, b) => anchorScores[b]! - anchorScores[a]!)
+  .forEach((row, rank) => (nearness[row] = rank / count));
+const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
+const products = Array.from({ length: set.queryCount }, (_, i) => dot(queryOf(i), anchor));
+const aroundAnchor = Array.from(products.keys())
+  .sort((a, b) => products[b]! - products[a]!)
+  .slice(0, queryCount);
+
+function stretchesOf(key: string, type: string, values: ArrayLike<number>): LinkedField[] {
+  const blockCount = Math.min(stretches, Math.floor(count / fullScanRows));
+  if (blockCount < 2) return [];
+  const order = Array.from({ length: count }, (_, row) => row).sort((a, b) => values[a]! - values[b]!);
+  const blocks = Array.from({ length: blockCount }, (_, block) => {
+    const at = (end: number): number => Math.floor((end * count) / blockCount);
+    const own = Uint32Array.from(order.slice(at(block), at(block + 1)));
+    return { value: null, from: values[own[0]!]!, to: values[own.at(-1)!]!, rows: own };
+  });
+  return [{ key, type, blocks }];
+}
+
+function valuesOf(key: 'pos' | 'category'): LinkedField[] {
+  const byValue = Map.groupBy(payloads.keys(), (row) => payloads[row]![key]);
+  const blocks = [...byValue]
+    .filter(([, own]) => own.length >= fullScanRows && own.length <= count / 2)
+    .map(([value, own]) => ({ value, from: 0, to: 0, rows: Uint32Array.from(own) }));
+  return blocks.length === 0 ? [] : [{ key, type: 'keyword', blocks }];
+}
+
+type Links = Omit<LinkedBlocks, 'expansionsMax'> & { readonly rows: number };
+interface Case {
+  readonly name: string;
+  readonly queries: readonly number[];
+  readonly passes: (row: number) => boolean;
+  readonly links: Links | null;
+}
+
+type Block = LinkedField['blocks'][number];
+function linksOf(fields: readonly LinkedField[], key: string, has: (block: Block) => boolean): Links | null {
+  const field = fields.findIndex((one) => one.key === key);
+  const blocks = field < 0 ? [] : fields[field]!.blocks;
+  const from = blocks.findIndex(has);
+  if (from < 0) return null;
+  const wanted = blocks.filter(has);
+  return {
+    field,
+    from,
+    count: wanted.length,
+    rows: wanted.reduce((sum, block) => sum + block.rows.length, 0),
+  };
+}
+
+function casesOf(fields: readonly LinkedField[]): Case[] {
+  const value = (key: 'pos' | 'category', wanted: string): Case => ({
+    name: `${key}=${wanted}`,
+    queries: spread,
+    passes: (row) => payloads[row]![key] === wanted,
+    links: linksOf(fields, key, (block) => block.value === wanted),
+  });
+  const range = (
+    name: string,
+    key: string,
+    values: (row: number) => number,
+    [low, high]: readonly [number, number],
+    queries = spread,
+  ): Case => ({
+    name,
+    queries,
+    passes: (row) => values(row) >= low && values(row) < high,
+    links: linksOf(fields, key, ({ from, to }) => to >= low && from < high),
+  });
+  const shares = [0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8, 1];
+  const nearnessOf = (row: number): number => nearness[row]!;
+  const all = [
+    value('pos', 'verb'),
+    value('category', 'noun.animal'),
+    range('words>=20', 'words', (row) => payloads[row]!.words, [20, Infinity]),
+    ...shares.map((share) => range(`uniform ${share}`, 'uniform', (row) => uniform[row]!, [0, share])),
+    ...shares.map((share) => range(`near ${share}`, 'nearness', nearnessOf, [0, share], aroundAnchor)),
+    ...shares.map((share) => range(`far ${share}`, 'nearness', nearnessOf, [1 - share, 1], aroundAnchor)),
+  ];
+  const asked = flags.filters?.split(',');
+  return all
+    .filter(({ name }) => asked?.some((start) => name.startsWith(start)) ?? true)
+    .flatMap((one) => (one.links === null ? [one] : [one, { ...one, links: null }]));
+}
+
+const fields = [
+  ...valuesOf('pos'),
+  ...valuesOf('category'),
+  ...stretchesOf(
+    'words',
+    'integer',
+    Uint32Array.from(payloads, ({ words }) => words),
+  ),
+  ...stretchesOf('uniform', 'float', uniform),
+  ...stretchesOf('nearness', 'float', nearness),
+];
+const builder = createHnsw(kernel, region, {
+  ...shape,
+  rows,
+  efConstruct: 100,
+  seed: 1,
+  present: 0,
+  linkedFields: fields,
+});
+while (!builder.step(1024));
+const { neighbourCodes } = viewGraph(kernel.arena.memory.buffer, region);
+report({ what: 'build', rows: count, neighbourCodes });
+const index = openHnsw(kernel, region, rows);
+type Search = (query: Float32Array) => { readonly scores: Float32Array };
+
+/** Scores of the k-th nearest, by query. */
+function boundsOf(queries: readonly number[], passes: (row: number) => boolean): number[] {
+  const isPassing = Uint8Array.from({ length: count }, (_, row) => Number(passes(row)));
+  return queries.map((query) => {
+    const best = scoresOf(queryOf(query)).filter((_, row) => isPassing[row] === 1);
+    return best.sort().at(-k) ?? -Infinity;
+  });
+}
+
+interface Figures {
+  readonly recall: number;
+  readonly codes: number;
+  readonly us: number;
+}
+/** Equal scores count as found: an answer may hold either. */
+const slack = 2e-6;
+function measure(queries: readonly number[], bounds: readonly number[], search: Search): Figures {
+  let [hits, codes] = [0, 0];
+  const before = process.cpuUsage();
+  for (const [i, query] of queries.entries()) {
+    for (const score of search(queryOf(query)).scores) if (score >= bounds[i]! - slack) hits += 1;
+    const { estimated, lookedUp } = index.facts();
+    codes += estimated + (12 * lookedUp) / 32;
+  }
+  const { user, system } = process.cpuUsage(before);
+  const mean = (sum: number): number => Math.round(sum / queries.length);
+  return { recall: hits / (k * queries.length), codes: mean(codes), us: mean(user + system) };
+}
+
+const unfiltered = new Map<readonly number[], Figures[]>();
+for (const queries of [spread, aroundAnchor]) {
+  const bounds = boundsOf(queries, () => true);
+  const base = { k, visibility: null, filter: 0, walk: 'plain' } as const;
+  unfiltered.set(
+    queries,
+    efs.map((ef) => measure(queries, bounds, (query) => index.search({ ...base, ef, query }))),
+  );
+}
+for (const [name, queries] of Object.entries({ spread, aroundAnchor }))
+  efs.forEach((ef, i) => report({ filter: null, queries: name, ef, ...unfiltered.get(queries)![i] }));
+
+const words = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
+let lossWorst = 0;
+for (const { name, queries, passes, links } of casesOf(fields)) {
+  const bounds = boundsOf(queries, passes);
+  words.fill(0);
+  let passing = 0;
+  for (let row = 0; row < count; row += 1)
+    if (passes(row)) {
+      words[row >>> 5]! |= 1 << (row & 31);
+      passing += 1;
+    }
+  for (const [i, ef] of efs.entries()) {
+    const plan = planSearch({
+      hasGraph: true,
+      hasNeighbourCodes: neighbourCodes !== null,
+      exact: false,
+      rowCount: count,
+      passing,
+      k,
+      ef,
+      fullScanRows,
+      filteredWalkBelow: null,
+      linked: links === null ? null : { blocks: links.count, rows: links.rows },
+    });
+    if (plan.kind === 'scan') continue;
+    const request = {
+      k,
+      ef: plan.ef,
+      visibility: null,
+      filter: kernel.bitsetAddress,
+      walk: walkOfPlan[plan.kind],
+      links: links === null ? null : { ...links, expansionsMax: scanExpansions(passing, links.count) },
+      fallback:
+        plan.fallback === null
+          ? null
+          : { walk: walkOfPlan[plan.fallback.kind], expansionsMax: plan.fallback.expansionsMax },
+    };
+    const found = measure(queries, bounds, (query) => index.search({ ...request, query }));
+    const difference = found.recall - unfiltered.get(queries)![i]!.recall;
+    lossWorst = Math.max(lossWorst, -difference);
+    const how = plan.fallback === null ? plan.kind : `${plan.kind} or ${plan.fallback.kind}`;
+    report({ filter: name, passing, blocks: links?.count ?? null, ef, plan: how, ...found, difference });
+  }
+}
+report({ what: 'worst', loss: lossWorst });
+if (lossWorst > lossMax) process.exitCode = 1;
+
+function report(line: object): void {
+  const rounded = Object.entries(line).map(([key, value]) => [
+    key,
+    typeof value === 'number' ? Number(value.toFixed(4)) : (value as unknown),
+  ]);
+  process.stdout.write(`${JSON.stringify({ bench: 'filter-recall', ...Object.fromEntries(rounded) })}\n`);
+}
