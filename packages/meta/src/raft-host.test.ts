@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from 'vitest';
-import { createVirtualEnv } from '@quiver/env/testing';
+import { createVirtualEnv, type VirtualEnv } from '@quiver/env/testing';
 import { createMessage, encodeConfChange, type Message } from '@quiver/raft';
-import { createMemoryStore, StorageError } from '@quiver/storage';
+import { createMemoryStore, StorageError, type Store } from '@quiver/storage';
 import { createLog, silentLog } from '@quiver/telemetry';
 import { startRaftHost, type RaftHost } from './raft-host.ts';
-import { openRaftStorage } from './raft-storage.ts';
+import { openRaftStorage, type RaftStorage } from './raft-storage.ts';
 
 let host: RaftHost | null = null;
 afterEach(() => host?.close());
@@ -153,42 +153,88 @@ test('a snapshot that comes in the middle of a turn waits for its end', async ()
   expect(host.confState).toEqual(joint);
 });
 
-test('entries that come behind a snapshot within one turn are on the disk before they are acknowledged', async () => {
-  const store = await createMemoryStore();
-  const confState = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+const confOfTwo = { voters: [1, 2], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+
+/** Member 1 of two in a new volume, with a snapshot at 5. */
+async function storageOfTwo(store: Store): Promise<RaftStorage> {
   const storage = await openRaftStorage(store);
   await storage.setIdentity({ memberId: 1, clusterId: 'c', contacts: [], founders: null });
-  await storage.install({ index: 5, term: 2, confState }, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
-  const env = createVirtualEnv({ seed: 1 });
+  const meta = { index: 5, term: 2, confState: confOfTwo };
+  await storage.install(meta, Uint8Array.of(7), { term: 2, vote: 0, commit: 5 });
+  return storage;
+}
+
+/** A follower that hears of a snapshot at 9, and of entry 10 before the turn that stores the snapshot. */
+async function followBehindSnapshot(
+  { storage, commit, ...given }: { storage: RaftStorage; commit: number } & Partial<HostOptions>,
+  env: VirtualEnv,
+): Promise<void> {
   const fields = { from: 2, to: 1, term: 2 };
   const behind = { type: 'EntryNormal', term: 2, index: 10, data: Uint8Array.of(1) } as const;
-  const acknowledged: { index: number; onDisk: number }[] = [];
   let hasSnapshot = false;
   host = start({
+    ...given,
     storage,
     env,
-    send({ type, reject, index }) {
-      if (type === 'MsgAppResp' && !reject) acknowledged.push({ index, onDisk: storage.log.lastIndex() });
-    },
     fetchSnapshot: () => Promise.resolve(Uint8Array.of(8)),
     onTurn() {
       // Raft has taken the snapshot, and the turn that stores it has not begun.
       if (!hasSnapshot || host!.status().lastIndex !== 9) return;
-      host!.step(createMessage('MsgApp', { ...fields, index: 9, logTerm: 2, entries: [behind], commit: 9 }));
+      host!.step(createMessage('MsgApp', { ...fields, index: 9, logTerm: 2, entries: [behind], commit }));
     },
     onFailure: (error) => {
       throw error;
     },
   });
-  const snapshot = { meta: { index: 9, term: 2, confState }, data: new Uint8Array(0) };
+  const snapshot = { meta: { index: 9, term: 2, confState: confOfTwo }, data: new Uint8Array(0) };
   hasSnapshot = true;
   const entry = { type: 'EntryNormal', term: 2, index: 6, data: Uint8Array.of(1) } as const;
   host.step(createMessage('MsgSnap', { ...fields, snapshot }));
   host.step(createMessage('MsgApp', { ...fields, index: 5, logTerm: 2, entries: [entry], commit: 6 }));
   await env.advance(200);
+}
+
+test('entries that come behind a snapshot within one turn are on the disk before they are acknowledged', async () => {
+  const store = await createMemoryStore();
+  const storage = await storageOfTwo(store);
+  const acknowledged: { index: number; onDisk: number }[] = [];
+  const send = ({ type, reject, index }: Message): void => {
+    if (type === 'MsgAppResp' && !reject) acknowledged.push({ index, onDisk: storage.log.lastIndex() });
+  };
+  await followBehindSnapshot({ storage, commit: 9, send }, createVirtualEnv({ seed: 1 }));
   expect(acknowledged.at(-1)).toEqual({ index: 10, onDisk: 10 });
   for (const { index, onDisk } of acknowledged) expect(onDisk).toBeGreaterThanOrEqual(index);
   expect((await openRaftStorage(store)).log.lastIndex()).toBe(10);
+});
+
+test('a member that ends between a snapshot and the committed entries behind it starts again', async () => {
+  const store = await createMemoryStore();
+  const stored = await storageOfTwo(store);
+  const save = stored.save.bind(stored);
+  const ending: Partial<RaftStorage> = {
+    save: (hardState, entries) =>
+      // The machine is off before this write: it never ends.
+      entries.at(-1)?.index === 10 ? new Promise(() => undefined) : save(hardState, entries),
+  };
+  const storage = Object.assign(Object.create(stored), ending) as RaftStorage;
+  const env = createVirtualEnv({ seed: 1 });
+  await followBehindSnapshot({ storage, commit: 10 }, env);
+
+  const found = await openRaftStorage(store);
+  expect(found.log.lastIndex()).toBe(9);
+  host = start({ storage: found, env });
+  expect(host.applied).toBe(9);
+  expect(host.status().hardState).toMatchObject({ term: 2, commit: 9 });
+});
+
+test('entries behind a snapshot within one turn are applied, and known as committed at the next start', async () => {
+  const store = await createMemoryStore();
+  const storage = await storageOfTwo(store);
+  const applied: number[] = [];
+  const apply = ({ index }: { index: number }): void => void applied.push(index);
+  await followBehindSnapshot({ storage, commit: 10, apply }, createVirtualEnv({ seed: 1 }));
+  expect(applied).toEqual([6, 10]);
+  expect((await openRaftStorage(store)).log.initialState().hardState.commit).toBe(10);
 });
 
 test('a new member gets a snapshot that names it, also when the disk was full as it was added', async () => {

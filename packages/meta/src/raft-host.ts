@@ -199,9 +199,9 @@ export function startRaftHost(options: RaftHostOptions): RaftHost {
       const state = received.get(meta.index);
       received.clear();
       if (state === undefined) throw new ClusterError('internal', `snapshot ${meta.index} was not received`);
-      const hardState = unsaved ?? storage.log.initialState().hardState;
+      // A commit index that counts entries behind it goes to disk with them: alone, no start would accept it.
+      const hardState = { ...(unsaved ?? storage.log.initialState().hardState), commit: meta.index };
       await insist(() => storage.install(meta, state, hardState));
-      unsaved = null;
       options.restore(state);
       applied = meta.index;
       appliedTerm = meta.term;

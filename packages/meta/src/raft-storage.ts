@@ -59,7 +59,7 @@ export interface RaftStorage {
    * state goes with it: a snapshot beyond the stored commit index would be a contradiction.
    */
   compact(meta: SnapshotMeta, state: Uint8Array, hardState: HardState, tailBytes: number): Promise<void>;
-  /** A received snapshot (or the founding one) in place of everything. */
+  /** A received snapshot (or the founding one) in place of everything. REQUIRES: a commit index that is not beyond it. */
   install(meta: SnapshotMeta, state: Uint8Array, hardState: HardState): Promise<void>;
 }
 
@@ -233,6 +233,7 @@ export async function openRaftStorage(store: Store): Promise<RaftStorage> {
       bytesSinceSnapshot = sizes.slice(sizes.length - behind).reduce((sum, size) => sum + size, 0);
     },
     async install(meta, state, hard) {
+      assert(hard.commit <= meta.index, `commit ${hard.commit} is beyond the snapshot at ${meta.index}`);
       const start = { index: meta.index, term: meta.term };
       const { changes, next } = snapshotChanges(meta, state, start);
       const entries = forgetEntries(begin.index + 1, memory.lastIndex());

@@ -29,7 +29,7 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** To append to the stored log, replacing what is stored from the first index on. */
   readonly entries: readonly Entry[];
-  /** To store in place of log and state. Never together with entries. */
+  /** To store in place of log and state, before `entries`, which follow it. */
   readonly snapshot: Snapshot | null;
   /** To apply, in order. */
   readonly committedEntries: readonly Entry[];
