@@ -145,8 +145,8 @@ export const sourceMutants: readonly SourceMutant[] = [
   ]),
   consensus('ticks-not-capped', [
     `${meta}/raft-host.ts`,
-    'for (let i = Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {',
-    'for (let i = due; i > 0; i -= 1) {',
+    'for (let i = isStuck ? 0 : Math.min(due, ticksAtOnceMax); i > 0; i -= 1) {',
+    'for (let i = isStuck ? 0 : due; i > 0; i -= 1) {',
   ]),
   consensus('snapshot-in-the-middle-of-a-turn', [
     `${meta}/raft-host.ts`,
