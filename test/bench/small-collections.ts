@@ -77,7 +77,8 @@ const searches = numbers.map((i) =>
 
 let server = await startQuiver();
 try {
-  await pause(2_000);
+  // What starting took of each heap is given back by then.
+  await pause(10_000);
   const emptyKib = status(server, 'VmRSS');
   const emptyDisk = diskBytes(server.folder);
   const startCpu = cpuSeconds(server);
@@ -94,6 +95,7 @@ try {
   report({
     created_per_s: Math.round(collections / created),
     cpu_ms_each: round((1_000 * (cpuSeconds(server) - startCpu)) / collections),
+    empty_server_rss_mib: round(emptyKib / 1024),
     empty_rss_kib_each: round((status(server, 'VmRSS') - emptyKib) / collections),
   });
   const filled = await send(

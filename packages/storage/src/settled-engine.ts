@@ -7,7 +7,8 @@
 import type { Env } from '@quiver/env';
 import type { Engine, EngineWrite } from './engine.ts';
 
-const quietMs = 5_000;
+/** Before a quiet process gives back what was freed (env: return-freed.ts), so that what this frees is among it. */
+const quietMs = 2_000;
 /** Less than this is read again within some tens of milliseconds. */
 const unsettledBytesMin = 4 << 20;
 /** Behind all keys: compacting there moves what is in memory, and no table. */
