@@ -78,7 +78,7 @@ const searches = numbers.map((i) =>
 let server = await startQuiver();
 try {
   // What starting took of each heap is given back by then.
-  await pause(10_000);
+  await pause(20_000);
   const emptyKib = status(server, 'VmRSS');
   const emptyDisk = diskBytes(server.folder);
   const startCpu = cpuSeconds(server);
