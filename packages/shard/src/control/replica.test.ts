@@ -38,3 +38,32 @@ test('a segment that was there from the start is let go when it is replaced', as
   expect(left.deref()).toBeUndefined();
   expect(replica.segments).toEqual([]);
 });
+
+test('while memory that was let go of may still be read, writes are asked to wait; when it is used they are refused', () => {
+  const mib = 1 << 20;
+  const directory = new ArenaDirectory(0);
+  const pool = new ArenaPool({ threads: 1, budgetBytes: 64 * mib, onArena: (arena) => directory.add(arena) });
+  const replica = new Replica({
+    record: collectionOn('c', [1]),
+    shardId: 0,
+    number: 1,
+    pool,
+    directory,
+    onSegments: () => undefined,
+    start: { visibleSeq: 0, points: 0, segments: [], nextSegmentId: 1 },
+  });
+  const codeOf = (): string => {
+    try {
+      replica.assertRoom(mib, 0);
+      return 'taken';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  const merged = pool.allocate(60 * mib);
+  expect(codeOf()).toBe('insufficient_storage');
+  pool.retire(merged);
+  expect(codeOf()).toBe('rate_limited');
+  pool.release(merged);
+  expect(codeOf()).toBe('taken');
+});

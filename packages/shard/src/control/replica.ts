@@ -267,21 +267,22 @@ export class Replica {
 
   /**
    * @param pendingBytes - of changes that are ordered and not yet applied
-   * @throws ClusterError insufficient_storage; rate_limited while `isShrinking`
+   * @throws ClusterError insufficient_storage; rate_limited while `isShrinking`, or while what was let go of is not given back
    */
   assertRoom(bytes: number, pendingBytes: number): void {
     if (bytes === 0) return;
     const { pool } = this.#options;
-    const { budgetBytes } = pool.stats();
+    const { budgetBytes, usedBytes } = pool.stats();
     const held = heldBytes(pool);
     // A new head may be a few times what it must hold; the room counts twice.
     const wanted = 2 * (bytes + pendingBytes) + Math.min(spareBytes, budgetBytes / 16);
     const sealing = this.#sealingBytes();
     if (held + wanted + sealing <= budgetBytes) return;
-    if (this.isShrinking())
+    if (usedBytes + wanted + sealing <= budgetBytes || this.isShrinking())
       throw new ClusterError(
         'rate_limited',
-        `memory is short (${held} of ${budgetBytes} bytes for segments are in use) until what was written is built into segments`,
+        `memory is short (${held} of ${budgetBytes} bytes for segments are in use) until what was written is built into ` +
+          'segments and what was merged is given back',
         { retryAfterSeconds: 2 },
       );
     throw new ClusterError(
@@ -307,6 +308,7 @@ export class Replica {
 /** Links and ids of a sealed row, beside a byte for each element. */
 const sealedRowBytes = 288;
 
+/** With what was let go of and some thread may still read. */
 function heldBytes(pool: ArenaPool): number {
   const { usedBytes, retiredBytes, leavingBytes } = pool.stats();
   return usedBytes + retiredBytes + leavingBytes;

@@ -136,8 +136,9 @@ export class SearchState {
       manifest: opened.manifest,
       publish: (changed) => broadcast.segments(changed),
     });
+    // What it tries again may end well, and gives memory back then.
     replica.isShrinking = () =>
-      (optimizer.error === null && (optimizer.isBusy || optimizer.isDue())) || this.#context.isRoomGrowing();
+      optimizer.isBusy || (optimizer.error === null && optimizer.isDue()) || this.#context.isRoomGrowing();
     this.#open = { replica, optimizer };
     broadcast.segments(replica);
     optimizer.poke();
