@@ -183,13 +183,8 @@ export class ArenaPool {
   }
 
   #small(rounded: number): { slab: Slab; offset: number; fresh: boolean } {
-    let best: { readonly slab: Slab; readonly bytes: number } | null = null;
-    for (const slab of this.#slabs.values()) {
-      const bytes = slab.free.fit(rounded);
-      if (bytes !== undefined && (best === null || bytes < best.bytes)) best = { slab, bytes };
-    }
-    const reused = best?.slab.free.take(rounded);
-    if (best !== null && reused !== undefined) return { slab: best.slab, offset: reused, fresh: false };
+    const reused = this.#freeBlock(rounded);
+    if (reused !== null) return reused;
     for (const slab of this.#slabs.values()) {
       if (!slab.shared || slab.next + rounded > slab.bytes) continue;
       return this.#advance(slab, rounded);
@@ -206,8 +201,24 @@ export class ArenaPool {
       this.#pooled = this.#pooled.filter((slab) => slab !== best);
       return { slab: best, offset: 0, fresh: false };
     }
+    const reused = this.#freeBlock(rounded);
+    if (reused !== null) return reused;
     this.#reserve(rounded);
     return this.#advance(this.#open(rounded, false), rounded);
+  }
+
+  /** Of what was handed out before in shared arenas: the smallest free block that has so many bytes, or what lies behind all regions. */
+  #freeBlock(rounded: number): { slab: Slab; offset: number; fresh: boolean } | null {
+    let best: { readonly slab: Slab; readonly bytes: number } | null = null;
+    for (const slab of this.#slabs.values()) {
+      const bytes = slab.free.fit(rounded);
+      if (bytes !== undefined && (best === null || bytes < best.bytes)) best = { slab, bytes };
+    }
+    const offset = best?.slab.free.take(rounded);
+    if (best !== null && offset !== undefined) return { slab: best.slab, offset, fresh: false };
+    for (const slab of this.#slabs.values())
+      if (slab.shared && slab.next + rounded <= slab.touched) return this.#advance(slab, rounded);
+    return null;
   }
 
   /** Takes the next bytes of an arena; what lies above `touched` was never handed out and is still zero. */

@@ -76,6 +76,9 @@ test('a merge takes no more than memory allows: the oldest of what waits, and th
   const one = [sealed, ...waiting.slice(3)];
   expect(decideMerge(inputOf(one, { head, mergeKibMax: 95_000 }))?.inputs).toEqual([8, 4, 9]);
   expect(decideMerge(inputOf(one, { head, mergeKibMax: 90_000 }))?.inputs).toEqual([4, 9]);
+  // So few that they would get no graph are taken with the next.
+  const few = [1, 2, 3].map((id) => segment(id, { vectorKib: 6_000 }));
+  expect(decideMerge(inputOf(few, { mergeKibMax: 7_000 }))?.inputs).toEqual([1, 2]);
   // One that is larger alone is taken alone.
   expect(decideMerge(inputOf(waiting, { mergeKibMax: 1_000 }))?.inputs).toEqual([1]);
 });

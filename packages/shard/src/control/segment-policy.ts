@@ -102,7 +102,8 @@ function decideSealing(
   const joined = new Set<PolicySegment>();
   for (const segment of loose) {
     const kib = kibOf(segment);
-    if (joined.size > 0 && gathered / weight + kib > mergeKibMax) break;
+    // Fewer than the threshold would get no index, and be found loose again.
+    if (gathered >= threshold && gathered / weight + kib > mergeKibMax) break;
     joined.add(segment);
     gathered += weight * kib;
   }
