@@ -79,6 +79,9 @@ test('a merge takes no more than memory allows: the oldest of what waits, and th
   // So few that they would get no graph are taken with the next.
   const few = [1, 2, 3].map((id) => segment(id, { vectorKib: 6_000 }));
   expect(decideMerge(inputOf(few, { mergeKibMax: 7_000 }))?.inputs).toEqual([1, 2]);
+  const busy = { head, idleMs: 0, loadKibMax: 1_000 };
+  expect(decideMerge(inputOf(few.slice(0, 1), busy))).toBeNull();
+  expect(decideMerge(inputOf(few.slice(0, 2), busy))?.inputs).toEqual([1, 2]);
   // One that is larger alone is taken alone.
   expect(decideMerge(inputOf(waiting, { mergeKibMax: 1_000 }))?.inputs).toEqual([1]);
 });

@@ -96,7 +96,9 @@ function decideSealing(
   const waitingKib = weight * loose.reduce((sum, segment) => sum + kibOf(segment), 0);
   const headKib = head === null ? 0 : weight * kibOf(head);
   const looseKib = waitingKib + headKib;
-  if (threshold === 0 || looseKib < threshold || !(isIdle || waitingKib >= loadKibMax)) return null;
+  // While writes come the head stays open, so what waits must be enough by itself.
+  const isDue = isIdle || waitingKib >= Math.max(loadKibMax, threshold);
+  if (threshold === 0 || looseKib < threshold || !isDue) return null;
   // Rows wait during a load so that each gets its links once or twice; what would not fit one merge waits for the next one.
   let gathered = 0;
   const joined = new Set<PolicySegment>();
