@@ -17,8 +17,7 @@ import {
 } from '../../packages/ann/src/index.ts';
 import { createTopK, foundIn, type Found } from '../../packages/kernel/src/index.ts';
 import { planSearch, scanExpansions, walkOfPlan } from '../../packages/segment/src/index.ts';
-import { normalise, readDataSet } from './data-set.ts';
-import { stageRows } from './graph-arena.ts';
+import { linkStretches, openFilterGraph, stretchesOf } from './filter-graph.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -31,53 +30,12 @@ const { values: flags } = parseArgs({
 const k = 10;
 const ef = Number(flags.ef);
 const queryCount = Number(flags.queries);
-const set = readDataSet('wordnet-minilm');
-const { dim } = set;
-const count = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
-
-normalise(set);
-const shape = {
-  m: 16,
-  element: 'f32',
-  threads: 1,
-  neighbourCodes: 'measured',
-  quantization: null,
-  payloadLinks: { m: 16, tables: 2, blockRowsMin: 1_000 },
-  dim,
-  count,
-} as const;
-const { kernel, rows, region } = stageRows(set, 'cosine', count, shape);
-
-let state = 20261126;
-const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-const queryOf = (i: number): Float32Array => set.queries.subarray(i * dim, (i + 1) * dim);
-const anchor = kernel.scoreRange(rows, queryOf(7), 0, count).slice();
-const nearness = new Float64Array(count);
-Array.from(anchor.keys())
-  .sort((a, b) => anchor[b]! - anchor[a]!)
-  .forEach((row, rank) => (nearness[row] = rank / count));
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
-const aroundAnchor = Array.from({ length: set.queryCount }, (_, i) => ({
-  i,
-  near: dot(queryOf(i), queryOf(7)),
-}))
-  .sort((a, b) => b.near - a.near)
-  .slice(0, queryCount)
-  .map(({ i }) => i);
-const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
-const uniform = Float64Array.from({ length: count }, random);
-
-const stretches = 8;
-function stretchesOf(key: string, values: Float64Array): LinkedField {
-  const order = Array.from(values.keys()).sort((a, b) => values[a]! - values[b]!);
-  const blocks = Array.from({ length: stretches }, (_, block) => {
-    const at = (end: number): number => Math.floor((end * count) / stretches);
-    const own = order.slice(at(block), at(block + 1));
-    return { value: null, from: values[own[0]!]!, to: values[own.at(-1)!]!, rows: Uint32Array.from(own) };
-  });
-  return { key, type: 'float', blocks };
-}
-const linkedFields = [stretchesOf('uniform', uniform), stretchesOf('nearness', nearness)];
+const graph = openFilterGraph({ rows: flags.rows, queryCount, tables: 2, blockRowsMin: () => 1_000 });
+const { count, kernel, rows, region, shape, queryOf, uniform, nearness, spread, aroundAnchor } = graph;
+const linkedFields = [
+  stretchesOf('uniform', 'float', uniform, linkStretches),
+  stretchesOf('nearness', 'float', nearness, linkStretches),
+];
 
 /** CPU seconds of a build to which these fields are given. */
 function build(fields: readonly LinkedField[]): number {

@@ -17,8 +17,7 @@ import {
 } from '../../packages/ann/src/index.ts';
 import { planSearch, scanExpansions, walkOfPlan } from '../../packages/segment/src/index.ts';
 import { createTopK, foundIn } from '../../packages/kernel/src/index.ts';
-import { normalise, readDataSet } from './data-set.ts';
-import { stageRows } from './graph-arena.ts';
+import { linkStretches, openFilterGraph, stretchesOf } from './filter-graph.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -32,63 +31,19 @@ const k = 10;
 const lossMax = 0.005;
 /** Bytes of vectors that a server scans by default. */
 const fullScanBytes = 10_000 * 1024;
-const stretches = 8;
 const efs = flags.efs.split(',').map(Number);
 const queryCount = Number(flags.queries);
-const set = readDataSet('wordnet-minilm');
-const { dim } = set;
-const count = flags.rows === undefined ? set.rows : Math.min(set.rows, Number(flags.rows));
-normalise(set);
+const rowsScanned = (dim: number): number => Math.floor(fullScanBytes / (4 * dim));
+const graph = openFilterGraph({ rows: flags.rows, queryCount, tables: 5, blockRowsMin: rowsScanned });
+const { set, count, kernel, rows, region, shape, queryOf, uniform, nearness, spread, aroundAnchor } = graph;
+const fullScanRows = rowsScanned(set.dim);
 const payloads = set.payloads
   .slice(0, count)
   .map((text) => JSON.parse(text) as { pos: string; category: string; words: number });
-const fullScanRows = Math.floor(fullScanBytes / (4 * dim));
-const shape = {
-  m: 16,
-  element: 'f32',
-  threads: 1,
-  neighbourCodes: 'measured',
-  quantization: null,
-  payloadLinks: { m: 16, tables: 5, blockRowsMin: fullScanRows },
-  dim,
-  count,
-} as const;
-const { kernel, rows, region } = stageRows(set, 'cosine', count, shape);
 
-let state = 20261126;
-const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
-const uniform = Float64Array.from({ length: count }, random);
-const queryOf = (i: number): Float32Array => set.queries.subarray(i * dim, (i + 1) * dim);
-const chunk = 65_536;
-function scoresOf(query: Float32Array): Float32Array {
-  const scores = new Float32Array(count);
-  for (let from = 0; from < count; from += chunk)
-    scores.set(kernel.scoreRange(rows, query, from, Math.min(count, from + chunk)), from);
-  return scores;
-}
-const anchor = queryOf(7);
-const nearness = new Float64Array(count);
-const anchorScores = scoresOf(anchor);
-Array.from(anchorScores.keys())
-  .sort((a, b) => anchorScores[b]! - anchorScores[a]!)
-  .forEach((row, rank) => (nearness[row] = rank / count));
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
-const spread = Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount));
-const products = Array.from({ length: set.queryCount }, (_, i) => dot(queryOf(i), anchor));
-const aroundAnchor = Array.from(products.keys())
-  .sort((a, b) => products[b]! - products[a]!)
-  .slice(0, queryCount);
-
-function stretchesOf(key: string, type: string, values: ArrayLike<number>): LinkedField[] {
-  const blockCount = Math.min(stretches, Math.floor(count / fullScanRows));
-  if (blockCount < 2) return [];
-  const order = Array.from({ length: count }, (_, row) => row).sort((a, b) => values[a]! - values[b]!);
-  const blocks = Array.from({ length: blockCount }, (_, block) => {
-    const at = (end: number): number => Math.floor((end * count) / blockCount);
-    const own = Uint32Array.from(order.slice(at(block), at(block + 1)));
-    return { value: null, from: values[own[0]!]!, to: values[own.at(-1)!]!, rows: own };
-  });
-  return [{ key, type, blocks }];
+function linkedStretches(key: string, type: string, values: ArrayLike<number>): LinkedField[] {
+  const blockCount = Math.min(linkStretches, Math.floor(count / fullScanRows));
+  return blockCount < 2 ? [] : [stretchesOf(key, type, values, blockCount)];
 }
 
 function valuesOf(key: 'pos' | 'category'): LinkedField[] {
@@ -158,13 +113,13 @@ function casesOf(fields: readonly LinkedField[]): Case[] {
 const fields = [
   ...valuesOf('pos'),
   ...valuesOf('category'),
-  ...stretchesOf(
+  ...linkedStretches(
     'words',
     'integer',
     Uint32Array.from(payloads, ({ words }) => words),
   ),
-  ...stretchesOf('uniform', 'float', uniform),
-  ...stretchesOf('nearness', 'float', nearness),
+  ...linkedStretches('uniform', 'float', uniform),
+  ...linkedStretches('nearness', 'float', nearness),
 ];
 const builder = createHnsw(kernel, region, {
   ...shape,
