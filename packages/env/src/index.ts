@@ -1,6 +1,7 @@
 export { createBusyMeter } from './busy-meter.ts';
 export { collectGarbage, untilCollected, type CollectOptions } from './collect-garbage.ts';
 export { collectWhenQuiet } from './collect-when-quiet.ts';
+export { openDiscardPages } from './discard-pages.ts';
 export type { Env } from './env.ts';
 export { createRealEnv } from './real-env.ts';
 export { returnFreedWhenQuiet } from './return-freed.ts';

@@ -7,9 +7,18 @@ import { sizeClass } from './size-class.ts';
 
 const MiB = 1 << 20;
 
-function poolOf(budgetBytes: number): { pool: ArenaPool; directory: ArenaDirectory; made: Arena[] } {
+interface World {
+  readonly pool: ArenaPool;
+  readonly directory: ArenaDirectory;
+  readonly made: Arena[];
+  /** Bytes of each part that was given back. */
+  readonly discarded: number[];
+}
+
+function poolOf(budgetBytes: number, options: { canDiscard?: boolean } = {}): World {
   const directory = new ArenaDirectory(0);
   const made: Arena[] = [];
+  const discarded: number[] = [];
   const pool = new ArenaPool({
     threads: 1,
     budgetBytes,
@@ -18,8 +27,15 @@ function poolOf(budgetBytes: number): { pool: ArenaPool; directory: ArenaDirecto
       made.push(arena);
       directory.add(arena);
     },
+    discardPages:
+      options.canDiscard === true
+        ? (pages) => {
+            pages.fill(0);
+            discarded.push(pages.length);
+          }
+        : null,
   });
-  return { pool, directory, made };
+  return { pool, directory, made, discarded };
 }
 
 test('a size class wastes at most an eighth and fits itself', () => {
@@ -32,29 +48,34 @@ test('a size class wastes at most an eighth and fits itself', () => {
   }
 });
 
-test('regions never overlap, are zero when handed out, and stay inside their arena', () => {
-  const seed = 7;
-  const rng = createRng(seed);
-  const { pool, directory } = poolOf(256 * MiB);
-  const live = new Map<Region, number>();
-  for (let step = 0; step < 3000; step += 1) {
-    if (live.size > 0 && rng.below(3) === 0) {
-      const [region, mark] = [...live][rng.below(live.size)]!;
-      expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
-      live.delete(region);
-      pool.release(region);
-      continue;
+test.each([false, true])(
+  'regions never overlap, are zero when handed out, and stay inside their arena; pages go back: %s',
+  (canDiscard) => {
+    const seed = 7;
+    const rng = createRng(seed);
+    const { pool, directory, discarded } = poolOf(256 * MiB, { canDiscard });
+    const live = new Map<Region, number>();
+    for (let step = 0; step < 3000; step += 1) {
+      if (live.size > 0 && rng.below(3) === 0) {
+        const [region, mark] = [...live][rng.below(live.size)]!;
+        expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
+        live.delete(region);
+        pool.release(region);
+        if (rng.below(20) === 0) pool.discard(rng.below(4 * MiB));
+        continue;
+      }
+      const region = pool.allocate(1 + rng.below(rng.below(50) === 0 ? MiB : 4000));
+      expect(region.offset % 64).toBe(0);
+      expect(directory.bytes(region).every((byte) => byte === 0)).toBe(true);
+      const mark = 1 + rng.below(255);
+      directory.bytes(region).fill(mark);
+      live.set(region, mark);
     }
-    const region = pool.allocate(1 + rng.below(rng.below(50) === 0 ? MiB : 4000));
-    expect(region.offset % 64).toBe(0);
-    expect(directory.bytes(region).every((byte) => byte === 0)).toBe(true);
-    const mark = 1 + rng.below(255);
-    directory.bytes(region).fill(mark);
-    live.set(region, mark);
-  }
-  for (const [region, mark] of live)
-    expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
-});
+    for (const [region, mark] of live)
+      expect(directory.bytes(region).every((byte) => byte === mark)).toBe(true);
+    expect(discarded.length > 0).toBe(canDiscard);
+  },
+);
 
 test('thousands of tiny regions share a few arenas', () => {
   const { pool, made } = poolOf(64 * MiB);
@@ -112,7 +133,7 @@ test('what was freed in small pieces can be had as larger ones, though a region 
 
 test('trimmed arenas count until every thread has dropped them', () => {
   const { pool } = poolOf(64 * MiB);
-  const kept = pool.allocate(64);
+  const kept = pool.allocate(64 << 10);
   pool.release(pool.allocate(20 * MiB));
   const dropped = pool.trim();
   expect(dropped.length).toBe(1);
@@ -120,6 +141,41 @@ test('trimmed arenas count until every thread has dropped them', () => {
   expect(pool.stats().leavingBytes).toBe(20 * MiB);
   pool.confirmDropped(dropped);
   expect(pool.stats()).toMatchObject({ leavingBytes: 0, pooledBytes: 0, arenaCount: 1 });
+});
+
+test('free pages between regions go back to the system, and count again when they are touched again', () => {
+  const { pool, discarded } = poolOf(64 * MiB, { canDiscard: true });
+  const pieces = Array.from({ length: 16 }, () => pool.allocate(128 << 10));
+  for (const [i, piece] of pieces.entries()) if (i % 2 === 1) pool.release(piece);
+  expect(pool.stats()).toMatchObject({ usedBytes: MiB, pooledBytes: MiB });
+  pool.discard(256 << 10);
+  expect(discarded).toEqual([128 << 10, 128 << 10]);
+  expect(pool.stats().pooledBytes).toBe(MiB - (256 << 10));
+  pool.discard(Infinity);
+  expect(pool.stats()).toMatchObject({ usedBytes: MiB, pooledBytes: 0, leavingBytes: 0 });
+  pool.allocate(100 << 10);
+  expect(pool.stats().pooledBytes).toBe(128 * 1024 - sizeClass(100 << 10));
+});
+
+test('nothing is refused for pages that are free', () => {
+  const { pool } = poolOf(4 * MiB, { canDiscard: true });
+  // Pages of their own and pages that they share with what lives on.
+  const pieces = Array.from({ length: 63 }, () => pool.allocate(64 << 10));
+  for (const [i, piece] of pieces.entries()) if (i % 3 !== 0) pool.release(piece);
+  pool.allocate(2 * MiB);
+  expect(pool.stats()).toMatchObject({ usedBytes: 21 * (64 << 10) + 2 * MiB });
+  expect(() => pool.allocate(MiB)).toThrow(ArenaBudgetError);
+});
+
+test('where pages cannot be given back a region takes touched ones before it is refused', () => {
+  const { pool } = poolOf(3 * MiB);
+  const small = pool.allocate(200 << 10);
+  const rest = pool.allocate(2.5 * MiB);
+  pool.release(small);
+  expect(() => pool.allocate(512 << 10)).toThrow(ArenaBudgetError);
+  pool.allocate(190 << 10);
+  expect(pool.stats().pooledBytes).toBeLessThan(128 << 10);
+  pool.release(rest);
 });
 
 test('releasing twice, or retiring twice, is a broken invariant', () => {

@@ -1,17 +1,19 @@
 /**
  * The control thread's allocator of shared memory, and its accountant. Small regions share slab arenas; a large one gets
  * an arena of its own. Always: a region is refused before anything is allocated when the budget would be passed;
- * memory once touched counts until its arena is dropped on every thread; a region is handed out again only after
- * `release`, which the caller calls when no reader can hold it (`retire` marks the time between).
+ * a page once touched counts until it is given back to the system, alone (`discard`) or because its arena is dropped on every
+ * thread (`trim`); a region is handed out again only after `release`, which the caller calls when no reader can hold it
+ * (`retire` marks the time between).
  *
  * All parts of a segment that one kernel call reads (rows, born and death columns, graph) must lie in one arena:
  * allocate them as one region and cut it with `subregion`.
  */
 import { createArena, arenaBytesMax, type Arena, type Region } from './arena.ts';
 import { assert } from './assert.ts';
-import { FreeBlocks } from './free-blocks.ts';
+import { FreeBlocks, type Block } from './free-blocks.ts';
 import { scratchBytesPerThread } from './scratch.ts';
 import { sizeClass } from './size-class.ts';
+import { pageBytes, TouchedPages } from './touched-pages.ts';
 
 /** The memory budget is reached. Nothing was allocated. Carries the code of the model's ClusterError. */
 export class ArenaBudgetError extends Error {
@@ -31,6 +33,8 @@ export interface ArenaPoolOptions {
   readonly onArena: (arena: Arena) => void;
   /** Usable bytes of a slab arena; default 64 MiB. */
   readonly slabBytes?: number;
+  /** Gives pages back to the system at once, so that they are zero and take nothing until they are touched again; null: there is no such way. */
+  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
 }
 
 export interface ArenaStats {
@@ -52,13 +56,16 @@ interface Slab {
   readonly bytes: number;
   /** Many regions, or one that has the arena for itself. */
   readonly shared: boolean;
-  /** Next unused byte, and the highest byte ever handed out; both relative to the end of scratch. */
-  next: number;
-  touched: number;
-  /** offset -> rounded bytes of what is handed out. */
+  /** offset -> rounded bytes of what is handed out; relative to the end of scratch, as all offsets here. */
   readonly live: Map<number, number>;
-  /** Below `next`, ready for reuse. */
+  /** All that is not. */
   readonly free: FreeBlocks;
+  readonly pages: TouchedPages;
+}
+
+interface Place {
+  readonly slab: Slab;
+  readonly offset: number;
 }
 
 export class ArenaPool {
@@ -66,8 +73,6 @@ export class ArenaPool {
   #roomBytes: number;
   readonly #slabs = new Map<number, Slab>();
   readonly #retired = new Set<string>();
-  /** Arenas of one region each that wait for reuse, oldest first. */
-  #pooled: Slab[] = [];
   readonly #leaving = new Map<number, number>();
   #nextId = 1;
   #usedBytes = 0;
@@ -76,7 +81,7 @@ export class ArenaPool {
   #leavingBytes = 0;
 
   constructor(options: ArenaPoolOptions) {
-    this.#options = { slabBytes: 64 << 20, ...options };
+    this.#options = { slabBytes: 64 << 20, discardPages: null, ...options };
     this.#roomBytes = options.budgetBytes;
   }
 
@@ -91,14 +96,15 @@ export class ArenaPool {
     const rounded = sizeClass(wanted);
     if (rounded > arenaBytesMax - this.#scratchBytes)
       throw new ArenaBudgetError(`a part of ${bytes} bytes does not fit one arena`);
-    const { slab, offset, fresh } =
-      rounded * 16 <= this.#options.slabBytes ? this.#small(rounded) : this.#large(rounded);
+    const { slab, offset } = this.#take(rounded);
+    const added = slab.pages.untouchedBytes(offset, rounded);
+    if (options.dirty !== true && !slab.pages.isUntouched(offset, rounded))
+      viewOf(slab, offset, wanted).fill(0);
+    slab.pages.touch(offset, rounded);
+    this.#touchedBytes += added;
     slab.live.set(offset, rounded);
     this.#usedBytes += rounded;
-    const region = { arena: slab.arena.id, offset: slab.arena.scratchBytes + offset, bytes: wanted };
-    if (!fresh && options.dirty !== true)
-      new Uint8Array(slab.arena.memory.buffer, region.offset, wanted).fill(0);
-    return region;
+    return { arena: slab.arena.id, offset: slab.arena.scratchBytes + offset, bytes: wanted };
   }
 
   /** Marks a region that left its set but may still be read: counted apart, not reused. */
@@ -119,15 +125,7 @@ export class ArenaPool {
     const slab = this.#slabs.get(region.arena)!;
     const offset = region.offset - slab.arena.scratchBytes;
     slab.live.delete(offset);
-    if (!slab.shared) {
-      this.#pooled.push(slab);
-    } else if (slab.live.size === 0) {
-      slab.next = 0;
-      slab.free.clear();
-    } else {
-      slab.free.add(offset, rounded);
-      slab.next = slab.free.takeEndingAt(slab.next) ?? slab.next;
-    }
+    slab.free.add(offset, rounded);
   }
 
   /**
@@ -141,6 +139,30 @@ export class ArenaPool {
   /** The arena a region lies in; for the control thread's own directory and for late threads. */
   arenas(): Arena[] {
     return [...this.#slabs.values()].map((slab) => slab.arena);
+  }
+
+  /** Whether `discard` can do anything. */
+  get canDiscard(): boolean {
+    return this.#options.discardPages !== null;
+  }
+
+  /** Gives free pages back to the system, which has them when this returns. @param bytesMax - about so many at most */
+  discard(bytesMax: number): void {
+    const { discardPages } = this.#options;
+    if (discardPages === null) return;
+    let left = bytesMax;
+    for (const slab of this.#slabs.values()) {
+      const touchedBefore = slab.pages.bytes;
+      for (const block of slab.free) {
+        for (const { offset, bytes } of slab.pages.takeWithin(block.offset, block.bytes, left)) {
+          discardPages(viewOf(slab, offset, bytes));
+          left -= bytes;
+        }
+        if (left <= 0) break;
+      }
+      this.#touchedBytes -= touchedBefore - slab.pages.bytes;
+      if (left <= 0) return;
+    }
   }
 
   /**
@@ -182,64 +204,70 @@ export class ArenaPool {
     return this.#options.threads * scratchBytesPerThread;
   }
 
-  #small(rounded: number): { slab: Slab; offset: number; fresh: boolean } {
-    const reused = this.#freeBlock(rounded);
-    if (reused !== null) return reused;
-    for (const slab of this.#slabs.values()) {
-      if (!slab.shared || slab.next + rounded > slab.bytes) continue;
-      return this.#advance(slab, rounded);
+  /** Where a region comes to lie: no longer free, and within the budget with all its pages. */
+  #take(rounded: number): Place {
+    const isLarge = rounded * 16 > this.#options.slabBytes;
+    let place = (isLarge ? this.#emptyArena(rounded) : null) ?? this.#block(rounded, isLarge);
+    if (!this.#hasRoom(place, rounded)) {
+      // Of free pages none is touched any more; where they cannot be given back, all of a block may be.
+      place = this.#touchedBlock(rounded);
+      if (place === null) this.#refuse(rounded);
     }
-    this.#reserve(rounded);
-    return this.#advance(this.#open(this.#options.slabBytes, true), rounded);
+    place ??= {
+      slab: isLarge ? this.#open(rounded, false) : this.#open(this.#options.slabBytes, true),
+      offset: 0,
+    };
+    place.slab.free.take(place.offset, rounded);
+    return place;
   }
 
-  #large(rounded: number): { slab: Slab; offset: number; fresh: boolean } {
-    // A little waste beats a new mapping: freed arenas come back only after collection on every thread.
-    const fits = this.#pooled.filter((slab) => slab.bytes >= rounded && slab.bytes <= rounded * 1.25);
-    const best = fits.sort((a, b) => a.bytes - b.bytes)[0];
-    if (best !== undefined) {
-      this.#pooled = this.#pooled.filter((slab) => slab !== best);
-      return { slab: best, offset: 0, fresh: false };
+  /** One that a large region had for itself: a little waste beats a new mapping. */
+  #emptyArena(rounded: number): Place | null {
+    let best: Slab | null = null;
+    for (const slab of this.#slabs.values()) {
+      if (slab.shared || slab.live.size > 0 || slab.bytes < rounded || slab.bytes > rounded * 1.25) continue;
+      if (best === null || slab.bytes < best.bytes) best = slab;
     }
-    const reused = this.#freeBlock(rounded);
-    if (reused !== null) return reused;
-    this.#reserve(rounded);
-    return this.#advance(this.#open(rounded, false), rounded);
+    return best && { slab: best, offset: 0 };
   }
 
-  /** Of what was handed out before in shared arenas: the smallest free block that has so many bytes, or what lies behind all regions. */
-  #freeBlock(rounded: number): { slab: Slab; offset: number; fresh: boolean } | null {
-    let best: { readonly slab: Slab; readonly bytes: number } | null = null;
+  /** In the smallest free block of shared arenas. Pages that cannot be given back alone are not spread over them by large regions. */
+  #block(rounded: number, isLarge: boolean): Place | null {
+    if (isLarge && this.#options.discardPages === null) return this.#touchedBlock(rounded);
+    let best: (Place & Block) | null = null;
     for (const slab of this.#slabs.values()) {
-      const bytes = slab.free.fit(rounded);
-      if (bytes !== undefined && (best === null || bytes < best.bytes)) best = { slab, bytes };
+      const block = slab.shared ? slab.free.fit(rounded) : undefined;
+      if (block !== undefined && (best === null || block.bytes < best.bytes)) best = { slab, ...block };
     }
-    const offset = best?.slab.free.take(rounded);
-    if (best !== null && offset !== undefined) return { slab: best.slab, offset, fresh: false };
+    return best;
+  }
+
+  #touchedBlock(rounded: number): Place | null {
     for (const slab of this.#slabs.values())
-      if (slab.shared && slab.next + rounded <= slab.touched) return this.#advance(slab, rounded);
+      if (slab.shared)
+        for (const { offset, bytes } of slab.free)
+          if (bytes >= rounded && slab.pages.untouchedBytes(offset, rounded) === 0) return { slab, offset };
     return null;
   }
 
-  /** Takes the next bytes of an arena; what lies above `touched` was never handed out and is still zero. */
-  #advance(slab: Slab, rounded: number): { slab: Slab; offset: number; fresh: boolean } {
-    const offset = slab.next;
-    const fresh = offset >= slab.touched;
-    const grown = Math.max(0, offset + rounded - slab.touched);
-    this.#reserve(grown);
-    slab.next += rounded;
-    slab.touched += grown;
-    this.#touchedBytes += grown;
-    return { slab, offset, fresh };
+  /** @param place - null: in a new arena */
+  #hasRoom(place: Place | null, rounded: number): boolean {
+    const added = (): number =>
+      place === null ? upToPage(rounded) : place.slab.pages.untouchedBytes(place.offset, rounded);
+    const fits = (): boolean => this.#heldBytes + added() <= this.#options.budgetBytes;
+    if (fits()) return true;
+    this.discard(Infinity);
+    return fits();
   }
 
-  #reserve(bytes: number): void {
-    const { budgetBytes } = this.#options;
-    const held = this.#touchedBytes + this.#leavingBytes;
-    if (held + bytes > budgetBytes)
-      throw new ArenaBudgetError(
-        `memory budget reached: ${held} of ${budgetBytes} bytes are held, ${bytes} more were asked for`,
-      );
+  get #heldBytes(): number {
+    return this.#touchedBytes + this.#leavingBytes;
+  }
+
+  #refuse(bytes: number): never {
+    throw new ArenaBudgetError(
+      `memory budget reached: ${this.#heldBytes} of ${this.#options.budgetBytes} bytes are held, ${bytes} more were asked for`,
+    );
   }
 
   #open(bytes: number, shared: boolean): Slab {
@@ -251,7 +279,15 @@ export class ArenaPool {
       throw new ArenaBudgetError(`the system refused ${bytes} bytes of shared memory`, { cause });
     }
     this.#nextId += 1;
-    const slab: Slab = { arena, bytes, shared, next: 0, touched: 0, live: new Map(), free: new FreeBlocks() };
+    const slab: Slab = {
+      arena,
+      bytes,
+      shared,
+      live: new Map(),
+      free: new FreeBlocks(),
+      pages: new TouchedPages(bytes),
+    };
+    slab.free.add(0, bytes);
     this.#slabs.set(id, slab);
     this.#options.onArena(arena);
     return slab;
@@ -259,10 +295,10 @@ export class ArenaPool {
 
   #leave(slab: Slab): void {
     this.#slabs.delete(slab.arena.id);
-    this.#pooled = this.#pooled.filter((other) => other !== slab);
-    this.#touchedBytes -= slab.touched;
-    this.#leaving.set(slab.arena.id, slab.touched);
-    this.#leavingBytes += slab.touched;
+    const { bytes } = slab.pages;
+    this.#touchedBytes -= bytes;
+    this.#leaving.set(slab.arena.id, bytes);
+    this.#leavingBytes += bytes;
   }
 
   #liveBytes(region: Region): number {
@@ -271,4 +307,12 @@ export class ArenaPool {
     assert(rounded !== undefined, `region ${region.arena}:${region.offset} is not allocated`);
     return rounded;
   }
+}
+
+function upToPage(bytes: number): number {
+  return Math.ceil(bytes / pageBytes) * pageBytes;
+}
+
+function viewOf({ arena }: Slab, offset: number, bytes: number): Uint8Array<SharedArrayBuffer> {
+  return new Uint8Array(arena.memory.buffer as SharedArrayBuffer, arena.scratchBytes + offset, bytes);
 }

@@ -25,22 +25,16 @@ test('blocks are what a map of single cells says, over random additions and taki
       if (isFree.slice(at, at + size).includes(true)) continue;
       blocks.add(at, size);
       isFree.fill(true, at, at + size);
-    } else if (rng.below(10) === 0) {
-      const end = rng.below(cells);
-      const run = runs().find(([from, length]) => from + length === end);
-      expect(blocks.takeEndingAt(end)).toBe(run?.[0]);
-      if (run !== undefined) isFree.fill(false, run[0], end);
     } else {
       const enough = sizes.filter((length) => length >= size);
       const best = enough.length === 0 ? undefined : Math.min(...enough);
-      expect(blocks.fit(size), `seed ${seed}, step ${step}`).toBe(best);
-      const at = blocks.take(size);
-      expect(at === undefined).toBe(best === undefined);
-      if (at === undefined) continue;
-      expect(runs()).toContainEqual([at, best]);
-      isFree.fill(false, at, at + size);
+      const block = blocks.fit(size);
+      expect(block?.bytes, `seed ${seed}, step ${step}`).toBe(best);
+      if (block === undefined) continue;
+      expect(runs()).toContainEqual([block.offset, block.bytes]);
+      blocks.take(block.offset, size);
+      isFree.fill(false, block.offset, block.offset + size);
     }
   }
-  blocks.clear();
-  expect(blocks.fit(1)).toBeUndefined();
+  expect([...blocks].map(({ offset, bytes }) => [offset, bytes]).sort(([a], [b]) => a! - b!)).toEqual(runs());
 });

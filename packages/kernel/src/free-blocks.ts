@@ -2,6 +2,11 @@
  * The free blocks between the regions of an arena. Always: no two of them touch (neighbours are one block), so what was freed in
  * small pieces can be had as a large one.
  */
+export interface Block {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 export class FreeBlocks {
   /** offset -> bytes */
   readonly #bytes = new Map<number, number>();
@@ -26,36 +31,26 @@ export class FreeBlocks {
     this.#insert(start, end - start);
   }
 
-  /** Bytes of the smallest block that has at least so many; undefined: there is none. */
-  fit(bytes: number): number | undefined {
-    if (this.#offsets.has(bytes)) return bytes;
-    let best: number | undefined;
-    for (const size of this.#offsets.keys())
-      if (size > bytes && (best === undefined || size < best)) best = size;
-    return best;
+  /** The smallest block that has at least so many bytes; undefined: there is none. */
+  fit(bytes: number): Block | undefined {
+    let best: number | undefined = this.#offsets.has(bytes) ? bytes : undefined;
+    if (best === undefined)
+      for (const size of this.#offsets.keys())
+        if (size > bytes && (best === undefined || size < best)) best = size;
+    if (best === undefined) return undefined;
+    const [offset] = this.#offsets.get(best)!;
+    return { offset: offset!, bytes: best };
   }
 
-  /** Takes the first bytes of such a block. @returns its offset; undefined: there is none */
-  take(bytes: number): number | undefined {
-    const size = this.fit(bytes);
-    if (size === undefined) return undefined;
-    const [offset] = this.#offsets.get(size)!;
-    this.#remove(offset!);
-    if (size > bytes) this.#insert(offset! + bytes, size - bytes);
-    return offset;
+  /** Takes the first bytes of a block. */
+  take(offset: number, bytes: number): void {
+    const size = this.#bytes.get(offset)!;
+    this.#remove(offset);
+    if (size > bytes) this.#insert(offset + bytes, size - bytes);
   }
 
-  /** Takes the block that ends there, whole. @returns its offset; undefined: there is none */
-  takeEndingAt(end: number): number | undefined {
-    const offset = this.#starts.get(end);
-    if (offset !== undefined) this.#remove(offset);
-    return offset;
-  }
-
-  clear(): void {
-    this.#bytes.clear();
-    this.#starts.clear();
-    this.#offsets.clear();
+  *[Symbol.iterator](): Generator<Block> {
+    for (const [offset, bytes] of this.#bytes) yield { offset, bytes };
   }
 
   #insert(offset: number, bytes: number): void {

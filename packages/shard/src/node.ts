@@ -29,6 +29,8 @@ export interface ShardControlOptions {
   readonly processBytesMax?: number;
   /** What the process has in memory that the system cannot take back. */
   readonly residentBytes?: () => number;
+  /** Gives free pages of shared memory back to the system, zero; absent or null: they go back with whole arenas. */
+  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;
   /** How long a replica answers reads after a sign of life of its process; for tests, else as replication has it. */

@@ -18,13 +18,18 @@ interface World {
   readonly dropped: (readonly number[])[];
 }
 
-function worldOf(limitBytes: number | null, segmentBytesMax: number): World {
+function worldOf(
+  limitBytes: number | null,
+  segmentBytesMax: number,
+  { pooledBytesMax = segmentBytesMax, canDiscard = false } = {},
+): World {
   const env = createVirtualEnv();
   const directory = new ArenaDirectory(0);
   const pool = new ArenaPool({
     threads: 1,
     budgetBytes: segmentBytesMax,
     slabBytes: mib,
+    discardPages: canDiscard ? (pages) => pages.fill(0) : null,
     onArena: (arena) => directory.add(arena),
   });
   const world = { env, pool, other: 0, isBusy: false, scarce: 0, dropped: [] as (readonly number[])[] };
@@ -38,7 +43,7 @@ function worldOf(limitBytes: number | null, segmentBytesMax: number): World {
         return Promise.resolve();
       },
     },
-    pooledBytesMax: segmentBytesMax,
+    pooledBytesMax,
     segmentBytesMax,
     limitBytes,
     residentBytes() {
@@ -115,7 +120,7 @@ test('an arena that is not written yet does not hide what else there is', async 
   const { env, pool } = world;
   world.other = 500 * mib;
   await env.advance(200);
-  pool.allocate(200 * mib);
+  pool.allocate(192 * mib);
   world.other = 300 * mib;
   await env.advance(1_000);
   expect(Math.round(pool.stats().budgetBytes / mib)).toBeLessThan(450);
@@ -135,6 +140,28 @@ test('when writes and builds have ended, what they needed is given back, once', 
   await env.advance(100_000);
   expect(dropped).toEqual([[1], []]);
   expect(pool.stats()).toMatchObject({ pooledBytes: 0, leavingBytes: 0 });
+});
+
+test('pages go back though a thread holds their arena, in turns while there is work, and all that is free when there is none', async () => {
+  const world = worldOf(null, 400 * mib, { pooledBytesMax: 40 * mib, canDiscard: true });
+  const { env, pool, memory, dropped } = world;
+  const pooled = (): number => pool.stats().pooledBytes / mib;
+  world.isBusy = true;
+  await env.advance(100_000);
+  dropped.length = 0;
+  const held = pool.allocate(10 * mib);
+  pool.release(pool.allocate(192 * mib));
+  memory.released();
+  expect(pooled()).toBe(128);
+  await env.advance(200);
+  expect(pooled()).toBe(40);
+  expect(dropped).toEqual([]);
+  world.isBusy = false;
+  await env.advance(100_000);
+  expect(pool.stats()).toMatchObject({ usedBytes: 10 * mib, pooledBytes: 0, leavingBytes: 0 });
+  // The empty arena with what threads worked with, once.
+  expect(dropped).toEqual([[2], []]);
+  pool.release(held);
 });
 
 test('memory that a view still holds is not taken for free', async () => {

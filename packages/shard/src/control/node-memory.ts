@@ -41,6 +41,8 @@ const spareShare = 1 / 16;
  * with two serve and two build threads, 150,000 points.
  */
 const surgeBytes = 128 << 20;
+/** Given back in one turn while there is work: a few milliseconds of the control thread. */
+const discardedBytesMax = 64 << 20;
 /** Collecting all heaps takes each thread some tens of milliseconds. */
 const collectEveryMs = 5_000;
 /** Without writes and builds for so long, what they needed is given back. */
@@ -100,7 +102,7 @@ export class NodeMemory {
 
   /** Regions are free that nobody reads any more. */
   released(): void {
-    void this.#giveBack(this.#options.pooledBytesMax, false);
+    this.#giveBack(this.#options.pooledBytesMax, false);
   }
 
   #look(): void {
@@ -109,6 +111,8 @@ export class NodeMemory {
     const nowMs = env.now();
     if (isBusy()) this.#workedMs = nowMs;
     if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
+    // What was released at once may have been more than goes back in one turn.
+    if (this.#options.pool.canDiscard) this.released();
     if (isScarce(this.#options.pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
       this.#saidScarceMs = nowMs;
       this.#options.onScarce();
@@ -133,10 +137,18 @@ export class NodeMemory {
     else this.#shortSinceMs ??= env.now();
   }
 
-  /** Arenas that nobody needs go back to the system once every thread has let go of them. */
-  async #giveBack(keptBytes: number, isNearLimit: boolean): Promise<void> {
+  /** Pages go back to the system at once; where that cannot be, arenas do once every thread has let go of them. */
+  #giveBack(keptBytes: number, isNearLimit: boolean, atOnceMax = discardedBytesMax): void {
+    const { pool } = this.#options;
+    const excess = pool.stats().pooledBytes - keptBytes;
+    if (excess <= 0) return;
+    if (pool.canDiscard) pool.discard(Math.min(excess, atOnceMax));
+    else void this.#dropEmpty(isNearLimit);
+  }
+
+  /** Arenas without regions: what threads worked with in them goes back, too. */
+  async #dropEmpty(isNearLimit: boolean): Promise<void> {
     const { pool, directory, broadcast, env } = this.#options;
-    if (pool.stats().pooledBytes <= keptBytes) return;
     const arenas = pool.trim();
     if (arenas.length === 0) return;
     const isUrgent = isNearLimit || isHalfFull(pool);
@@ -146,10 +158,11 @@ export class NodeMemory {
 
   /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
   async #relieve(isNearLimit: boolean): Promise<void> {
-    void this.#giveBack(0, isNearLimit);
+    this.#giveBack(0, isNearLimit, isNearLimit ? discardedBytesMax : Infinity);
     const { broadcast, directory, env } = this.#options;
     if (env.now() < this.#collectedMs + collectEveryMs) return;
     this.#collectedMs = env.now();
+    void this.#dropEmpty(isNearLimit);
     await Promise.all([broadcast.dropArenas([], isNearLimit), dropArenas([], directory, env)]);
   }
 }

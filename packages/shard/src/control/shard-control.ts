@@ -59,6 +59,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   const pool = new ArenaPool({
     threads,
     budgetBytes: options.budgetBytes,
+    discardPages: options.discardPages ?? null,
     onArena(arena) {
       directory.add(arena);
       broadcast.arena(arena);

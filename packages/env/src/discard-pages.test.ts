@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { openDiscardPages } from './discard-pages.ts';
+
+const mib = 1 << 20;
+
+test.runIf(process.platform === 'linux')(
+  'pages that are given back are zero and in no memory, and those beside them stay as they are',
+  async () => {
+    const discardPages = await openDiscardPages();
+    expect(discardPages).not.toBeNull();
+    const memory = new WebAssembly.Memory({ initial: 2_048, maximum: 2_048, shared: true });
+    const bytes = new Uint8Array(memory.buffer as SharedArrayBuffer);
+    bytes.fill(7);
+    const before = process.memoryUsage.rss();
+    discardPages!(bytes.subarray(16 * mib, 112 * mib));
+    expect(before - process.memoryUsage.rss()).toBeGreaterThan(64 * mib);
+    expect([16 * mib - 1, 16 * mib, 112 * mib - 1, 112 * mib].map((at) => bytes[at])).toEqual([7, 0, 0, 7]);
+    bytes[20 * mib] = 5;
+    expect(bytes[20 * mib]).toBe(5);
+  },
+);
