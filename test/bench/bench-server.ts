@@ -1,6 +1,7 @@
 /** What every comparison over REST asks of a server, ours or a peer: a call, a wait until all is indexed, its CPU time. */
-import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RunningServer } from '../harness/server.ts';
 
 const lookEveryMs = 250;
@@ -29,6 +30,24 @@ export async function untilGreen(server: RunningServer, collection: string, look
     const { status } = await call(server, 'GET', `/collections/${collection}`);
     greens = status === 'green' ? greens + 1 : 0;
   }
+}
+
+/** Of /proc/PID/status, as VmRSS or RssAnon. */
+export function statusBytes({ process: { pid } }: RunningServer, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? NaN) * 1024;
+}
+
+/** Pages of the server's files that the system keeps in memory, mapped or not; null where util-linux has no `fincore`. */
+export function cachedBytes({ folder }: RunningServer): number | null {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const { status, stdout } = spawnSync('fincore', ['--bytes', '--noheadings', '--output', 'RES', ...files], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return null;
+  return stdout.split('\n').reduce((sum, line) => sum + Number(line.trim()), 0);
 }
 
 /** Of all threads of the server. */

@@ -7,12 +7,11 @@
  *   node test/bench/rest-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 5] [--seconds 3] [--targets 0.95,0.99]
  *     [--only quiver|qdrant]
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { encodeMessage, messageSchema } from '../../packages/rpc/src/index.ts';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
-import { call, cpuSeconds, untilGreen } from './bench-server.ts';
+import { cachedBytes, call, cpuSeconds, statusBytes, untilGreen } from './bench-server.ts';
 import { readDataSet, recallOf, type DataSet } from './data-set.ts';
 import { runGrpcLoad } from './grpc-load.ts';
 import { buildRequest, runLoad, type LoadResult } from './http-load.ts';
@@ -43,6 +42,15 @@ interface Contender {
   readonly name: string;
   readonly server: RunningServer;
   readonly params: (ef: number) => object;
+  /** Before the load. */
+  empty?: Memory;
+}
+
+interface Memory {
+  /** Of the process, with the pages of files that it maps. */
+  readonly resident: number;
+  /** Of the process without files, and all pages of its files that the system keeps, mapped or not; null: it cannot be told here. */
+  readonly withPageCache: number | null;
 }
 
 /** A contender at one target. */
@@ -68,9 +76,23 @@ function truncated(data: DataSet, count: number): DataSet {
   return { ...data, rows: count, truth };
 }
 
-function residentBytes(server: RunningServer, field: string): number {
-  const status = readFileSync(`/proc/${server.process.pid}/status`, 'utf8');
-  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? NaN) * 1024;
+function memoryOf(server: RunningServer): Memory {
+  const cached = cachedBytes(server);
+  return {
+    resident: statusBytes(server, 'VmRSS'),
+    withPageCache: cached === null ? null : statusBytes(server, 'RssAnon') + cached,
+  };
+}
+
+/** Beyond what the server had before the load. */
+function memoryPerPoint({ server, empty }: Contender): object {
+  const { resident, withPageCache } = memoryOf(server);
+  const each = (bytes: number, before: number): number => Math.round((bytes - before) / set.rows);
+  return {
+    resident_bytes_per_point: each(resident, empty!.resident),
+    with_page_cache_bytes_per_point:
+      withPageCache === null ? null : each(withPageCache, empty!.withPageCache ?? 0),
+  };
 }
 
 function uploadRequests(): Buffer[] {
@@ -98,7 +120,7 @@ async function load(contender: Contender, requests: readonly Buffer[]): Promise<
     optimizers_config: { default_segment_number: 1, max_segment_size: 10_000_000 },
     ...quantization,
   });
-  const empty = residentBytes(server, 'VmRSS');
+  contender.empty = memoryOf(server);
   const startedAt = performance.now();
   const uploaded = await runLoad(server.restPort, requests, { connections: uploadConnections });
   if (uploaded.failures > 0)
@@ -107,13 +129,12 @@ async function load(contender: Contender, requests: readonly Buffer[]): Promise<
   const greenAfterS = (performance.now() - startedAt) / 1000;
   await pause(restMs);
   const info = await call(server, 'GET', '/collections/bench');
-  const resident = residentBytes(server, 'VmRSS') - empty;
   report(name, {
     upload_points_per_s: Math.round(set.rows / uploaded.seconds),
     upload_p99_ms: round(uploaded.p99Ms),
     green_after_s: round(greenAfterS),
     cpu_s: round(cpuSeconds(server)),
-    resident_bytes_per_point: Math.round(resident / set.rows),
+    ...memoryPerPoint(contender),
     raw_vector_bytes_per_point: set.dim * 4,
     points: info['points_count'],
     indexed: info['indexed_vectors_count'],
@@ -233,7 +254,8 @@ async function measure(
 }
 
 /** Median time of a search within the server, by its own histogram: the upper bound of the bucket it lies in. */
-async function reportInServer({ name, server }: Contender): Promise<void> {
+async function reportInServer(contender: Contender): Promise<void> {
+  const { name, server } = contender;
   const text = await (await fetch(`${server.url}/metrics`)).text();
   const buckets = [...text.matchAll(/rest_responses_duration_seconds_bucket\{(.*)\} (\d+)/g)]
     .filter(([, labels]) => /points\/query"/.test(labels!) && !/status="[45]/.test(labels!))
@@ -242,6 +264,7 @@ async function reportInServer({ name, server }: Contender): Promise<void> {
   const half = buckets.find(({ count }) => count >= total / 2);
   report(name, {
     searches_in_server: total,
+    ...memoryPerPoint(contender),
     p50_in_server_ms_at_most: half === undefined ? null : half.le * 1_000,
   });
 }
