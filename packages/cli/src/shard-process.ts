@@ -39,7 +39,7 @@ export async function startShardProcess(
   const buildThreads = buildThreadCount(config.quiver.build_threads);
   const budget = memoryBudget(
     { processBytes: config.storage.memory_budget, segmentMib: config.quiver.memory_budget_mb },
-    1 + serveThreads + buildThreads,
+    { serve: serveThreads, build: buildThreads },
   );
   const caller = createPeerCaller({ nodeId, secret, callMsMax }, env);
   const links = createPeerLinks({

@@ -30,7 +30,7 @@ export const storageKeys = {
   memory_budget: orNull(
     integer(
       0,
-      'Bytes of memory that the whole process may take, 512 MiB or more, of which 400 to 550 MiB are heaps and buffers while points are loaded: vectors that do not fit stay on disk, codes become smaller, then writes answer 507. 0: by the machine or its container.',
+      'Bytes of memory that the whole process may take, 512 MiB or more with a serve and a build thread and 24 MiB more for each further one, of which 400 to 550 MiB are heaps and buffers while points are loaded: vectors that do not fit stay on disk, codes become smaller, then writes answer 507. 0: by the machine or its container.',
     ),
   ),
   payload: { memory: maybeOneOf(memory, 'Default placement of payload.', noEffect) },

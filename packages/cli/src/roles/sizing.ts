@@ -12,6 +12,8 @@ const segmentShare = 0.7;
  */
 const restBytes = 288 * mib;
 const restBytesEach = 24 * mib;
+/** The control thread, and the one that decodes long bodies, which is there from the first of them. */
+const otherThreads = 2;
 /** The least that is left for segments; a smaller budget is refused. */
 const segmentBytesMin = 128 * mib;
 
@@ -38,7 +40,7 @@ export interface MemoryBudget {
  */
 export function memoryBudget(
   asked: { readonly processBytes: number | null; readonly segmentMib: number | null },
-  threads: number,
+  { serve, build }: { readonly serve: number; readonly build: number },
 ): MemoryBudget {
   const constrained = process.constrainedMemory();
   const total = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
@@ -49,6 +51,7 @@ export function memoryBudget(
       segmentBytes: own > 0 ? own : Math.floor(total * segmentShare),
     };
   const processBytes = asked.processBytes!;
+  const threads = serve + build + otherThreads;
   const left = processBytes - restBytes - threads * restBytesEach;
   if (left < segmentBytesMin)
     throw new Error(
