@@ -11,7 +11,7 @@ export type {
   UpdateResult,
   WriteContext,
 } from './api.ts';
-export { createLongBodies, type FromDecoder, type LongBodies, type ToDecoder } from './rest/long-bodies.ts';
+export { createLongBodies, type FromDecoder, type LongBodies, type ToDecoder } from './long-bodies.ts';
 export type { RestMetrics, RestOptions, ServiceReports, TelemetryQuery } from './rest/options.ts';
 export { createRestServer, type RestServer } from './rest/server.ts';
 export {

@@ -31,6 +31,7 @@ export { callDeadlineMs, type TimeLimits } from './deadline.ts';
 export {
   messageBytesMaxDefault,
   startRpcServer,
+  type RequestReader,
   type RpcCall,
   type RpcObserver,
   type RpcServerOptions,
@@ -71,14 +72,6 @@ export {
   type WithPayloadMessage,
   type WithVectorsMessage,
 } from './codec/selectors.ts';
-export { readUpsertColumns } from './codec/upsert-columns.ts';
-export {
-  decodePoint,
-  decodeTarget,
-  type DecodedPoint,
-  type PointMessage,
-  type PointsSelectorMessage,
-} from './codec/points.ts';
 export {
   encodeRetrievedPoints,
   encodeScoredBatches,

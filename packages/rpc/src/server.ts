@@ -27,8 +27,11 @@ export interface RpcCall {
   answerWith(key: string, value: string): void;
 }
 
-/** A request from its bytes in a form of its own; null: what the schema's decoder makes of it is right for this one. */
-export type RequestReader = (schema: MessageSchema, bytes: Buffer) => object | null;
+/**
+ * A request from its bytes in a form of its own, now or later, when the bytes are gone; null: what the schema's decoder makes of it is
+ * right for this one.
+ */
+export type RequestReader = (schema: MessageSchema, bytes: Buffer) => object | Promise<object> | null;
 
 /** Answers with the message as an object, or as bytes already encoded. */
 export type UnaryHandler = (request: never, call: RpcCall) => object | Promise<object>;
@@ -130,17 +133,31 @@ function unaryCall(
       call.answer(bytes);
       done(0);
     };
-    let answer: object | Promise<object>;
+    const run = (message: object): void => {
+      let answer: object | Promise<object>;
+      try {
+        answer = handler(message as never, call);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      if (answer instanceof Promise) answer.then(succeed, fail);
+      else succeed(answer);
+    };
+    let message: object;
     try {
       options.authorize?.(call);
-      const message = read(method.request, request) ?? decodeMessage(method.request, request);
-      answer = handler(message as never, call);
+      message = read(method.request, request) ?? (decodeMessage(method.request, request) as object);
     } catch (error) {
       fail(error);
       return;
     }
-    if (answer instanceof Promise) answer.then(succeed, fail);
-    else succeed(answer);
+    if (!(message instanceof Promise)) run(message);
+    else
+      (message as Promise<object>).then((later) => {
+        // A client that has gone or given up meanwhile: nothing was changed yet.
+        if (!call.isCancelled()) run(later);
+      }, fail);
   };
 }
 

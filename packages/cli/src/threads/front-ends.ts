@@ -66,6 +66,7 @@ export async function startFrontEnds(options: FrontEndOptions): Promise<FrontEnd
             messageBytesMax: access.bodyBytesMax,
             env,
             log,
+            longBodies,
             service: { ready: () => isUp && !isDraining, version: apiVersion },
             metrics: {
               observe: (method, code, seconds) => stats.observe('grpc', method, code, seconds, env.wallNow()),

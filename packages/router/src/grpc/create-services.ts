@@ -2,16 +2,12 @@
  * The gRPC front end: every public service over the use cases, and the listener of one serve thread.
  * Always: everything but health checks asks for the key; methods that are not served answer UNIMPLEMENTED.
  */
-import {
-  readUpsertColumns,
-  reflectionService,
-  startRpcServer,
-  type RpcListenOptions,
-  type RpcService,
-} from '@quiver/rpc';
+import { reflectionService, startRpcServer, type RpcListenOptions, type RpcService } from '@quiver/rpc';
+import { readUpsertColumns } from '@quiver/rpc/codec';
 import type { Api } from '../api.ts';
 import { accessOf } from './call.ts';
 import { collectionsService } from './collections-service.ts';
+import { lending } from './lent-message.ts';
 import type { GrpcOptions } from './options.ts';
 import { readHandlers } from './reads-service.ts';
 import { updateHandlers } from './updates-service.ts';
@@ -26,7 +22,10 @@ export function createGrpcServices(api: Api, options: GrpcOptions): RpcService[]
   const points: RpcService = {
     name: 'qdrant.Points',
     handlers: { ...readHandlers(api, options), ...updateHandlers(api, options) },
-    readers: { Upsert: readUpsertColumns },
+    readers: {
+      Upsert: lending('grpc_upsert', options.longBodies, readUpsertColumns),
+      UpdateVectors: lending('grpc_update_vectors', options.longBodies, () => null),
+    },
   };
   return [
     collectionsService(api, options),

@@ -12,10 +12,17 @@ import {
   type PointMessage,
   type PointsSelectorMessage,
   type ShardKeyMessage,
-} from '@quiver/rpc';
+} from '@quiver/rpc/codec';
 import type { PointsUpdate } from '../api.ts';
 import { addRow, columnsOf, payloadColumnOfTexts, type Rows } from '../point-columns.ts';
+import { collectionName } from './validate.ts';
 
+/** What a change of points says beside itself. */
+export interface WriteMessage {
+  readonly collection_name?: string;
+  readonly wait?: boolean;
+  readonly timeout?: number | bigint;
+}
 interface Sharded {
   readonly shard_key_selector?: ShardKeyMessage;
 }
@@ -55,6 +62,27 @@ export interface OperationMessage {
   readonly delete_vectors?: DeleteVectorsMessage;
   readonly delete_points?: SelectedMessage;
   readonly clear_payload?: SelectedMessage;
+}
+
+/** Plain data, without the rest of the message. */
+export function headOf({ collection_name: name, wait, timeout }: WriteMessage): WriteMessage {
+  return {
+    ...(name === undefined ? {} : { collection_name: name }),
+    ...(wait === undefined ? {} : { wait }),
+    ...(timeout === undefined ? {} : { timeout }),
+  };
+}
+
+/** A call that is one update. @throws ClusterError, with all that is out of range where that is what is wrong */
+export function decodeWrite<M>(
+  message: M & WriteMessage,
+  decode: (message: M, problems: Problems) => PointsUpdate,
+): { name: string; update: PointsUpdate } {
+  const problems = new Problems();
+  const name = collectionName(message, '', problems);
+  const update = decode(message, problems);
+  problems.check();
+  return { name, update };
 }
 
 const updateModes = ['upsert', 'insert_only', 'update_only'] as const;

@@ -2,6 +2,7 @@
 import type { Env } from '@quiver/env';
 import type { RpcObserver } from '@quiver/rpc';
 import type { Log } from '@quiver/telemetry';
+import type { LongBodies } from '../long-bodies.ts';
 
 export interface GrpcOptions {
   /** null: no key is asked for */
@@ -15,6 +16,8 @@ export interface GrpcOptions {
   /** Largest message taken; default 32 MiB. */
   readonly messageBytesMax?: number;
   readonly metrics?: RpcObserver;
+  /** Absent: this thread decodes long messages, too. */
+  readonly longBodies?: LongBodies;
   readonly service: {
     ready(): boolean;
     readonly version: string;

@@ -19,17 +19,15 @@ import {
   decodePayloadChange,
   decodeUpdateVectors,
   decodeUpsert,
+  decodeWrite,
   type OperationMessage,
   type PayloadMessage,
+  type WriteMessage,
 } from './decode-updates.ts';
+import { LentMessage } from './lent-message.ts';
 import type { GrpcOptions } from './options.ts';
 import { checkedName, collectionName, inGrpcWords } from './validate.ts';
 
-interface WriteMessage {
-  readonly collection_name?: string;
-  readonly wait?: boolean;
-  readonly timeout?: number | bigint;
-}
 interface UpdateBatchMessage extends WriteMessage {
   readonly operations?: readonly OperationMessage[];
 }
@@ -40,14 +38,12 @@ export function updateHandlers(api: Api, options: GrpcOptions): Record<string, U
   /** A call that is one update. */
   function one<M>(
     decode: (message: M, problems: Problems) => PointsUpdate,
-  ): (message: M & WriteMessage, call: RpcCall) => Promise<object> {
+  ): (message: (M & WriteMessage) | LentMessage, call: RpcCall) => Promise<object> {
     return async (message, call) => {
       const startedAtMs = env.now();
-      const context = writeContextOf(call, message, options);
-      const problems = new Problems();
-      const name = collectionName(message, '', problems);
-      const update = decode(message, problems);
-      problems.check();
+      const isLent = message instanceof LentMessage;
+      const context = writeContextOf(call, isLent ? message.head : message, options);
+      const { name, update } = isLent ? message.write() : decodeWrite<M>(message, decode);
       const [result] = await api.update(name, [update], context);
       return { result: resultMessage(result!), time: (env.now() - startedAtMs) / 1_000 };
     };

@@ -1,6 +1,6 @@
 /** Checks that stand before every use case over gRPC, and the texts of REST's checks in gRPC's words. */
 import { ClusterError } from '@quiver/model';
-import { malformed, Problems } from '@quiver/rpc';
+import { malformed, Problems } from '@quiver/rpc/codec';
 import { collectionNameProblem } from '../resolve-name.ts';
 
 /** The collection's name, noting what is wrong with it. @param path - '' or "search_points[0]." */

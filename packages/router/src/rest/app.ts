@@ -6,6 +6,7 @@
 import { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from '@quiver/rpc';
 import { createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
+import type { DecodedBody } from '../long-bodies.ts';
 import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
 import { accessOf } from './auth.ts';
 import { BodyTooLarge, readBody } from './body.ts';
@@ -13,7 +14,6 @@ import type { Answer, Call, Route } from './call.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import type { Marks } from './decode/vector.ts';
 import type { Chunks, Exchange } from './exchange.ts';
-import type { DecodedBody } from './long-bodies.ts';
 import type { RestHandler, RestOptions } from './options.ts';
 import { send, type Outgoing } from './respond.ts';
 import { createBodyScan, type ScannedBody } from './scan-body.ts';
@@ -143,7 +143,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         query: queryString === '' ? noParameters : new URLSearchParams(queryString),
         doc: body?.doc,
         marks: body?.marks ?? noMarks,
-        update: (decode) => (decoded === null ? decode(call.doc, call.marks) : decoded()),
+        update: (decode) => (decoded === null ? decode(call.doc, call.marks) : decoded.update()),
         access,
         wallNowMs: env.wallNow(),
         context,

@@ -3,7 +3,7 @@ import type { ReplyBuilder } from '@quiver/wire';
 import type { Access, Api, ConsistencyLevel, PointsUpdate, RequestContext, WriteContext } from '../api.ts';
 import type { DecodeUpdate } from './decode/updates.ts';
 import type { Marks } from './decode/vector.ts';
-import type { LongBodyKind } from './long-bodies.ts';
+import type { LongBodyKind } from '../long-bodies.ts';
 import type { ServiceReports } from './options.ts';
 
 export interface Call {

@@ -1,50 +1,26 @@
 /** A body that another thread decodes against the same body decoded where it came: the same change or the same error. */
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
-import { createRealEnv, openChannel } from '@quiver/env';
+import { openChannel } from '@quiver/env';
 import { createVirtualEnv } from '@quiver/env/testing';
 import { createBodyScanner } from '@quiver/wire';
 import { describe, expect, test } from 'vitest';
 import type { PointsUpdate } from '../api.ts';
-import { createBodyDecoder } from './body-decoder.ts';
-import { decodeUpdateVectors, decodeUpsert } from './decode/updates.ts';
 import {
   createLongBodies,
+  longBodyBytes,
   type FromDecoder,
   type LongBodies,
-  type LongBodyKind,
   type ToDecoder,
-} from './long-bodies.ts';
-import { longBodyBytes } from './scan-body.ts';
+} from '../long-bodies.ts';
+import { decodeStage } from '../testing/decode-stage.ts';
+import { decodeUpdateVectors, decodeUpsert } from './decode/updates.ts';
 import { startRestServer, type RestReply } from './testing/rest-server.ts';
 
-const env = createRealEnv();
 const timeoutMs = 60_000;
 const decoders = { upsert: decodeUpsert, update_vectors: decodeUpdateVectors };
 
-interface Stage {
-  readonly bodies: LongBodies;
-  readonly asked: () => number;
-  /** The decode thread is there. */
-  readonly start: () => Promise<void>;
-  readonly close: () => void;
-}
-
-function stage(): Stage {
-  const [near, far] = openChannel<FromDecoder, ToDecoder>();
-  let asked = 0;
-  const bodies = createLongBodies(near, env, () => void (asked += 1));
-  return {
-    bodies,
-    asked: () => asked,
-    async start() {
-      const ready = once(near.raw, 'message');
-      createBodyDecoder(env)(far);
-      await ready;
-    },
-    close: () => near.close(),
-  };
-}
+type Kind = keyof typeof decoders;
 
 /** As it comes off a socket: whole buffers, the last one a part of a pool. */
 function chunksOf(text: string): Uint8Array[] {
@@ -71,17 +47,17 @@ function failureOf(error: unknown): Outcome {
   return { code, message };
 }
 
-async function lent(bodies: LongBodies, kind: LongBodyKind, text: string): Promise<Outcome> {
+async function lent(bodies: LongBodies, kind: Kind, text: string): Promise<Outcome> {
   const taken = bodies.take(kind, chunksOf(text), timeoutMs);
   expect(taken).not.toBeNull();
   try {
-    return { update: (await taken!)() };
+    return { update: (await taken!).update() };
   } catch (error) {
     return failureOf(error);
   }
 }
 
-function inPlace(kind: LongBodyKind, text: string): PointsUpdate {
+function inPlace(kind: Kind, text: string): PointsUpdate {
   const scanner = createBodyScanner();
   return decoders[kind](scanner.scan([Buffer.from(text)], true), scanner);
 }
@@ -93,7 +69,7 @@ const points = Array.from({ length: 300 }, (_, i) => ({
 }));
 const uuid = '550e8400-e29b-41d4-a716-446655440000';
 
-const changes: [string, LongBodyKind, unknown][] = [
+const changes: [string, Kind, unknown][] = [
   ['points with one vector and payload', 'upsert', { points }],
   [
     'a batch of columns',
@@ -147,7 +123,7 @@ const changes: [string, LongBodyKind, unknown][] = [
   ],
 ];
 
-const refused: [string, LongBodyKind, string, scanned: boolean][] = [
+const refused: [string, Kind, string, scanned: boolean][] = [
   ['no JSON', 'upsert', '{"points":[{"id":1,', false],
   ['a vector that is none', 'upsert', '{"points":[{"id":1,"vector":true}]}', true],
   [
@@ -162,7 +138,7 @@ const refused: [string, LongBodyKind, string, scanned: boolean][] = [
 
 describe('a long body that another thread decodes', () => {
   test('is answered and written as any other, over the fast lane and over node:http', async () => {
-    const { bodies, asked, start, close } = stage();
+    const { bodies, asked, start, close } = decodeStage();
     const server = await startRestServer({ longBodies: bodies });
     await server.call('PUT', '/collections/c', { vectors: { size: 20, distance: 'Dot' } });
     const send = (body: unknown, encoding?: string): Promise<RestReply> =>
@@ -188,7 +164,7 @@ describe('a long body that another thread decodes', () => {
   });
 
   test.each(changes)('is the change that it is in place: %s', async (_, kind, body) => {
-    const { bodies, start, close } = stage();
+    const { bodies, start, close } = decodeStage();
     void bodies.take(kind, chunksOf(long(body)), timeoutMs);
     await start();
     // Twice: the scanner goes from one body to the next.
@@ -198,7 +174,7 @@ describe('a long body that another thread decodes', () => {
   });
 
   test.each(refused)('is refused as it is in place: %s', async (_, kind, body, isJson) => {
-    const { bodies, start, close } = stage();
+    const { bodies, start, close } = decodeStage();
     void bodies.take(kind, chunksOf(long(body)), timeoutMs);
     await start();
     const taken = bodies.take(kind, chunksOf(long(body)), timeoutMs)!;
@@ -213,13 +189,13 @@ describe('a long body that another thread decodes', () => {
         wanted = failureOf(error);
       }
       expect(wanted).toBeDefined();
-      expect(decoded).toThrow(expect.objectContaining(wanted as object) as Error);
+      expect(() => decoded.update()).toThrow(expect.objectContaining(wanted as object) as Error);
     }
     close();
   });
 
   test('is decoded in place while it is short, or the thread is not there or has enough to do; the thread is asked for once', async () => {
-    const { bodies, asked, start, close } = stage();
+    const { bodies, asked, start, close } = decodeStage();
     expect(bodies.take('upsert', chunksOf('{"points":[]}'), timeoutMs)).toBeNull();
     expect(asked()).toBe(0);
     const body = long({ points });

@@ -2,7 +2,7 @@
 import type { Env } from '@quiver/env';
 import type { Log } from '@quiver/telemetry';
 import type { Exchange } from './exchange.ts';
-import type { LongBodies } from './long-bodies.ts';
+import type { LongBodies } from '../long-bodies.ts';
 
 export interface RestOptions {
   /** null: no key is asked for */

@@ -2,6 +2,7 @@
 import { ClusterError, type AddressedQuery, type ShardExplanation } from '@quiver/model';
 import type { RequestContext } from '../api.ts';
 import { explanationJson } from '../explain.ts';
+import type { LongBodyKind } from '../long-bodies.ts';
 import type { Answer, Call, Route } from './call.ts';
 import { checkOrdering, decodeConsistency, decodeTimeoutMs, decodeWait } from './decode/query-string.ts';
 import { decodeExplain, decodeQuery, decodeQueryBatch } from './decode/query.ts';
@@ -17,7 +18,6 @@ import {
   writeScrollPage,
   writeUpdateResult,
 } from './encode-points.ts';
-import type { LongBodyKind } from './long-bodies.ts';
 
 const base = '/collections/{collection_name}';
 

@@ -4,6 +4,7 @@
  */
 import { ClusterError } from '@quiver/model';
 import { createBodyScanner, type BodyScanner } from '@quiver/wire';
+import { longBodyBytes } from '../long-bodies.ts';
 import { jsonErrorText } from './body.ts';
 import type { Marks } from './decode/vector.ts';
 import type { Chunks, Exchange } from './exchange.ts';
@@ -19,9 +20,6 @@ export interface BodyScan {
   /** Releases the exchange's body. @throws ClusterError malformed, at once or later */
   scan(exchange: Exchange, chunks: Chunks): ScannedBody | Promise<ScannedBody>;
 }
-
-/** About a quarter of a millisecond. */
-export const longBodyBytes = 256 * 1024;
 
 const nothing = (): void => undefined;
 

@@ -7,12 +7,15 @@
 import type { Env, Port } from '@quiver/env';
 import { ClusterError, clusterErrorFrom } from '@quiver/model';
 import type { PlainError } from '@quiver/rpc';
-import type { PointsUpdate } from '../api.ts';
-import type { Chunks } from './exchange.ts';
-import { longBodyBytes } from './scan-body.ts';
+import type { PointsUpdate } from './api.ts';
+import type { WriteMessage } from './grpc/decode-updates.ts';
+import type { Chunks } from './rest/exchange.ts';
 
-/** Changes whose bodies are mostly vectors. */
-export type LongBodyKind = 'upsert' | 'update_vectors';
+/** About a quarter of a millisecond of scanning. */
+export const longBodyBytes = 256 * 1024;
+
+/** Changes whose bodies are mostly vectors: JSON over REST, messages over gRPC. */
+export type LongBodyKind = 'upsert' | 'update_vectors' | 'grpc_upsert' | 'grpc_update_vectors';
 
 export interface ToDecoder {
   readonly call: number;
@@ -21,22 +24,31 @@ export interface ToDecoder {
 }
 export type FromDecoder =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'decoded'; readonly call: number; readonly update: PointsUpdate }
-  /** `isJson`: it could be read, but is no such change. */
+  | {
+      readonly kind: 'decoded';
+      readonly call: number;
+      readonly head: WriteMessage;
+      readonly update: PointsUpdate;
+    }
+  /** With a head: it could be read, but is no such change. */
   | {
       readonly kind: 'failed';
       readonly call: number;
+      readonly head: WriteMessage | null;
       readonly failure: PlainError;
-      readonly isJson: boolean;
     };
 
-/** @throws ClusterError when the body is no such change */
-export type DecodedBody = () => PointsUpdate;
+export interface DecodedBody {
+  /** What a message says beside its change; over REST the URL does. */
+  readonly head: WriteMessage;
+  /** Once. @throws ClusterError when the body is no such change */
+  update(): PointsUpdate;
+}
 
 export interface LongBodies {
   /**
    * Gives a body away; it is gone when this returns a promise. Null: it is short, or the thread is not there yet, or has enough to do; the
-   * caller decodes. The promise rejects with a ClusterError for a body that is no JSON, or at the deadline.
+   * caller decodes. The promise rejects with a ClusterError for a body that is no JSON or no message, or at the deadline.
    */
   take(kind: LongBodyKind, chunks: Chunks, timeoutMs: number): Promise<DecodedBody> | null;
 }
@@ -79,14 +91,18 @@ export function createLongBodies(
     }
     const waiter = settle(message.call);
     if (message.kind === 'decoded') {
-      waiter?.resolve(() => message.update);
+      waiter?.resolve({ head: message.head, update: () => message.update });
       return;
     }
+    const { head } = message;
     const error = clusterErrorFrom(message.failure);
-    if (!message.isJson) waiter?.reject(error);
+    if (head === null) waiter?.reject(error);
     else
-      waiter?.resolve(() => {
-        throw error;
+      waiter?.resolve({
+        head,
+        update() {
+          throw error;
+        },
       });
   });
   port.unref();
