@@ -5,6 +5,7 @@ export { openDiscardPages } from './discard-pages.ts';
 export type { Env } from './env.ts';
 export { createRealEnv } from './real-env.ts';
 export { returnFreedWhenQuiet } from './return-freed.ts';
+export { setThreadPriorities, type SystemThread, type ThreadPriority } from './thread-priorities.ts';
 export {
   adoptPort,
   currentThread,

@@ -2,12 +2,10 @@
 import { adoptPort, collectWhenQuiet, createRealEnv, currentThread, lowerThreadPriority } from '@quiver/env';
 import { createBodyDecoder } from '@quiver/router/body-decoder';
 import type { DecodeThreadData } from './messages.ts';
-
-/** Before build threads (10), after all that answers. */
-const niceness = 5;
+import { decodeNiceness } from './priorities.ts';
 
 const { data } = currentThread<DecodeThreadData>();
-lowerThreadPriority(niceness);
+lowerThreadPriority(decodeNiceness);
 const env = createRealEnv();
 const serve = createBodyDecoder(env);
 for (const port of data.ports) serve(adoptPort(port));

@@ -10,6 +10,7 @@ import type {
   ServeThreadData,
   ToServeThread,
 } from './messages.ts';
+import { letServingComeFirst } from './priorities.ts';
 import { createSnapshots, type ServeThread } from './request-snapshots.ts';
 import type { RunningShard } from './start-shard.ts';
 import { storageSample } from './storage-sample.ts';
@@ -135,6 +136,7 @@ export async function startServeThreads(options: ServeOptions): Promise<ServeThr
   }
 
   await Promise.all(Array.from({ length: options.count }, (_, index) => start(index)));
+  await letServingComeFirst();
   return {
     setReady() {
       collectWhenQuiet(env);
