@@ -1,8 +1,9 @@
 /**
- * What benches of filtered search in process share: wordnet-minilm staged for one graph with links, values to filter by, and the queries
+ * What benches of filtered search in process share: a data set staged for one graph with links, values to filter by, and the queries
  * that go with them. Draws are of a fixed seed, so that runs and benches compare.
  */
-import type { hnswBytes, LinkedField } from '../../packages/ann/src/index.ts';
+import type { hnswBytes, LinkedField, NeighbourCodesWish } from '../../packages/ann/src/index.ts';
+import { compareScores } from '../../packages/kernel/src/index.ts';
 import { normalise, readDataSet, type DataSet } from './data-set.ts';
 import { stageRows, type StagedRows } from './graph-arena.ts';
 
@@ -31,27 +32,32 @@ export interface FilterGraph extends StagedRows {
 export function openFilterGraph(options: {
   /** undefined: all */
   readonly rows: string | undefined;
+  /** Of the data sets' names; by default wordnet-minilm. */
+  readonly set?: string;
+  /** By default as the rows' own measurement says. */
+  readonly codes?: NeighbourCodesWish;
   readonly queryCount: number;
   /** Room for links within values: fields, and the fewest rows of a value by the vectors' dimension. */
   readonly tables: number;
   readonly blockRowsMin: (dim: number) => number;
 }): FilterGraph {
   const { queryCount, tables, blockRowsMin } = options;
-  const set = readDataSet('wordnet-minilm');
+  const set = readDataSet(options.set ?? 'wordnet-minilm');
+  const metric = set.name === 'fashion-mnist' ? 'euclid' : 'cosine';
   const { dim } = set;
   const count = options.rows === undefined ? set.rows : Math.min(set.rows, Number(options.rows));
-  normalise(set);
+  if (metric === 'cosine') normalise(set);
   const shape = {
     m: 16,
     element: 'f32',
     threads: 1,
-    neighbourCodes: 'measured',
+    neighbourCodes: options.codes ?? 'measured',
     quantization: null,
     payloadLinks: { m: 16, tables, blockRowsMin: blockRowsMin(dim) },
     dim,
     count,
   } as const;
-  const staged = stageRows(set, 'cosine', count, shape);
+  const staged = stageRows(set, metric, count, shape);
   const { kernel, rows } = staged;
   let state = 20261126;
   const random = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
@@ -61,9 +67,10 @@ export function openFilterGraph(options: {
   for (let from = 0; from < count; from += scoredMax)
     scores.set(kernel.scoreRange(rows, anchor, from, Math.min(count, from + scoredMax)), from);
   const nearness = new Float64Array(count);
-  for (const [rank, row] of orderBy(scores, -1).entries()) nearness[row] = rank / count;
-  const products = Float64Array.from({ length: set.queryCount }, (_, i) =>
-    queryOf(i).reduce((sum, value, at) => sum + value * anchor[at]!, 0),
+  for (const [rank, row] of orderBy(scores, compareScores(metric, 1, 0) < 0 ? -1 : 1).entries())
+    nearness[row] = rank / count;
+  const distances = Float64Array.from({ length: set.queryCount }, (_, i) =>
+    queryOf(i).reduce((sum, value, at) => sum + (value - anchor[at]!) ** 2, 0),
   );
   return {
     ...staged,
@@ -74,7 +81,7 @@ export function openFilterGraph(options: {
     uniform: Float64Array.from({ length: count }, random),
     nearness,
     spread: Array.from({ length: queryCount }, (_, i) => Math.floor((i * set.queryCount) / queryCount)),
-    aroundAnchor: orderBy(products, -1).slice(0, queryCount),
+    aroundAnchor: orderBy(distances, 1).slice(0, queryCount),
   };
 }
 

@@ -1,22 +1,25 @@
 /**
- * What a filter does to recall at an equal `ef`, in process: wordnet-minilm in one graph with links within five payload fields, as a
- * server has it. For values, uniform filters, and ones that admit the rows nearest to the queries (`near`) or farthest from them
+ * What a filter does to recall at an equal `ef`, in process: a set in one graph with links within payload fields, as a server has
+ * it: wordnet-minilm with five, others with two of made-up values. For values, uniform filters, and ones that admit the rows nearest to the queries (`near`) or farthest from them
  * (`far`), each with and without links of its field, by plan as the server's: recall@10 and its difference to that of the same queries
- * without a filter, codes read (a row by neighbour codes counts as 12), microseconds of CPU a search. Exits with 1 where
- * a filter costs more than half a point.
+ * without a filter, codes read (a row by neighbour codes counts as 12), microseconds of CPU a search. Then the same at the beams that
+ * the graph's curves name for `target_recall`, so many times as wide. Exits with 1 where a filter costs more than half a point.
  *
  *   node test/bench/filter-recall.ts [--rows N] [--queries 200] [--efs 10,16,32,64,100] [--filters far,noun]
+ *     [--targets 0.95,0.99] [--widenings 1,1.5] [--set glove-50] [--codes measured|always|never]
  */
 import { parseArgs } from 'node:util';
 import {
+  beamFor,
   createHnsw,
   openHnsw,
   viewGraph,
   type LinkedBlocks,
   type LinkedField,
+  type NeighbourCodesWish,
 } from '../../packages/ann/src/index.ts';
 import { planSearch, scanExpansions, walkOfPlan } from '../../packages/segment/src/index.ts';
-import { createTopK, foundIn } from '../../packages/kernel/src/index.ts';
+import { compareScores, createTopK, foundIn } from '../../packages/kernel/src/index.ts';
 import { linkStretches, openFilterGraph, stretchesOf } from './filter-graph.ts';
 
 const { values: flags } = parseArgs({
@@ -25,6 +28,10 @@ const { values: flags } = parseArgs({
     queries: { type: 'string', default: '200' },
     efs: { type: 'string', default: '10,16,32,64,100' },
     filters: { type: 'string' },
+    set: { type: 'string', default: 'wordnet-minilm' },
+    codes: { type: 'string', default: 'measured' },
+    targets: { type: 'string', default: '0.95,0.99' },
+    widenings: { type: 'string', default: '1,1.5' },
   },
 });
 const k = 10;
@@ -34,8 +41,16 @@ const fullScanBytes = 10_000 * 1024;
 const efs = flags.efs.split(',').map(Number);
 const queryCount = Number(flags.queries);
 const rowsScanned = (dim: number): number => Math.floor(fullScanBytes / (4 * dim));
-const graph = openFilterGraph({ rows: flags.rows, queryCount, tables: 5, blockRowsMin: rowsScanned });
+const graph = openFilterGraph({
+  rows: flags.rows,
+  set: flags.set,
+  codes: flags.codes as NeighbourCodesWish,
+  queryCount,
+  tables: 5,
+  blockRowsMin: rowsScanned,
+});
 const { set, count, kernel, rows, region, shape, queryOf, uniform, nearness, spread, aroundAnchor } = graph;
+const isWordnet = set.name === 'wordnet-minilm';
 const fullScanRows = rowsScanned(set.dim);
 const payloads = set.payloads
   .slice(0, count)
@@ -98,10 +113,13 @@ function casesOf(fields: readonly LinkedField[]): Case[] {
   });
   const shares = [0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8, 1];
   const nearnessOf = (row: number): number => nearness[row]!;
-  const all = [
+  const ofWordnet = [
     value('pos', 'verb'),
     value('category', 'noun.animal'),
     range('words>=20', 'words', (row) => payloads[row]!.words, [20, Infinity]),
+  ];
+  const all = [
+    ...(isWordnet ? ofWordnet : []),
     ...shares.map((share) => range(`uniform ${share}`, 'uniform', (row) => uniform[row]!, [0, share])),
     ...shares.map((share) => range(`near ${share}`, 'nearness', nearnessOf, [0, share], aroundAnchor)),
     ...shares.map((share) => range(`far ${share}`, 'nearness', nearnessOf, [1 - share, 1], aroundAnchor)),
@@ -110,14 +128,14 @@ function casesOf(fields: readonly LinkedField[]): Case[] {
   return all.filter(({ name }) => asked?.some((start) => name.startsWith(start)) ?? true);
 }
 
-const fields = [
+const words = Uint32Array.from(payloads, (payload) => payload.words);
+const ofWordnet = [
   ...valuesOf('pos'),
   ...valuesOf('category'),
-  ...linkedStretches(
-    'words',
-    'integer',
-    Uint32Array.from(payloads, ({ words }) => words),
-  ),
+  ...linkedStretches('words', 'integer', words),
+];
+const fields = [
+  ...(isWordnet ? ofWordnet : []),
   ...linkedStretches('uniform', 'float', uniform),
   ...linkedStretches('nearness', 'float', nearness),
 ];
@@ -130,7 +148,7 @@ const builder = createHnsw(kernel, region, {
   linkedFields: fields,
 });
 while (!builder.step(1024));
-const { neighbourCodes } = viewGraph(kernel.arena.memory.buffer, region);
+const { neighbourCodes, curves } = viewGraph(kernel.arena.memory.buffer, region);
 report({ what: 'build', rows: count, neighbourCodes });
 const index = openHnsw(kernel, region, rows);
 type Search = (query: Float32Array) => { readonly scores: Float32Array };
@@ -140,7 +158,7 @@ function boundsOf(queries: readonly number[], filter: number): number[] {
   return queries.map((query) => {
     const top = createTopK(k);
     kernel.scan(rows, queryOf(query), { from: 0, to: count, visibility: null, filter, present: 0 }, top);
-    return foundIn(top, rows.metric).scores.at(-1) ?? -Infinity;
+    return foundIn(top, rows.metric).scores.at(-1)!;
   });
 }
 
@@ -150,12 +168,14 @@ interface Figures {
   readonly us: number;
 }
 /** Equal scores count as found: an answer may hold either. */
-const slack = 2e-6;
+function reaches(score: number, bound: number): boolean {
+  return compareScores(rows.metric, score, bound) <= 2e-6 * Math.max(1, Math.abs(bound));
+}
 function measure(queries: readonly number[], bounds: readonly number[], search: Search): Figures {
   let [hits, codes] = [0, 0];
   const before = process.cpuUsage();
   for (const [i, query] of queries.entries()) {
-    for (const score of search(queryOf(query)).scores) if (score >= bounds[i]! - slack) hits += 1;
+    for (const score of search(queryOf(query)).scores) if (reaches(score, bounds[i]!)) hits += 1;
     const { estimated, lookedUp } = index.facts();
     codes += estimated + (12 * lookedUp) / 32;
   }
@@ -164,26 +184,35 @@ function measure(queries: readonly number[], bounds: readonly number[], search: 
   return { recall: hits / (k * queries.length), codes: mean(codes), us: mean(user + system) };
 }
 
-const unfiltered = new Map<readonly number[], Figures[]>();
-for (const queries of [spread, aroundAnchor]) {
+/** Beams by the graph's curves; targets that no width reaches are scanned for, and are left out. */
+const calibrated = flags.targets.split(',').flatMap((text) => {
+  const ef = beamFor(curves, k, Number(text));
+  if (ef === null) report({ target: Number(text), reached: false });
+  return ef === null ? [] : [{ target: Number(text), ef }];
+});
+const widenings = flags.widenings.split(',').map(Number);
+
+const unfiltered = new Map<readonly number[], readonly Figures[]>();
+for (const [name, queries] of Object.entries({ spread, aroundAnchor })) {
   const bounds = boundsOf(queries, 0);
   const base = { k, visibility: null, filter: 0, walk: 'plain' } as const;
-  unfiltered.set(
-    queries,
-    efs.map((ef) => measure(queries, bounds, (query) => index.search({ ...base, ef, query }))),
-  );
+  const figuresAt = (ef: number): Figures =>
+    measure(queries, bounds, (query) => index.search({ ...base, ef, query }));
+  const figures = efs.map(figuresAt);
+  unfiltered.set(queries, figures);
+  efs.forEach((ef, i) => report({ filter: null, queries: name, ef, ...figures[i] }));
+  for (const { target, ef } of calibrated)
+    report({ filter: null, queries: name, target, ef, ...figuresAt(ef) });
 }
-for (const [name, queries] of Object.entries({ spread, aroundAnchor }))
-  efs.forEach((ef, i) => report({ filter: null, queries: name, ef, ...unfiltered.get(queries)![i] }));
 
-const words = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
+const passingBits = new Uint32Array(kernel.arena.memory.buffer, kernel.bitsetAddress, Math.ceil(count / 32));
 let lossWorst = 0;
 for (const { name, queries, passes, links } of casesOf(fields)) {
-  words.fill(0);
+  passingBits.fill(0);
   let passing = 0;
   for (let row = 0; row < count; row += 1)
     if (passes(row)) {
-      words[row >>> 5]! |= 1 << (row & 31);
+      passingBits[row >>> 5]! |= 1 << (row & 31);
       passing += 1;
     }
   const bounds = boundsOf(queries, kernel.bitsetAddress);
@@ -199,38 +228,58 @@ function compare(
   passing: number,
   links: Links | null,
 ): void {
+  const base = { filter: name, passing, blocks: links?.count ?? null };
   for (const [i, ef] of efs.entries()) {
-    const plan = planSearch({
-      hasGraph: true,
-      hasNeighbourCodes: neighbourCodes !== null,
-      exact: false,
-      rowCount: count,
-      passing,
-      k,
-      ef,
-      fullScanRows,
-      filteredWalkBelow: null,
-      linked: links === null ? null : { blocks: links.count, rows: links.rows },
-    });
-    if (plan.kind === 'scan') continue;
-    const request = {
-      k,
-      ef: plan.ef,
-      visibility: null,
-      filter: kernel.bitsetAddress,
-      walk: walkOfPlan[plan.kind],
-      links: links === null ? null : { ...links, expansionsMax: scanExpansions(passing, links.count) },
-      fallback:
-        plan.fallback === null
-          ? null
-          : { walk: walkOfPlan[plan.fallback.kind], expansionsMax: plan.fallback.expansionsMax },
-    };
-    const found = measure(queries, bounds, (query) => index.search({ ...request, query }));
+    const found = underFilter(ef, queries, bounds, passing, links);
+    if (found === null) continue;
     const difference = found.recall - unfiltered.get(queries)![i]!.recall;
     lossWorst = Math.max(lossWorst, -difference);
-    const how = plan.fallback === null ? plan.kind : `${plan.kind} or ${plan.fallback.kind}`;
-    report({ filter: name, passing, blocks: links?.count ?? null, ef, plan: how, ...found, difference });
+    report({ ...base, ef, ...found, difference });
   }
+  for (const { target, ef } of calibrated)
+    for (const widening of widenings) {
+      const wide = Math.ceil(widening * ef);
+      const found = underFilter(wide, queries, bounds, passing, links);
+      if (found !== null) report({ ...base, target, widening, ef: wide, ...found });
+    }
+}
+
+/** null: the plan is an exact scan. */
+function underFilter(
+  ef: number,
+  queries: readonly number[],
+  bounds: readonly number[],
+  passing: number,
+  links: Links | null,
+): (Figures & { readonly plan: string }) | null {
+  const plan = planSearch({
+    hasGraph: true,
+    hasNeighbourCodes: neighbourCodes !== null,
+    exact: false,
+    rowCount: count,
+    passing,
+    k,
+    ef,
+    fullScanRows,
+    filteredWalkBelow: null,
+    linked: links === null ? null : { blocks: links.count, rows: links.rows },
+  });
+  if (plan.kind === 'scan') return null;
+  const request = {
+    k,
+    ef: plan.ef,
+    visibility: null,
+    filter: kernel.bitsetAddress,
+    walk: walkOfPlan[plan.kind],
+    links: links === null ? null : { ...links, expansionsMax: scanExpansions(passing, links.count) },
+    fallback:
+      plan.fallback === null
+        ? null
+        : { walk: walkOfPlan[plan.fallback.kind], expansionsMax: plan.fallback.expansionsMax },
+  };
+  const found = measure(queries, bounds, (query) => index.search({ ...request, query }));
+  const how = plan.fallback === null ? plan.kind : `${plan.kind} or ${plan.fallback.kind}`;
+  return { plan: how, ...found };
 }
 
 function report(line: object): void {
