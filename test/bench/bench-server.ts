@@ -6,7 +6,11 @@ import type { RunningServer } from '../harness/server.ts';
 
 const lookEveryMs = 250;
 
-/** @throws Error with the server's own words when it refuses */
+/**
+ * Asked once more where the connection was lost: a server closes one that it found idle while this process waited for a core. So a
+ * body may be applied twice.
+ * @throws Error with the server's own words when it refuses
+ */
 export async function call<T = Record<string, unknown>>(
   server: RunningServer,
   method: string,
@@ -17,7 +21,11 @@ export async function call<T = Record<string, unknown>>(
     body === undefined
       ? { method }
       : { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const reply = await fetch(`${server.url}${path}`, init);
+  const ask = (): Promise<Response> => fetch(`${server.url}${path}`, init);
+  const reply = await ask().catch((error: unknown) => {
+    if (server.process.exitCode !== null) throw error;
+    return ask();
+  });
   const answer = (await reply.json()) as { result: T; status: unknown };
   if (!reply.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer.status)}`);
   return answer.result;

@@ -36,32 +36,34 @@ interface Kind {
   readonly name: string;
   readonly config: object;
   /** Flat faiss index of the same bits, as `quantization_peer.py` names it. */
-  readonly faiss?: string;
+  readonly faiss?: string | undefined;
 }
+const scalarQueries = ['scalar4bits', 'scalar8bits'] as const;
+const binaryKinds = (
+  encoding: string,
+  faiss: readonly [string | undefined, string | undefined, string | undefined],
+): readonly Kind[] => [
+  { name: `binary ${encoding}`, config: { binary: { encoding } }, faiss: faiss[0] },
+  ...scalarQueries.map((query_encoding, i) => ({
+    name: `binary ${encoding}, query ${query_encoding}`,
+    config: { binary: { encoding, query_encoding } },
+    faiss: faiss[i + 1],
+  })),
+];
 const allKinds: readonly Kind[] = [
   { name: 'scalar int8', config: { scalar: { type: 'int8' } }, faiss: 'sq8' },
-  { name: 'scalar int8, quantile 0.99', config: { scalar: { type: 'int8', quantile: 0.99 } } },
-  { name: 'binary one_bit', config: { binary: {} } },
   {
-    name: 'binary one_bit, query scalar4bits',
-    config: { binary: { query_encoding: 'scalar4bits' } },
+    name: 'scalar int8, quantile 0.99',
+    config: { scalar: { type: 'int8', quantile: 0.99 } },
+    faiss: 'sq8/99',
   },
-  {
-    name: 'binary one_bit, query scalar8bits',
-    config: { binary: { query_encoding: 'scalar8bits' } },
-    faiss: 'rabitq1',
-  },
-  { name: 'binary one_and_half_bits', config: { binary: { encoding: 'one_and_half_bits' } } },
-  { name: 'binary two_bits', config: { binary: { encoding: 'two_bits' } } },
-  {
-    name: 'binary two_bits, query scalar8bits',
-    config: { binary: { encoding: 'two_bits', query_encoding: 'scalar8bits' } },
-    faiss: 'rabitq2',
-  },
-  { name: 'turbo 1 bit', config: { turbo: { bits: 'bits1' } }, faiss: 'rabitq1' },
+  ...binaryKinds('one_bit', ['lsh384', 'rabitq1/4', 'rabitq1/8']),
+  ...binaryKinds('one_and_half_bits', ['lsh576', undefined, undefined]),
+  ...binaryKinds('two_bits', ['lsh768', 'rabitq2/4', 'rabitq2/8']),
+  { name: 'turbo 1 bit', config: { turbo: { bits: 'bits1' } }, faiss: 'rabitq1/8' },
   { name: 'turbo 1.5 bits', config: { turbo: { bits: 'bits1_5' } } },
-  { name: 'turbo 2 bits', config: { turbo: { bits: 'bits2' } }, faiss: 'rabitq2' },
-  { name: 'turbo 4 bits', config: { turbo: { bits: 'bits4' } }, faiss: 'rabitq4' },
+  { name: 'turbo 2 bits', config: { turbo: { bits: 'bits2' } }, faiss: 'rabitq2/8' },
+  { name: 'turbo 4 bits', config: { turbo: { bits: 'bits4' } }, faiss: 'rabitq4/8' },
   { name: 'product x4', config: { product: { compression: 'x4' } }, faiss: 'pq384' },
   { name: 'product x8', config: { product: { compression: 'x8' } }, faiss: 'pq192' },
   { name: 'product x16', config: { product: { compression: 'x16' } }, faiss: 'pq96' },
@@ -105,6 +107,8 @@ async function upload(server: RunningServer): Promise<void> {
     }));
     await call(server, 'PUT', '/collections/q/points?wait=true', { points });
   }
+  // One segment first: else codes are trained for each that is merged away.
+  await untilGreen(server, 'q', 8);
 }
 
 async function recallOf(server: RunningServer, quantization: object): Promise<number> {
@@ -137,11 +141,12 @@ async function ofServer(server: RunningServer): Promise<Recalls> {
   for (const { name, config } of kinds) {
     await call(server, 'PATCH', '/collections/q', { quantization_config: config });
     await untilGreen(server, 'q', 8);
+    const { segments_count } = await call(server, 'GET', '/collections/q');
     const found: number[] = [];
     for (const oversampling of oversamplings)
       found.push(await recallOf(server, { rescore: true, oversampling }));
     recalls.set(name, found);
-    process.stderr.write(`${name}: ${found.join(' ')}\n`);
+    process.stderr.write(`${name} (segments: ${String(segments_count)}): ${found.join(' ')}\n`);
   }
   return recalls;
 }

@@ -22,12 +22,21 @@ kept = []
 
 
 def index_of(name):
-    if name == "sq8":
-        return faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
-    if name.startswith("pq"):
-        return faiss.IndexPQ(dim, int(name[2:]), 8, faiss.METRIC_L2)
-    inner = faiss.IndexRaBitQ(dim, faiss.METRIC_L2, int(name[6:]))
-    inner.qb = 8
+    """sq8, sq8/PERCENT kept, pqBYTES, lshBITS (signs; of random directions where more than dimensions), rabitqBITS/BITS of queries."""
+    kind, _, option = name.partition("/")
+    if kind == "sq8":
+        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2)
+        if option:
+            index.sq.rangestat = faiss.ScalarQuantizer.RS_quantiles
+            index.sq.rangestat_arg = (1 - int(option) / 100) / 2
+        return index
+    if kind.startswith("pq"):
+        return faiss.IndexPQ(dim, int(kind[2:]), 8, faiss.METRIC_L2)
+    if kind.startswith("lsh"):
+        bits = int(kind[3:])
+        return faiss.IndexLSH(dim, bits, bits > dim, False)
+    inner = faiss.IndexRaBitQ(dim, faiss.METRIC_L2, int(kind[6:]))
+    inner.qb = int(option)
     rotation = faiss.RandomRotationMatrix(dim, dim)
     kept.extend([inner, rotation])
     return faiss.IndexPreTransform(rotation, inner)
