@@ -6,6 +6,7 @@
 // no distances, keep theirs.
 import { distanceOfEstimate, HEADER, MODE } from './graph';
 import { distanceOf } from './key';
+import { ln } from './logarithm';
 import { FILTER } from './passing';
 
 /** Widest that crowding makes a beam, by what was asked and at all: from some 200 places on little is missed. */
@@ -56,7 +57,7 @@ export function crowdedWidth(keys: usize, count: i32, width: i32, skipped: i32):
     product *= farthest / max<f64>(square(load<u64>(keys + (<usize>i << 3))), LEAST * farthest);
     terms++;
   }
-  const crowding = Math.log(product) / (2 * <f64>terms);
+  const crowding = ln(product) / (2 * <f64>terms);
   const times = crowding > 0 ? usual() / (USUAL_MAX * crowding) : Infinity;
   if (!(times > 1)) return width;
   return <i32>min<f64>(<f64>most, <f64>width * times * times);
