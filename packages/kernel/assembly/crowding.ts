@@ -4,7 +4,7 @@
 // found (its inverse is the maximum-likelihood estimate of local intrinsic dimensionality; Levina and Bickel 2004, Amsaleg et al.
 // 2015). Always: no beam becomes narrower; walks without a filter, of graphs that do not say what is usual, and by products, which are
 // no distances, keep theirs.
-import { distanceOfEstimate, HEADER, MODE } from './graph';
+import { CROWDING, distanceOfEstimate, MODE } from './graph';
 import { distanceOf } from './key';
 import { ln } from './logarithm';
 import { FILTER } from './passing';
@@ -19,14 +19,9 @@ const USUAL_MAX: f64 = 1.6;
 /** Squares of distances that are hardly any, to the farthest one's: their logarithm would outweigh all others. */
 const LEAST: f64 = 1e-6;
 
-/** As the builder measured it on the graph's own rows; 0 = it did not. */
-function usual(): f64 {
-  return <f64>load<f32>(HEADER, 148);
-}
-
 /** What `crowdedWidth` may answer for a beam of `width` places: the room that a walk must have for its candidates. */
 export function widestOf(width: i32): i32 {
-  if (FILTER == 0 || usual() <= 0) return width;
+  if (FILTER == 0 || CROWDING <= 0) return width;
   return max<i32>(width, min<i32>(FACTOR_MAX * width, WIDTH_MAX));
 }
 
@@ -58,7 +53,7 @@ export function crowdedWidth(keys: usize, count: i32, width: i32, skipped: i32):
     terms++;
   }
   const crowding = ln(product) / (2 * <f64>terms);
-  const times = crowding > 0 ? usual() / (USUAL_MAX * crowding) : Infinity;
+  const times = crowding > 0 ? <f64>CROWDING / (USUAL_MAX * crowding) : Infinity;
   if (!(times > 1)) return width;
   return <i32>min<f64>(<f64>most, <f64>width * times * times);
 }

@@ -5,7 +5,7 @@ import { seen } from './visited';
 import { codesRead, entryRow, keyAt, nearestOfTable, nodeOf, size, taken, walk } from './graph-walk';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
 import { LIST, TOP } from './scratch';
-import { expansions, walkNeighbours } from './neighbour-walk';
+import { expansions, hasReach, walkNeighbours, walkWithinReach } from './neighbour-walk';
 import { passes, setPassing } from './passing';
 import { walkPassing } from './passing-walk';
 import { widestOf } from './crowding';
@@ -204,7 +204,10 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
     const isChecked = kind == NEIGHBOURS_CHECKED;
     const width = max<i32>(<i32>(<f32>ef * BEAM_SCALE), k);
     const start = ENTRY_TABLE == 0 ? entryRow() : rowOf(1, nearestOfTable(ENTRY_TABLE));
-    const isDone = walkNeighbours(start, width, max<i32>(width, k + RESULTS_SPARE), isChecked, budget);
+    const limit = max<i32>(width, k + RESULTS_SPARE);
+    let isDone = true;
+    if (!isChecked && hasReach(width)) walkWithinReach(start, ef, width, limit, k);
+    else isDone = walkNeighbours(start, width, limit, isChecked, budget);
     countWalk(expansions, expansions * LANES);
     if (isDone && size >= k) return listBeam(k, rescoreCount, isChecked);
     // Nodes that wait in the beam more than once left too few results: a walk that has each once finds them.

@@ -55,6 +55,10 @@ export let SUBSPACES: usize = 0;
 export let SUBSPACE_DIMS: usize = 0;
 /** Beam of a walk by neighbour codes, or by codes of components, for one by int8 codes. */
 export let BEAM_SCALE: f32 = 0;
+/** Of walks by neighbour codes: how far beyond the k-th answer rows are expanded where the beam is of k places; 0 = walks have a beam. */
+export let REACH: f32 = 0;
+/** How crowded distances around the graph's own rows are, 0 = not measured. */
+export let CROWDING: f32 = 0;
 /** Rows of the upper list that such a walk picks its start from; 0 = it descends through the layers. */
 export let ENTRY_TABLE: u32 = 0;
 export let UPPER_ROWS: usize = 0;
@@ -128,6 +132,8 @@ export function openGraph(header: usize, rows: usize, rowStride: usize, visited:
   SUBSPACES = load<u32>(header, 196);
   SUBSPACE_DIMS = load<u32>(header, 200);
   BEAM_SCALE = load<f32>(header, 208);
+  REACH = load<f32>(header, 152);
+  CROWDING = load<f32>(header, 148);
   ENTRY_TABLE = load<u32>(header, 220);
   UPPER_ROWS = header + load<u32>(header, 68);
   NEXT = header + load<u32>(header, 72);

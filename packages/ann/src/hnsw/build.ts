@@ -198,7 +198,7 @@ function* buildOnce(
     });
     placeProjection(kernel, region, params, layout);
   } else if (params.neighbourCodes !== 'never')
-    yield* addNeighbourCodes(kernel, region, params, layout, own.known, open);
+    yield* addNeighbourCodes(kernel, region, params, layout, own, open);
   const link = (): Generator<undefined, void, undefined> =>
     buildPayloadLinks(kernel, region, params, layout, isPresent, open, onDone);
   if (!isProjected) yield* link();

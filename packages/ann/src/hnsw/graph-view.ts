@@ -10,6 +10,8 @@ export interface NeighbourCodesView {
   readonly subspaces: number;
   readonly dims: number;
   readonly beamScale: number;
+  /** 0 = walks have a beam. */
+  readonly reach: number;
   readonly recallInt8: number;
   readonly recall: number;
 }
@@ -121,6 +123,7 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
             subspaces: field(196),
             dims: field(200),
             beamScale: figure(208),
+            reach: figure(152),
             recallInt8: figure(212),
             recall: figure(216),
           }

@@ -136,6 +136,36 @@ describe(`neighbour codes (QUIVER_SEED=${seed})`, () => {
     }
   });
 
+  test('a walk goes the farther the more is asked, and as far for one answer as for ten', () => {
+    const vectors = mixed(createRng(seed), 4100, 96);
+    const [queries, stored] = [vectors.slice(0, 100), vectors.slice(100)];
+    const stage = stageRows({ metric: 'euclid', vectors: stored, neighbourCodes: 'measured' });
+    const index = buildIndex(stage);
+    expect(viewGraph(stage.kernel.arena.memory.buffer, stage.region).neighbourCodes!.reach).toBeGreaterThan(
+      0,
+    );
+    const search = (query: Float32Array, k: number, ef: number) =>
+      index.search({ query, k, ef, visibility: null, filter: 0, walk: 'plain' });
+    let visitedBefore = 0;
+    for (const ef of [10, 13, 16, 18, 20, 32, 40, 100]) {
+      let visited = 0;
+      for (const query of queries) {
+        const ten = search(query, 10, ef);
+        visited += index.facts().visited;
+        expect(search(query, 1, ef).rows[0]).toBe(ten.rows[0]);
+      }
+      expect(visited).toBeGreaterThanOrEqual(visitedBefore);
+      visitedBefore = visited;
+    }
+  });
+
+  test('a beam too wide for all that its rows lead to keeps its places', () => {
+    const vectors = mixed(createRng(seed), 3050, 40);
+    const stage = stageRows({ metric: 'euclid', vectors: vectors.slice(50), neighbourCodes: 'measured' });
+    const index = buildIndex(stage);
+    expect(recallOf(index, stage.flat, vectors.slice(0, 50), { ef: 8000 })).toBe(1);
+  });
+
   test('what a walk is said to have read is of that walk alone', () => {
     const vectors = mixed(createRng(seed), 2000, 40);
     const stage = stageRows({ metric: 'euclid', vectors, neighbourCodes: 'always' });

@@ -6,7 +6,7 @@
  */
 import type { Region, Rng, SimdKernel } from '@quiver/kernel';
 import { clearMarks, type HnswParams } from './build.ts';
-import type { Known } from './calibration.ts';
+import { usualCrowding, type OwnSample } from './calibration.ts';
 import { sampleResiduals, trainSubspace } from './codebook.ts';
 import { none, persistedBytesOf, type HnswLayout } from './format.ts';
 import { viewGraph } from './graph-view.ts';
@@ -46,7 +46,7 @@ export function codewordTraining(
 
 /**
  * REQUIRES: the graph is whole and its blocks lie as `layout.plain`.
- * @param asked - rows of the graph with the scores of their nearest
+ * @param own - rows of the graph with the scores of their nearest
  * @param open - selects the graph in the kernel
  */
 export function* addNeighbourCodes(
@@ -54,7 +54,7 @@ export function* addNeighbourCodes(
   region: Region,
   params: HnswParams,
   layout: HnswLayout,
-  asked: readonly Known[],
+  own: OwnSample,
   open: () => void,
 ): Generator<undefined, void, undefined> {
   const { count } = params;
@@ -91,12 +91,13 @@ export function* addNeighbourCodes(
   header.set([layout.codebook, subspaces.count, subspaces.dims], 192 / 4);
   yield* eachRow('encode', (row) => exports.encodeNeighbours(row));
 
-  const select = ({ beamScale, entryTable }: WalkSetting): void => {
+  const select = ({ beamScale, reach, entryTable }: WalkSetting): void => {
+    figures[152 / 4] = reach;
     figures[208 / 4] = beamScale;
     header[220 / 4] = entryTable;
     open();
   };
-  const choice = yield* chooseWalk(kernel, params.rows, asked, select);
+  const choice = yield* chooseWalk(kernel, params.rows, own.known, usualCrowding(own), select);
   select(choice.setting);
   figures.set([choice.recallInt8, choice.recallNeighbourCodes], 212 / 4);
   if (choice.walksNeighbourCodes || isWanted) {
