@@ -31,7 +31,7 @@ export interface ArenaPoolOptions {
   readonly budgetBytes: number;
   /** Called for every new arena, before `allocate` returns: post it to all threads. */
   readonly onArena: (arena: Arena) => void;
-  /** Usable bytes of a slab arena; default 64 MiB. */
+  /** Usable bytes of a slab arena; default 256 MiB where pages can be given back alone, else 64 MiB. */
   readonly slabBytes?: number;
   /** Gives pages back to the system at once, so that they are zero and take nothing until they are touched again; null: there is no such way. */
   readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
@@ -63,6 +63,13 @@ interface Slab {
   readonly pages: TouchedPages;
 }
 
+/**
+ * A region that takes more of a slab arena than this gets an arena of its own, so that the memory of both can go back with their arenas. Where
+ * pages go back alone few arenas are better: each has up to 3 MiB of scratch in use by each thread that works in it.
+ */
+const droppingShare = 16;
+const discardingShare = 4;
+
 interface Place {
   readonly slab: Slab;
   readonly offset: number;
@@ -81,7 +88,8 @@ export class ArenaPool {
   #leavingBytes = 0;
 
   constructor(options: ArenaPoolOptions) {
-    this.#options = { slabBytes: 64 << 20, discardPages: null, ...options };
+    const discardPages = options.discardPages ?? null;
+    this.#options = { slabBytes: (discardPages === null ? 64 : 256) << 20, ...options, discardPages };
     this.#roomBytes = options.budgetBytes;
   }
 
@@ -206,7 +214,7 @@ export class ArenaPool {
 
   /** Where a region comes to lie: no longer free, and within the budget with all its pages. */
   #take(rounded: number): Place {
-    const isLarge = rounded * 16 > this.#options.slabBytes;
+    const isLarge = rounded > this.#options.slabBytes / (this.canDiscard ? discardingShare : droppingShare);
     let place = (isLarge ? this.#emptyArena(rounded) : null) ?? this.#block(rounded, isLarge);
     if (!this.#hasRoom(place, rounded)) {
       // Of free pages none is touched any more; where they cannot be given back, all of a block may be.
@@ -233,7 +241,7 @@ export class ArenaPool {
 
   /** In the smallest free block of shared arenas. Pages that cannot be given back alone are not spread over them by large regions. */
   #block(rounded: number, isLarge: boolean): Place | null {
-    if (isLarge && this.#options.discardPages === null) return this.#touchedBlock(rounded);
+    if (isLarge && !this.canDiscard) return this.#touchedBlock(rounded);
     let best: (Place & Block) | null = null;
     for (const slab of this.#slabs.values()) {
       const block = slab.shared ? slab.free.fit(rounded) : undefined;
