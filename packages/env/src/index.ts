@@ -3,8 +3,9 @@ export { collectGarbage, untilCollected, type CollectOptions } from './collect-g
 export { collectWhenQuiet } from './collect-when-quiet.ts';
 export { openDiscardPages } from './discard-pages.ts';
 export type { Env } from './env.ts';
+export { mapLargeAllocations } from './large-allocations.ts';
 export { createRealEnv } from './real-env.ts';
-export { returnFreedWhenQuiet } from './return-freed.ts';
+export { openTrim, returnFreedWhenQuiet } from './return-freed.ts';
 export { setThreadPriorities, type SystemThread, type ThreadPriority } from './thread-priorities.ts';
 export {
   adoptPort,

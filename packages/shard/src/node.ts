@@ -31,6 +31,8 @@ export interface ShardControlOptions {
   readonly residentBytes?: () => number;
   /** Gives free pages of shared memory back to the system, zero; absent or null: they go back with whole arenas. */
   readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
+  /** Gives freed pages of the allocator's heaps back to the system, beside the threads that work; absent or null: it does so by itself. */
+  readonly trimHeaps?: (() => Promise<void>) | null;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;
   /** How long a replica answers reads after a sign of life of its process; for tests, else as replication has it. */

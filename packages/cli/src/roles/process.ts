@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { createRealEnv, returnFreedWhenQuiet, type Env } from '@quiver/env';
+import { createRealEnv, mapLargeAllocations, returnFreedWhenQuiet, type Env } from '@quiver/env';
 import {
   defaultControllerSettings,
   defaultSessionSettings,
@@ -54,6 +54,7 @@ export function openProcess({ config, warnings }: LoadedConfig): RoleProcess {
   mkdirSync(folder, { recursive: true });
   // Timers of env keep nothing alive, and a start may have nothing else to wait for than one of them.
   setInterval(() => undefined, 1 << 30);
+  void mapLargeAllocations();
   returnFreedWhenQuiet(env, tablesSuffix);
   let isStopping = false;
   return {

@@ -2,7 +2,14 @@
  * The shard side of a process: the control side on this thread, and its build threads, started when there is something to build.
  * Thread indexes (scratch slots, pins): 0 this thread, then serve threads, then build threads.
  */
-import { openChannel, openDiscardPages, startThread, type Env, type MessagePort } from '@quiver/env';
+import {
+  openChannel,
+  openDiscardPages,
+  openTrim,
+  startThread,
+  type Env,
+  type MessagePort,
+} from '@quiver/env';
 import type { NodeId } from '@quiver/model';
 import {
   createShardControl,
@@ -59,6 +66,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
     processBytesMax: options.processBytesMax,
     residentBytes,
     discardPages: await openDiscardPages(),
+    trimHeaps: await openTrim(),
     copyBytesPerSecond: options.copyBytesPerSecond,
     fetchesSegments: options.fetchesSegments,
     scrubBytesPerSecond: options.scrubBytesPerSecond,

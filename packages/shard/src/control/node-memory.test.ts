@@ -14,6 +14,8 @@ interface World {
   isBusy: boolean;
   /** Times that it said that memory is scarce. */
   scarce: number;
+  /** Times that heaps of the allocator were trimmed. */
+  trims: number;
   /** Arenas that threads were told to drop, by call. */
   readonly dropped: (readonly number[])[];
 }
@@ -32,7 +34,15 @@ function worldOf(
     discardPages: canDiscard ? (pages) => pages.fill(0) : null,
     onArena: (arena) => directory.add(arena),
   });
-  const world = { env, pool, other: 0, isBusy: false, scarce: 0, dropped: [] as (readonly number[])[] };
+  const world = {
+    env,
+    pool,
+    other: 0,
+    isBusy: false,
+    scarce: 0,
+    trims: 0,
+    dropped: [] as (readonly number[])[],
+  };
   const memory = new NodeMemory({
     env,
     pool,
@@ -49,6 +59,10 @@ function worldOf(
     residentBytes() {
       const { usedBytes, retiredBytes, pooledBytes, leavingBytes } = pool.stats();
       return world.other + usedBytes + retiredBytes + pooledBytes + leavingBytes;
+    },
+    trimHeaps() {
+      world.trims += 1;
+      return Promise.resolve();
     },
     isBusy: () => world.isBusy,
     onScarce: () => (world.scarce += 1),
@@ -92,6 +106,7 @@ test('memory near the limit is given back though nobody writes', async () => {
   await env.advance(200);
   expect(world.dropped[0]).toHaveLength(1);
   await env.advance(10_000);
+  expect(world.trims).toBeGreaterThan(0);
   expect(pool.stats()).toMatchObject({ pooledBytes: 0, leavingBytes: 0 });
 });
 

@@ -24,6 +24,8 @@ export interface NodeMemoryOptions {
   /** null: what the process has is not watched. */
   readonly limitBytes: number | null;
   readonly residentBytes: (() => number) | null;
+  /** What the allocator keeps of what was freed goes back to the system; null: it does so by itself. */
+  readonly trimHeaps: (() => Promise<void>) | null;
   /** Segments are being built. */
   readonly isBusy: () => boolean;
   /** Again and again while segments have nearly all they may: what they can do without should go. */
@@ -164,6 +166,8 @@ export class NodeMemory {
     this.#collectedMs = env.now();
     void this.#dropEmpty(isNearLimit);
     await Promise.all([broadcast.dropArenas([], isNearLimit), dropArenas([], directory, env)]);
+    // When the process is quiet it is done for all of it.
+    if (isNearLimit) await this.#options.trimHeaps?.();
   }
 }
 

@@ -93,6 +93,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     segmentBytesMax: options.budgetBytes,
     limitBytes: options.processBytesMax ?? null,
     residentBytes: options.residentBytes ?? null,
+    trimHeaps: options.trimHeaps ?? null,
     isBusy() {
       if (scrub.isReading || isOpening) return true;
       // Asked ten times a second: thousands of replicas are looked at in place.
