@@ -1,6 +1,6 @@
 // Searches of the open graph: a walk by estimates, then exact distances of the best candidates. The answer is a heap of
 // at most k keys at TOP. Always: rows of a chain of equal rows share their first row's estimate.
-import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, nextOf, MODE, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector } from './graph';
+import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, nextOf, MODE, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, REACH, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector } from './graph';
 import { seen } from './visited';
 import { codesRead, entryRow, keyAt, nearestOfTable, nodeOf, size, taken, walk } from './graph-walk';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
@@ -20,6 +20,8 @@ const RESULTS_SPARE: i32 = 16;
 const SCAN_SPARE: i32 = 32;
 /** A chain of copies may take the places of nearer rows behind it: so many times the beam are listed where all are near enough. */
 const COPIES_SPARE: i32 = 4;
+/** Places more, by answer, of a beam in which rows are checked, where walks without a check go by a reach: these find more at narrow `ef`. */
+const CHECKED_PLACES: f32 = 0.25;
 /** Standard errors beyond the k-th estimate within which candidates are scored exactly. */
 const ERRORS: f32 = 3;
 
@@ -202,7 +204,8 @@ function listFound(kind: i32, k: i32, ef: i32, rescoreCount: i32, fallback: i32,
   if (kind == NEIGHBOURS || kind == NEIGHBOURS_CHECKED) {
     lastKind = kind;
     const isChecked = kind == NEIGHBOURS_CHECKED;
-    const width = max<i32>(<i32>(<f32>ef * BEAM_SCALE), k);
+    const places = isChecked && REACH > 0 ? <f32>ef + CHECKED_PLACES * <f32>k : <f32>ef;
+    const width = max<i32>(<i32>(places * BEAM_SCALE), k);
     const start = ENTRY_TABLE == 0 ? entryRow() : rowOf(1, nearestOfTable(ENTRY_TABLE));
     const limit = max<i32>(width, k + RESULTS_SPARE);
     let isDone = true;
