@@ -71,8 +71,12 @@ async function openSetSlice(): Promise<((id: number, niceness: number, sliceUs: 
   if (number === undefined) return null;
   try {
     const { default: koffi } = await import('koffi');
-    const call = koffi.load('libc.so.6').func('long syscall(long, long, void *, long)');
+    const libc = koffi.load('libc.so.6');
+    const call = libc.func('long syscall(long, long, void *, long)');
+    const policyOf = libc.func('int sched_getscheduler(int)');
     return (id, niceness, sliceUs) => {
+      // Who runs the process as a batch or in real time wants all of it so.
+      if (policyOf(id) !== normalPolicy) return;
       const attributes = Buffer.alloc(attributesBytes);
       attributes.writeUInt32LE(attributesBytes, sizeAt);
       attributes.writeUInt32LE(normalPolicy, policyAt);

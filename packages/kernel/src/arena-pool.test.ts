@@ -32,6 +32,7 @@ function poolOf(budgetBytes: number, options: { canDiscard?: boolean } = {}): Wo
         ? (pages) => {
             pages.fill(0);
             discarded.push(pages.length);
+            return true;
           }
         : null,
   });
@@ -165,6 +166,27 @@ test('nothing is refused for pages that are free', () => {
   pool.allocate(2 * MiB);
   expect(pool.stats()).toMatchObject({ usedBytes: 21 * (64 << 10) + 2 * MiB });
   expect(() => pool.allocate(MiB)).toThrow(ArenaBudgetError);
+});
+
+test('pages that do not go back count on, and it is not tried again', () => {
+  let asked = 0;
+  const pool = new ArenaPool({
+    threads: 1,
+    budgetBytes: 64 * MiB,
+    slabBytes: 4 * MiB,
+    onArena: () => undefined,
+    discardPages() {
+      asked += 1;
+      return false;
+    },
+  });
+  const kept = pool.allocate(64 << 10);
+  pool.release(pool.allocate(MiB));
+  pool.discard(Infinity);
+  pool.discard(Infinity);
+  expect([asked, pool.canDiscard]).toEqual([1, false]);
+  expect(pool.stats()).toMatchObject({ usedBytes: 64 << 10, pooledBytes: MiB });
+  pool.release(kept);
 });
 
 test('where pages cannot be given back a region takes touched ones before it is refused', () => {

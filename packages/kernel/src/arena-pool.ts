@@ -33,8 +33,11 @@ export interface ArenaPoolOptions {
   readonly onArena: (arena: Arena) => void;
   /** Usable bytes of a slab arena; default 256 MiB where pages can be given back alone, else 64 MiB. */
   readonly slabBytes?: number;
-  /** Gives pages back to the system at once, so that they are zero and take nothing until they are touched again; null: there is no such way. */
-  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
+  /**
+   * Gives pages back to the system at once, so that they are zero and take nothing until they are touched again. false: it did not, and they
+   * are as they were; it is not asked again. null: there is no such way.
+   */
+  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => boolean) | null;
 }
 
 export interface ArenaStats {
@@ -86,6 +89,9 @@ export class ArenaPool {
   #retiredBytes = 0;
   #touchedBytes = 0;
   #leavingBytes = 0;
+  /** Free pages may be touched that no call of `discard` has seen. */
+  #hasFreed = false;
+  #isRefused = false;
 
   constructor(options: ArenaPoolOptions) {
     const discardPages = options.discardPages ?? null;
@@ -134,6 +140,7 @@ export class ArenaPool {
     const offset = region.offset - slab.arena.scratchBytes;
     slab.live.delete(offset);
     slab.free.add(offset, rounded);
+    this.#hasFreed = true;
   }
 
   /**
@@ -151,26 +158,31 @@ export class ArenaPool {
 
   /** Whether `discard` can do anything. */
   get canDiscard(): boolean {
-    return this.#options.discardPages !== null;
+    return this.#options.discardPages !== null && !this.#isRefused;
   }
 
   /** Gives free pages back to the system, which has them when this returns. @param bytesMax - about so many at most */
   discard(bytesMax: number): void {
     const { discardPages } = this.#options;
-    if (discardPages === null) return;
+    if (discardPages === null || this.#isRefused || !this.#hasFreed) return;
     let left = bytesMax;
     for (const slab of this.#slabs.values()) {
       const touchedBefore = slab.pages.bytes;
       for (const block of slab.free) {
         for (const { offset, bytes } of slab.pages.takeWithin(block.offset, block.bytes, left)) {
-          discardPages(viewOf(slab, offset, bytes));
-          left -= bytes;
+          if (discardPages(viewOf(slab, offset, bytes))) {
+            left -= bytes;
+          } else {
+            slab.pages.touch(offset, bytes);
+            this.#isRefused = true;
+          }
         }
-        if (left <= 0) break;
+        if (left <= 0 || this.#isRefused) break;
       }
       this.#touchedBytes -= touchedBefore - slab.pages.bytes;
-      if (left <= 0) return;
+      if (left <= 0 || this.#isRefused) return;
     }
+    this.#hasFreed = false;
   }
 
   /**
@@ -262,10 +274,14 @@ export class ArenaPool {
   #hasRoom(place: Place | null, rounded: number): boolean {
     const added = (): number =>
       place === null ? upToPage(rounded) : place.slab.pages.untouchedBytes(place.offset, rounded);
-    const fits = (): boolean => this.#heldBytes + added() <= this.#options.budgetBytes;
-    if (fits()) return true;
-    this.discard(Infinity);
-    return fits();
+    const missing = (): number => this.#heldBytes + added() - this.#options.budgetBytes;
+    // A page of the place itself is no gain.
+    while (missing() > 0) {
+      const before = this.#touchedBytes;
+      this.discard(missing());
+      if (this.#touchedBytes === before) return false;
+    }
+    return true;
   }
 
   get #heldBytes(): number {

@@ -29,9 +29,9 @@ export interface ShardControlOptions {
   readonly processBytesMax?: number;
   /** What the process has in memory that the system cannot take back. */
   readonly residentBytes?: () => number;
-  /** Gives free pages of shared memory back to the system, zero; absent or null: they go back with whole arenas. */
-  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => void) | null;
-  /** Gives freed pages of the allocator's heaps back to the system, beside the threads that work; absent or null: it does so by itself. */
+  /** Gives free pages of shared memory back to the system, zero, and says whether it did; absent or null: they go back with whole arenas. */
+  readonly discardPages?: ((pages: Uint8Array<SharedArrayBuffer>) => boolean) | null;
+  /** Gives freed pages of the allocator's heaps back to the system; who allocates meanwhile may wait for some milliseconds. Absent or null: it does so by itself. */
   readonly trimHeaps?: (() => Promise<void>) | null;
   /** Most that catch-ups and moves send, and as much again that they take in; 0: no limit. */
   readonly copyBytesPerSecond: number;

@@ -43,7 +43,7 @@ const spareShare = 1 / 16;
  * with two serve and two build threads, 150,000 points.
  */
 const surgeBytes = 128 << 20;
-/** Given back in one turn while there is work: a few milliseconds of the control thread. */
+/** Given back in one turn: a few milliseconds of the control thread. */
 const discardedBytesMax = 64 << 20;
 /** Collecting all heaps takes each thread some tens of milliseconds. */
 const collectEveryMs = 5_000;
@@ -114,7 +114,8 @@ export class NodeMemory {
     if (isBusy()) this.#workedMs = nowMs;
     if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
     // What was released at once may have been more than goes back in one turn.
-    if (this.#options.pool.canDiscard) this.released();
+    if (this.#options.pool.canDiscard)
+      this.#giveBack(this.#workedMs === null ? 0 : this.#options.pooledBytesMax, false);
     if (isScarce(this.#options.pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
       this.#saidScarceMs = nowMs;
       this.#options.onScarce();
@@ -140,11 +141,11 @@ export class NodeMemory {
   }
 
   /** Pages go back to the system at once; where that cannot be, arenas do once every thread has let go of them. */
-  #giveBack(keptBytes: number, isNearLimit: boolean, atOnceMax = discardedBytesMax): void {
+  #giveBack(keptBytes: number, isNearLimit: boolean): void {
     const { pool } = this.#options;
     const excess = pool.stats().pooledBytes - keptBytes;
     if (excess <= 0) return;
-    if (pool.canDiscard) pool.discard(Math.min(excess, atOnceMax));
+    if (pool.canDiscard) pool.discard(Math.min(excess, discardedBytesMax));
     else void this.#dropEmpty(isNearLimit);
   }
 
@@ -160,7 +161,7 @@ export class NodeMemory {
 
   /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */
   async #relieve(isNearLimit: boolean): Promise<void> {
-    this.#giveBack(0, isNearLimit, isNearLimit ? discardedBytesMax : Infinity);
+    this.#giveBack(0, isNearLimit);
     const { broadcast, directory, env } = this.#options;
     if (env.now() < this.#collectedMs + collectEveryMs) return;
     this.#collectedMs = env.now();
