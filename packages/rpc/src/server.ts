@@ -156,7 +156,8 @@ function unaryCall(
     else
       (message as Promise<object>).then((later) => {
         // A client that has gone or given up meanwhile: nothing was changed yet.
-        if (!call.isCancelled()) run(later);
+        if (call.isCancelled()) done(grpcCode.cancelled);
+        else run(later);
       }, fail);
   };
 }

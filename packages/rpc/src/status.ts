@@ -7,6 +7,7 @@ import type { PlainError } from './contract.ts';
 
 /** Status codes of gRPC (https://grpc.io/docs/guides/status-codes). */
 export const grpcCode = {
+  cancelled: 1,
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,

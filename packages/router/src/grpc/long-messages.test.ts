@@ -262,7 +262,13 @@ describe('a long message that another thread decodes', () => {
   test('changes nothing for a client that went away meanwhile', async () => {
     const stage = await readyStage();
     const { bodies, taken: isTaken, open } = gate(stage.bodies);
-    const { port, node, ask } = await withCollection({ longBodies: bodies });
+    const codes: number[] = [];
+    const metrics = {
+      observe(path: string, code: number) {
+        if (path.endsWith('/Upsert')) codes.push(code);
+      },
+    };
+    const { port, node, ask } = await withCollection({ longBodies: bodies, metrics });
     const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
     closing.push(() => client.close());
     const bytes = encodeMessage(messageSchema('UpsertPoints'), { collection_name: 'c', points: [longPoint] });
@@ -285,6 +291,8 @@ describe('a long message that another thread decodes', () => {
     // Lent after it, answered after it.
     await ask('Points/Upsert', { collection_name: 'c', points: [{ ...longPoint, id: { num: 7 } }] });
     expect(node.written.map(({ operation }) => 'points' in operation && operation.points.ids)).toEqual([[7]]);
+    // The call that is gone is counted, too.
+    expect(codes).toContain(status.CANCELLED);
   });
 
   test('is answered by a server that stops meanwhile', async () => {
