@@ -123,8 +123,8 @@ try {
     descriptors: readdirSync(`/proc/${server.process.pid}/fd`).length,
     threads: status(server, 'Threads'),
   });
-  // Heaps are made small when a thread has had little to do for some ten seconds.
-  await pause(25_000);
+  // Heaps are made small, and what was freed goes back, when a thread and the process have had little to do for a while.
+  await pause(55_000);
   report({
     idle_rss_kib_each: round((status(server, 'VmRSS') - emptyKib) / collections),
     idle_cpu_share: await idleShare(server),
