@@ -5,13 +5,10 @@ import { crowdedWidth, widestOf } from './crowding';
 import { beamKey, clearBeam, collect, countCodes } from './graph-walk';
 import { keyOf, ordered } from './key';
 import { chainPasses, isHopeless, passes } from './passing';
-import { LIST, OPEN, TOP } from './scratch';
+import { OPEN_MAX, clearHeap, nearestKey, pop, push, waiting } from './key-heap';
+import { LIST, TOP } from './scratch';
 import { seen } from './visited';
 
-/** Keys that OPEN has room for. */
-export const OPEN_MAX = 131_072;
-
-let openCount: i32 = 0;
 /** Nodes taken from OPEN to be expanded. */
 export let opened: u32 = 0;
 export let topCount: i32 = 0;
@@ -19,42 +16,6 @@ export let topCount: i32 = 0;
 let isRepeating: bool = false;
 let sink: u32 = 0;
 
-function pushOpen(key: u64): void {
-  if (openCount == OPEN_MAX) return;
-  let at = <usize>openCount;
-  openCount++;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = load<u64>(OPEN + (parent << 3));
-    if (above <= key) break;
-    store<u64>(OPEN + (at << 3), above);
-    at = parent;
-  }
-  store<u64>(OPEN + (at << 3), key);
-}
-function popOpen(): u64 {
-  const nearest = load<u64>(OPEN);
-  openCount--;
-  const key = load<u64>(OPEN + (<usize>openCount << 3));
-  let at: usize = 0;
-  while (true) {
-    let child = (at << 1) + 1;
-    if (child >= <usize>openCount) break;
-    let smaller = load<u64>(OPEN + (child << 3));
-    if (child + 1 < <usize>openCount) {
-      const right = load<u64>(OPEN + (child << 3), 8);
-      if (right < smaller) {
-        smaller = right;
-        child++;
-      }
-    }
-    if (smaller >= key) break;
-    store<u64>(OPEN + (at << 3), smaller);
-    at = child;
-  }
-  store<u64>(OPEN + (at << 3), key);
-  return nearest;
-}
 // @ts-ignore: decorator
 @inline
 export function worst(ef: i32): u64 {
@@ -85,7 +46,8 @@ export function consider(row: u32, ef: i32): void {
   const d = estimate(row);
   const bound = worst(ef);
   if (beamKey(d, 0) > bound) return;
-  pushOpen(keyOf(d, row));
+  // What the heap has no room for is not walked on from.
+  if (waiting < <usize>OPEN_MAX) push(keyOf(d, row));
   for (let r = row; r != NONE; r = nextOf(r)) {
     if (passes(r) && !(isRepeating && holds(keyOf(d, r)))) insertTop(keyOf(d, r), ef);
     if (ordered(d) > <u32>(worst(ef) >> 32)) break;
@@ -94,7 +56,7 @@ export function consider(row: u32, ef: i32): void {
 
 export function beginChecked(mayRepeat: bool): void {
   clearBeam();
-  openCount = 0;
+  clearHeap();
   topCount = 0;
   opened = 0;
   isRepeating = mayRepeat;
@@ -142,8 +104,9 @@ export function walkChecked(ef: i32, budget: u32, isJoined: bool = false): bool 
   const widest = widestOf(ef);
   let passed: u32 = 0,
     width = ef;
-  while (openCount > 0) {
-    const key = popOpen();
+  while (waiting > 0) {
+    const key = nearestKey();
+    pop();
     // What a wider beam found may be more crowded still.
     while (key > worst(width)) {
       const wider = crowdedWidth(TOP, width, ef, -1);

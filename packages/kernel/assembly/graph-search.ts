@@ -3,13 +3,14 @@
 import { NONE, distanceOfEstimate, paddedDim, rowBytes, estimate, nextOf, MODE, ROWS, ROW_STRIDE, BEAM_SCALE, BLOCK_STRIDE, ENTRY_TABLE, LANES, REACH, errorOf, isProjected, isQuantised, rowOf, walkBytes, queryFromVector } from './graph';
 import { seen } from './visited';
 import { codesRead, entryRow, keyAt, nearestOfTable, nodeOf, size, taken, walk } from './graph-walk';
+import { OPEN_MAX } from './key-heap';
 import { addToTop, distanceOf, keyOf, ordered, replaceFarthest } from './key';
 import { LIST, TOP } from './scratch';
 import { expansions, hasReach, walkNeighbours, walkWithinReach } from './neighbour-walk';
 import { passes, setPassing } from './passing';
 import { walkPassing } from './passing-walk';
 import { widestOf } from './crowding';
-import { beginChecked, consider, opened, OPEN_MAX, topCount, walkChecked } from './checked-walk';
+import { beginChecked, consider, opened, topCount, walkChecked } from './checked-walk';
 import { scanCodes } from './code-scan';
 import { walkLinked } from './payload-links';
 import { distance } from './score';

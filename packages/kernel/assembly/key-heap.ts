@@ -1,9 +1,9 @@
-// A heap of beam keys at OPEN, nearest first: what a walk without a width of its beam still has to expand. Always: a key costs little to
+// A heap of beam keys at OPEN, nearest first: what a walk still has to expand. Always: a key costs little to
 // add, wherever it belongs, unlike a place in an ordered beam.
 import { OPEN } from './scratch';
 
 /** Keys that OPEN has room for. */
-export const WAITING_MAX: u32 = 131_072;
+export const OPEN_MAX: i32 = 131_072;
 
 export let waiting: usize = 0;
 
@@ -11,10 +11,11 @@ export function clearHeap(): void {
   waiting = 0;
 }
 
-/** REQUIRES: fewer than WAITING_MAX wait. */
-export function push(key: u64): void {
-  let at = waiting;
-  waiting++;
+/** Puts a key where it belongs between the root and a hole. */
+// @ts-ignore: decorator
+@inline
+function rise(hole: usize, key: u64): void {
+  let at = hole;
   while (at > 0) {
     const parent = (at - 1) >> 1;
     const above = load<u64>(OPEN + (parent << 3));
@@ -23,6 +24,11 @@ export function push(key: u64): void {
     at = parent;
   }
   store<u64>(OPEN + (at << 3), key);
+}
+
+/** REQUIRES: fewer than OPEN_MAX wait. */
+export function push(key: u64): void {
+  rise(waiting++, key);
 }
 
 /** The nearest key. REQUIRES: one waits. */
@@ -49,12 +55,5 @@ export function pop(): void {
     at = child;
     child = (at << 1) + 1;
   }
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = load<u64>(OPEN + (parent << 3));
-    if (above <= last) break;
-    store<u64>(OPEN + (at << 3), above);
-    at = parent;
-  }
-  store<u64>(OPEN + (at << 3), last);
+  rise(at, last);
 }

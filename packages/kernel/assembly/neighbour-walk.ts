@@ -7,7 +7,7 @@ import { BLOCK_STRIDE, CROWDING, LANES, LINKS, NEIGHBOUR_CODES, NONE, REACH, SUB
 import { isSeen, seen } from './visited';
 import { beamKey, clearBeam, dropFarthest, keyAt, nodeOf, offer, setBeam, size, takeNearest } from './graph-walk';
 import { distanceOf } from './key';
-import { WAITING_MAX, clearHeap, nearestKey, pop, push, waiting } from './key-heap';
+import { OPEN_MAX, clearHeap, nearestKey, pop, push, waiting } from './key-heap';
 import { ln } from './logarithm';
 import { distanceOfLink, estimateLinks, fillTables } from './neighbour-sums';
 import { chainPasses, isHopeless, WIDEN_MAX } from './passing';
@@ -126,7 +126,7 @@ function expand(node: u32, limit: i32): void {
 
 /** Whether a walk may go by a reach: what waits must find room. */
 export function hasReach(width: i32): bool {
-  return REACH > 0 && <f32>width * EXPANDED_MAX * <f32>LANES < <f32>WAITING_MAX;
+  return REACH > 0 && <f32>width * EXPANDED_MAX * <f32>LANES < <f32>OPEN_MAX;
 }
 
 /** By how much a wider beam of `ef` for `k` answers reaches farther: as distances around the graph's own rows grow by rank. */
