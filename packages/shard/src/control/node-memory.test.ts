@@ -179,6 +179,25 @@ test('pages go back though a thread holds their arena, in turns, and all that is
   pool.release(held);
 });
 
+test('pages go back soon after a load though heaps were collected a moment ago', async () => {
+  const world = worldOf(null, 400 * mib, { canDiscard: true });
+  const { env, pool, dropped } = world;
+  await env.advance(100_000);
+  const held = pool.allocate(mib / 8);
+  expect(codeOf(world, 10)).toBe('taken');
+  await env.advance(5_000);
+  dropped.length = 0;
+  pool.release(pool.allocate(100 * mib));
+  expect(codeOf(world, 10)).toBe('taken');
+  await env.advance(1_000);
+  expect(pool.stats().pooledBytes).toBeGreaterThanOrEqual(100 * mib);
+  await env.advance(2_000);
+  expect(pool.stats().pooledBytes).toBeLessThan(mib);
+  // Collecting the heaps of all threads costs more than pages do.
+  expect(dropped).toEqual([]);
+  pool.release(held);
+});
+
 test('memory that a view still holds is not taken for free', async () => {
   const world = worldOf(1_000 * mib, 400 * mib);
   const { env, pool } = world;

@@ -49,7 +49,7 @@ const discardedBytesMax = 64 << 20;
 const collectEveryMs = 5_000;
 /** Without writes and builds for so long, what they needed is given back. */
 const quietMs = 2_000;
-/** Between two such times: a write now and then needs little. */
+/** Between two collections of all heaps for that: a write now and then needs little. */
 const tidyEveryMs = 60_000;
 const scarceEveryMs = 2_000;
 
@@ -113,15 +113,14 @@ export class NodeMemory {
     const nowMs = env.now();
     if (isBusy()) this.#workedMs = nowMs;
     if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
+    const isQuiet = this.#workedMs === null || nowMs >= this.#workedMs + quietMs;
     // What was released at once may have been more than goes back in one turn.
-    if (this.#options.pool.canDiscard)
-      this.#giveBack(this.#workedMs === null ? 0 : this.#options.pooledBytesMax, false);
+    if (this.#options.pool.canDiscard) this.#giveBack(isQuiet ? 0 : this.#options.pooledBytesMax, false);
     if (isScarce(this.#options.pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
       this.#saidScarceMs = nowMs;
       this.#options.onScarce();
     }
-    if (this.#workedMs === null || nowMs < Math.max(this.#workedMs + quietMs, this.#tidiedMs + tidyEveryMs))
-      return;
+    if (this.#workedMs === null || !isQuiet || nowMs < this.#tidiedMs + tidyEveryMs) return;
     this.#workedMs = null;
     this.#tidiedMs = nowMs;
     void this.#relieve(false);
