@@ -1,7 +1,7 @@
 /** What every comparison over REST asks of a server, ours or a peer: a call, a wait until all is indexed, its CPU time. */
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import type { RunningServer } from '../harness/server.ts';
 
 const lookEveryMs = 250;
@@ -46,8 +46,11 @@ export function statusBytes({ process: { pid } }: RunningServer, field: string):
   return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? NaN) * 1024;
 }
 
-/** Pages of the server's files that the system keeps in memory, mapped or not; null where util-linux has no `fincore`. */
-export function cachedBytes({ folder }: RunningServer): number | null {
+/**
+ * Pages of the server's files that the system keeps in memory, mapped or not, by the ending of the file's name; null where util-linux has
+ * no `fincore`.
+ */
+export function cachedBytesByEnding({ folder }: RunningServer): Record<string, number> | null {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
@@ -55,7 +58,18 @@ export function cachedBytes({ folder }: RunningServer): number | null {
     encoding: 'utf8',
   });
   if (status !== 0) return null;
-  return stdout.split('\n').reduce((sum, line) => sum + Number(line.trim()), 0);
+  const byEnding: Record<string, number> = {};
+  for (const [i, line] of stdout.trim().split('\n').entries()) {
+    const ending = extname(files[i]!);
+    byEnding[ending] = (byEnding[ending] ?? 0) + Number(line.trim());
+  }
+  return byEnding;
+}
+
+/** All of them. */
+export function cachedBytes(server: RunningServer): number | null {
+  const byEnding = cachedBytesByEnding(server);
+  return byEnding && Object.values(byEnding).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Of all threads of the server. */

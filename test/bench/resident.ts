@@ -1,6 +1,6 @@
 /**
  * What a server's resident memory is taken for: points with payload are uploaded and indexed, then the process's mappings are
- * sorted by kind and set beside what the server itself accounts for.
+ * sorted by kind and set beside what the server itself accounts for and what the system caches of its files.
  *
  *   node test/bench/resident.ts [--rows N] [--memory cached|cold] [--budget-mib 0] [--rest-seconds 5] [--rounds 8]
  */
@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startQuiver, type RunningServer } from '../harness/server.ts';
-import { call, cpuSeconds, untilGreen } from './bench-server.ts';
+import { cachedBytesByEnding, call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { readDataSet } from './data-set.ts';
 import { buildRequest, runLoad } from './http-load.ts';
 
@@ -77,6 +77,9 @@ async function report(server: RunningServer, when: string): Promise<number> {
     resident_mib: round(total / mib),
     kinds_mib: Object.fromEntries(Object.entries(kinds).map(([kind, bytes]) => [kind, round(bytes / mib)])),
     accounted_mib: Object.fromEntries(accounted),
+    cached_files_mib: Object.fromEntries(
+      Object.entries(cachedBytesByEnding(server) ?? {}).map(([ending, bytes]) => [ending, round(bytes / mib)]),
+    ),
   };
   process.stdout.write(`${JSON.stringify(facts)}\n`);
   return total;
