@@ -78,7 +78,10 @@ async function report(server: RunningServer, when: string): Promise<number> {
     kinds_mib: Object.fromEntries(Object.entries(kinds).map(([kind, bytes]) => [kind, round(bytes / mib)])),
     accounted_mib: Object.fromEntries(accounted),
     cached_files_mib: Object.fromEntries(
-      Object.entries(cachedBytesByEnding(server) ?? {}).map(([ending, bytes]) => [ending, round(bytes / mib)]),
+      Object.entries(cachedBytesByEnding(server) ?? {}).map(([ending, bytes]) => [
+        ending,
+        round(bytes / mib),
+      ]),
     ),
   };
   process.stdout.write(`${JSON.stringify(facts)}\n`);
