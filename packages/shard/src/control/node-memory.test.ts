@@ -12,6 +12,7 @@ interface World {
   /** Of the process, beside its arenas. */
   other: number;
   isBusy: boolean;
+  isChecking: boolean;
   /** Times that it said that memory is scarce. */
   scarce: number;
   /** Times that heaps of the allocator were trimmed. */
@@ -39,6 +40,7 @@ function worldOf(
     pool,
     other: 0,
     isBusy: false,
+    isChecking: false,
     scarce: 0,
     trims: 0,
     dropped: [] as (readonly number[])[],
@@ -65,6 +67,7 @@ function worldOf(
       return Promise.resolve();
     },
     isBusy: () => world.isBusy,
+    isChecking: () => world.isChecking,
     onScarce: () => (world.scarce += 1),
   });
   return Object.assign(world, { memory });
@@ -177,6 +180,20 @@ test('pages go back though a thread holds their arena, in turns, and all that is
   // The empty arena with what threads worked with, once.
   expect(dropped).toEqual([[2], []]);
   pool.release(held);
+});
+
+test('while all data is checked heaps are left alone, and pages of arenas are not', async () => {
+  const world = worldOf(null, 400 * mib, { canDiscard: true });
+  const { env, pool, dropped } = world;
+  world.isChecking = true;
+  await env.advance(5_000);
+  pool.release(pool.allocate(100 * mib));
+  await env.advance(200_000);
+  expect(pool.stats().pooledBytes).toBe(0);
+  expect(dropped).toEqual([]);
+  world.isChecking = false;
+  await env.advance(5_000);
+  expect(dropped).not.toEqual([]);
 });
 
 test('pages go back soon after a load though heaps were collected a moment ago', async () => {

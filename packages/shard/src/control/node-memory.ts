@@ -26,8 +26,10 @@ export interface NodeMemoryOptions {
   readonly residentBytes: (() => number) | null;
   /** What the allocator keeps of what was freed goes back to the system; null: it does so by itself. */
   readonly trimHeaps: (() => Promise<void>) | null;
-  /** Segments are being built. */
+  /** Segments are being built or opened. */
   readonly isBusy: () => boolean;
+  /** All data is being read through, which takes memory, but none of arenas. */
+  readonly isChecking: () => boolean;
   /** Again and again while segments have nearly all they may: what they can do without should go. */
   readonly onScarce: () => void;
 }
@@ -47,7 +49,7 @@ const surgeBytes = 128 << 20;
 const discardedBytesMax = 64 << 20;
 /** Collecting all heaps takes each thread some tens of milliseconds. */
 const collectEveryMs = 5_000;
-/** Without writes and builds for so long, what they needed is given back. */
+/** Without work for so long, what it needed is given back. */
 const quietMs = 2_000;
 /** Between two collections of all heaps for that: a write now and then needs little. */
 const tidyEveryMs = 60_000;
@@ -60,8 +62,10 @@ export class NodeMemory {
   #shortSinceMs: number | null = null;
   #isNarrow = false;
   #collectedMs = -Infinity;
-  /** Of the last write or build; null: since then all was given back. */
-  #workedMs: number | null;
+  /** Of the last write or build. */
+  #workedMs: number;
+  /** Of the last write, build or check of all data; null: heaps were collected since. */
+  #grownMs: number | null;
   #tidiedMs = -Infinity;
   #saidScarceMs = -Infinity;
   #cancelLook: () => void;
@@ -73,6 +77,7 @@ export class NodeMemory {
     this.#other = new OtherMemory(env, Math.max(0, restBytes) + surgeBytes);
     // A start reads much, too.
     this.#workedMs = env.now();
+    this.#grownMs = this.#workedMs;
     this.#cancelLook = env.after(lookEveryMs, () => this.#look());
   }
 
@@ -83,11 +88,12 @@ export class NodeMemory {
   /** @param bytes - that a write brings. @throws ClusterError rate_limited, insufficient_storage */
   admit(bytes: number): void {
     if (bytes === 0) return;
-    const { env, isBusy, limitBytes } = this.#options;
+    const { env, isBusy, isChecking, limitBytes } = this.#options;
     this.#workedMs = env.now();
+    this.#grownMs = this.#workedMs;
     if (this.#shortSinceMs === null) return;
     const message = `the process has ${this.#resident} bytes in memory, its budget is ${limitBytes}`;
-    if (env.now() - this.#shortSinceMs < patienceMs || isBusy())
+    if (env.now() - this.#shortSinceMs < patienceMs || isBusy() || isChecking())
       throw new ClusterError('rate_limited', `${message}: wait until memory was given back`, {
         retryAfterSeconds: 1,
       });
@@ -108,20 +114,21 @@ export class NodeMemory {
   }
 
   #look(): void {
-    const { env, isBusy, limitBytes, residentBytes } = this.#options;
+    const { env, pool, isBusy, isChecking, limitBytes, residentBytes, pooledBytesMax } = this.#options;
     this.#cancelLook = env.after(lookEveryMs, () => this.#look());
     const nowMs = env.now();
     if (isBusy()) this.#workedMs = nowMs;
+    if (isBusy() || isChecking()) this.#grownMs = nowMs;
     if (limitBytes !== null && residentBytes !== null) this.#watch(limitBytes, residentBytes());
-    const isQuiet = this.#workedMs === null || nowMs >= this.#workedMs + quietMs;
     // What was released at once may have been more than goes back in one turn.
-    if (this.#options.pool.canDiscard) this.#giveBack(isQuiet ? 0 : this.#options.pooledBytesMax, false);
-    if (isScarce(this.#options.pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
+    if (pool.canDiscard) this.#giveBack(nowMs < this.#workedMs + quietMs ? pooledBytesMax : 0, false);
+    if (isScarce(pool) && nowMs >= this.#saidScarceMs + scarceEveryMs) {
       this.#saidScarceMs = nowMs;
       this.#options.onScarce();
     }
-    if (this.#workedMs === null || !isQuiet || nowMs < this.#tidiedMs + tidyEveryMs) return;
-    this.#workedMs = null;
+    if (this.#grownMs === null || nowMs < Math.max(this.#grownMs + quietMs, this.#tidiedMs + tidyEveryMs))
+      return;
+    this.#grownMs = null;
     this.#tidiedMs = nowMs;
     void this.#relieve(false);
   }

@@ -95,11 +95,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     residentBytes: options.residentBytes ?? null,
     trimHeaps: options.trimHeaps ?? null,
     isBusy() {
-      if (scrub.isReading || isOpening) return true;
+      if (isOpening) return true;
       // Asked ten times a second: thousands of replicas are looked at in place.
       for (const { search } of hosted.values()) if (search.optimizer?.isBusy === true) return true;
       return false;
     },
+    isChecking: () => scrub.isReading,
     onScarce() {
       for (const { search } of hosted.values())
         if ((search.replica?.segments.length ?? 0) > 0) search.optimizer?.poke();
