@@ -19,6 +19,7 @@ export { compareRows } from './id-order.ts';
 export { blobBytesOf } from './blob.ts';
 export { createPlainSegment, killRow, openPlainSegment } from './plain-segment.ts';
 export type { NewRow, PlainSegment, PlainSegmentOptions } from './plain-segment.ts';
+export { packedBytes, packRows, unpackRows } from './packed-rows.ts';
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
 export { graphFacts } from './graph-facts.ts';
 export { memoryUsage } from './memory-usage.ts';
