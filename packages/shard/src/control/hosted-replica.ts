@@ -22,7 +22,7 @@ import type { ReplicaSource } from './read-ahead.ts';
 import { readReplica } from './replica-reading.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
-import { pointOfKey, removeRecords } from './records.ts';
+import { isCopy, pointOfKey, removeRecords } from './records.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
 import { isRoomMessage } from './room-message.ts';
 import { RoomSearch } from './room-search.ts';
@@ -32,7 +32,6 @@ import { SegmentExchange, type NodeBandwidth } from './segment-exchange.ts';
 import { ShardProposals } from './shard-proposals.ts';
 import { viewOf } from './shard-view.ts';
 import { SlotMover, vectorNamesOf } from './slot-mover.ts';
-import type { Turns } from './turns.ts';
 
 /** After a failure, before the replica is opened anew. */
 const reopenAfterMs = 2_000;
@@ -40,8 +39,6 @@ const reopenAfterMs = 2_000;
 export interface HostedContext extends SearchContext, NodeBandwidth {
   readonly meta: ShardMeta;
   readonly admission: Admission;
-  /** Of replicas' commands to meta. */
-  readonly proposals: Turns;
   readonly servingLeaseMs: number;
   /** Unindexed vectors of a replica from which on its writes are slowed; 0: no limit. */
   readonly unindexedBytesMax: () => number;
@@ -130,6 +127,7 @@ export class HostedReplica {
   async mendRecord(key: Uint8Array): Promise<boolean> {
     const id = pointOfKey(key);
     if (id !== null) return this.#mender.mend(id);
+    if (isCopy(key) && this.#search.saveCopyAgain()) return true;
     const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
     if (this.#hasOtherInSync()) this.failed(new StorageError('corruption', text));
     else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);

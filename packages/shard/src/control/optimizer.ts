@@ -17,7 +17,7 @@ import {
   type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
-import type { BlobStore, Store } from '@quiver/storage';
+import type { BlobStore, Change, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { BuildQueue } from './build-queue.ts';
 import {
@@ -46,12 +46,18 @@ import { policyInput } from './policy-input.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
 import { assertRoom, crowdingSegment, hasSlack, repack } from './segment-space.ts';
+import { SmallCopy } from './small-copy.ts';
 import { createTaskLog } from './task-log.ts';
+import type { Turns } from './turns.ts';
 import { indexingThreadsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
   readonly manifest: Manifest;
+  /** Of the copy that is on the disk, see `loadCopy`; null: there is none. */
+  readonly copySeq: number | null;
+  /** Of copies of all replicas. */
+  readonly copyTurns: Turns;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly pool: ArenaPool;
@@ -80,6 +86,7 @@ export interface Optimizer {
   saveAgain(blob: number): boolean;
   /** What is saved is not true any more: nothing of it is kept, all is saved again. */
   forgetSaved(): void;
+  readonly copy: SmallCopy;
 }
 
 const lookEveryMs = 200;
@@ -101,6 +108,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
+
+  const copy = new SmallCopy({ ...options, isFree: () => work === null }, options.copySeq);
 
   const policy = (): PolicyInput =>
     policyInput(replica, {
@@ -340,10 +349,10 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       nextSegmentId: replica.takeSegmentId(),
       segments,
     };
-    await options.store.commit(
-      [{ kind: 'put', key: keys.manifest(replica.number), value: encodeJson(next) }],
-      { essential: true },
-    );
+    const changes: Change[] = [{ kind: 'put', key: keys.manifest(replica.number), value: encodeJson(next) }];
+    const noCopy = copy.forget();
+    if (noCopy !== null) changes.push(noCopy);
+    await options.store.commit(changes, { essential: true });
     const needed = new Set(blobsOf(next));
     const unneeded = [...blobsOf(manifest), ...gone].filter((blob) => !needed.has(blob));
     manifest = next;
@@ -352,15 +361,18 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   }
 
   return {
+    copy,
     poke: () => schedule(0),
     noteWrite() {
       lastWriteMs = env.now();
       schedule(lookEveryMs);
+      copy.noteWrite();
     },
     async stop() {
       isStopped = true;
       cancelTimer?.();
       build.cancel(replica);
+      await copy.stop();
       await work;
     },
     get error() {

@@ -5,9 +5,12 @@
  */
 import { afterPrefix, StorageError, type Store } from '@quiver/storage';
 import type { IndexSource } from './digests.ts';
-import { keys } from './records.ts';
+import { isCopy, isManifest, keys } from './records.ts';
 
-export type ReplicaSource = Pick<Store, 'getSync' | 'scanPages'>;
+export interface ReplicaSource extends Pick<Store, 'getSync' | 'scanPages'> {
+  /** The by-seq index was read ahead, too. */
+  readonly hasIndex?: boolean;
+}
 type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
 /** Beyond them the scan costs more than it spares. */
@@ -20,8 +23,10 @@ const bytesMax = 2 << 20;
  * @throws StorageError
  */
 export async function readAhead(store: Store, replica: number): Promise<ReplicaSource> {
+  const beside = await readBeside(store, replica);
+  if (beside !== null) return beside;
   const entries = await entriesOf(store, replica);
-  return entries === null ? store : sourceOf(store, replica, entries);
+  return entries === null ? store : wholeSource(store, replica, entries);
 }
 
 /** Whether so much of a replica is little enough to be read by one scan. */
@@ -30,9 +35,37 @@ export function fitsAhead(entries: number, bytes: number): boolean {
 }
 
 /** @param entries - all that the store has of the replica, in key order */
-export function sourceOf(store: Store, replica: number, entries: readonly Entry[]): ReplicaSource {
+export function wholeSource(store: Store, replica: number, entries: readonly Entry[]): ReplicaSource {
   const from = keys.replica(replica);
-  const to = afterPrefix(from);
+  return { ...sourceOf(store, { from, to: afterPrefix(from) }, entries), hasIndex: true };
+}
+
+/**
+ * What lies before the points of a replica. @returns null where it stands for none of them, or cannot be read as a whole: neither
+ * segments nor a copy are saved. @throws StorageError
+ */
+export async function readBeside(store: Store, replica: number): Promise<ReplicaSource | null> {
+  const range = keys.beside(replica);
+  const entries: Entry[] = [];
+  try {
+    for await (const page of store.scanPages(range)) entries.push(...page);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'corruption') return null;
+    throw error;
+  }
+  return entries.some(([key]) => standsForPoints(key)) ? sourceOf(store, range, entries) : null;
+}
+
+export function standsForPoints(key: Uint8Array): boolean {
+  return isManifest(key) || isCopy(key);
+}
+
+/** @param entries - all that the store has in the range, in key order */
+function sourceOf(
+  store: Store,
+  { from, to }: { readonly from: Uint8Array; readonly to: Uint8Array },
+  entries: readonly Entry[],
+): ReplicaSource {
   return {
     getSync(key) {
       if (!isWithin(key, from, to)) return store.getSync(key);
@@ -47,13 +80,12 @@ export function sourceOf(store: Store, replica: number, entries: readonly Entry[
   };
 }
 
-/** null where there is too much, and where segments are saved: with them few of the points are read. */
+/** null where there is too much. */
 async function entriesOf(store: Store, replica: number): Promise<readonly Entry[] | null> {
   const entries: Entry[] = [];
   let bytes = 0;
   const from = keys.replica(replica);
   try {
-    if (hasSaved(store, replica)) return null;
     for await (const page of store.scanPages({ from, to: afterPrefix(from), limit: entriesMax })) {
       for (const [key, value] of page) bytes += key.length + value.length;
       entries.push(...page);
@@ -65,11 +97,6 @@ async function entriesOf(store: Store, replica: number): Promise<readonly Entry[
     throw error;
   }
   return entries;
-}
-
-/** @throws StorageError */
-export function hasSaved(store: Store, replica: number): boolean {
-  return store.getSync(keys.manifest(replica)) !== undefined;
 }
 
 function find(entries: readonly Entry[], key: Uint8Array): Entry | undefined {

@@ -5,6 +5,7 @@
  *
  * | key after the replica number | value |
  * |---|---|
+ * | `e` | copy of a small replica's rows (small-copy.ts) |
  * | `i` | ident, JSON |
  * | `m` | state, JSON (replica-state.ts) |
  * | `h` term u32 | first seq of the term, u64 |
@@ -26,6 +27,7 @@ const kinds = {
   vector: 0x76,
   bySeq: 0x73,
   operation: 0x6f,
+  copy: 0x65,
   manifest: 0x67,
   fetched: 0x66,
   node: 0x6e,
@@ -55,6 +57,7 @@ export const keys = {
   ident: (replica: number) => ofKind(replica, kinds.ident).done(),
   state: (replica: number) => ofKind(replica, kinds.state).done(),
   manifest: (replica: number) => ofKind(replica, kinds.manifest).done(),
+  copy: (replica: number) => ofKind(replica, kinds.copy).done(),
   fetched: (replica: number) => ofKind(replica, kinds.fetched).done(),
   history: (replica: number, term: number) => ofKind(replica, kinds.history).u32(term).done(),
   point: (replica: number, id: PointId) => keyOfId(keys.points(replica).from, id),
@@ -73,6 +76,8 @@ export const keys = {
     from: ofKind(replica, kinds.history).done(),
     to: afterPrefix(ofKind(replica, kinds.operation).done()),
   }),
+  /** What is no point's. */
+  beside: (replica: number) => ({ from: keys.replica(replica), to: ofKind(replica, kinds.point).done() }),
   /** All points, and all vectors of a name, in id order. */
   points: (replica: number) => range(ofKind(replica, kinds.point).done()),
   vectors: (replica: number, name: string) =>
@@ -111,6 +116,14 @@ export function pointOfKey(keyBytes: Uint8Array): PointId | null {
   const kind = keyBytes[4];
   if (kind !== kinds.point && kind !== kinds.vector) return null;
   return decodePointId(keyBytes, keyBytes.length - pointIdBytes);
+}
+
+export function isManifest(keyBytes: Uint8Array): boolean {
+  return keyBytes[4] === kinds.manifest;
+}
+
+export function isCopy(keyBytes: Uint8Array): boolean {
+  return keyBytes[4] === kinds.copy;
 }
 
 /** Which of the records of `keys.order` this is, and what its key ends with. */

@@ -96,6 +96,7 @@ async function open(store: Store, budgetBytes = 2 ** 28): Promise<Replica> {
     threads: 1,
     coldOf: () => new Set(),
     visibleSeq: (await loadReplicaState(store, number)).persisted.state.lastSeq,
+    isStill: true,
     nextSegmentId: 1,
     onSegments: () => undefined,
     onFailed(segments) {

@@ -1,6 +1,6 @@
 /**
- * Opening a replica: its sealed segments are loaded as they were saved, then the changes above the manifest's
- * `replaySeq` are replayed in order into the head.
+ * Opening a replica: its sealed segments are loaded as they were saved, or the copy of a small one's rows, then the changes
+ * above them are replayed in order into the head.
  */
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { decodePointId, pointIdBytes, type CollectionRecord, type PointId, type Vector } from '@quiver/model';
@@ -14,10 +14,13 @@ import type { Progress } from './progress-line.ts';
 import type { ReplicaSource } from './read-ahead.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
+import { loadCopy } from './small-copy.ts';
 
 export interface OpenedReplica {
   readonly replica: Replica;
   readonly manifest: Manifest;
+  /** See `loadCopy`. */
+  readonly copySeq: number | null;
   /** Changes that were replayed. */
   readonly replayed: number;
 }
@@ -36,6 +39,8 @@ export async function openReplica(options: {
   readonly coldOf: (stored: StoredSegment) => ReadonlySet<string>;
   /** Visible when it is open; the records may be newer. */
   readonly visibleSeq: number;
+  /** The records are not newer: nothing is written meanwhile. */
+  readonly isStill: boolean;
   /** Lowest id a new segment may have. */
   readonly nextSegmentId: number;
   readonly onSegments: ReplicaOptions['onSegments'];
@@ -52,6 +57,17 @@ export async function openReplica(options: {
   const segments = loaded.readers;
   // What a damaged segment held is in the records: all of them are looked at, and those that are here stay.
   const isDamaged = segments.length < manifest.segments.length;
+  let nextSegmentId = Math.max(manifest.nextSegmentId, options.nextSegmentId);
+  // With saved segments there is none.
+  const schema = segmentSchemaOf(record.config.params);
+  const copy =
+    manifest.segments.length === 0
+      ? loadCopy(store, number, options.visibleSeq, { ...options, schema, segmentId: nextSegmentId })
+      : null;
+  if (copy !== null && copy.reader !== null) {
+    segments.push(copy.reader);
+    nextSegmentId += 1;
+  }
   const replica = new Replica({
     record,
     shardId,
@@ -63,12 +79,13 @@ export async function openReplica(options: {
       visibleSeq: options.visibleSeq,
       points: segments.reduce((sum, reader) => sum + reader.rowCount() - reader.deadCount(), 0),
       segments,
-      nextSegmentId: Math.max(manifest.nextSegmentId, options.nextSegmentId),
+      nextSegmentId,
     },
   });
   try {
-    const replayed = await replayChanges(replica, options, isDamaged ? null : manifest.replaySeq);
-    return { replica, manifest: loaded.manifest, replayed };
+    const heldSeq = Math.max(manifest.replaySeq, copy?.seq ?? 0);
+    const replayed = await replayChanges(replica, options, isDamaged ? null : heldSeq);
+    return { replica, manifest: loaded.manifest, copySeq: copy?.seq ?? null, replayed };
   } catch (error) {
     options.onFailed(replica.allSegments().map(({ descriptor }) => descriptor));
     throw error;
@@ -85,10 +102,12 @@ function replayChanges(
   {
     store,
     visibleSeq,
+    isStill,
     onProgress,
-  }: { readonly store: ReplicaSource; readonly visibleSeq: number; readonly onProgress: Progress },
+  }: Pick<Parameters<typeof openReplica>[0], 'store' | 'visibleSeq' | 'isStill' | 'onProgress'>,
   from: number | null,
 ): Promise<number> {
+  if (isStill && from === visibleSeq) return Promise.resolve(0);
   if (from === null) return replayAll(replica, store, 0, onProgress, true);
   // Nothing is saved: all records are needed.
   if (from === 0 && visibleSeq > 0) return replayAll(replica, store, 0, onProgress);

@@ -118,10 +118,11 @@ export class ReplicaHost {
     });
     this.#tombstones = new TombstoneCollector({
       ...{ env, pages: this.#pages, records: this.#records, persists: this.#persists },
-      // A saved segment may hold the point alive: its tombstone must be there to be replayed.
+      // A saved segment or copy may hold the point alive: its tombstone must be there to be replayed.
       limitSeq: () => {
         const manifest = search.manifest();
-        return manifest === null || manifest.segments.length === 0 ? Infinity : manifest.replaySeq;
+        const savedSeq = manifest === null || manifest.segments.length === 0 ? Infinity : manifest.replaySeq;
+        return Math.min(savedSeq, search.copySeq);
       },
       onFailure,
     });
@@ -360,9 +361,8 @@ export class ReplicaHost {
       write === null
         ? isPlan(effect) && (state.rangeCopy !== null || (search.manifest()?.asOf ?? 0) > state.copiedSeq)
         : write.kind !== 'operation' && this.#records.removes(write);
-    if (!isUntrue) return null;
-    const { change, onDurable } = search.forgetManifest();
-    return { changes: [change], onDurable };
+    const isCopyUntrue = isPlan(effect) || (write !== null && write.kind !== 'operation');
+    return search.forget({ manifest: isUntrue, copy: isCopyUntrue });
   }
 
   #durable(persist: number): void {

@@ -28,6 +28,6 @@ export async function readReplica(
 ): Promise<ReplicaReading> {
   const source = ahead ?? (await readAhead(store, number));
   const isNew = await noteOwner(store, source, number, owner);
-  const index = source === store ? null : await heldCopy(source, keys.index(number));
+  const index = source.hasIndex === true ? await heldCopy(source, keys.index(number)) : null;
   return { source, isNew, index, loaded: await loadReplicaState(source, number) };
 }

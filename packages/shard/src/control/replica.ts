@@ -68,6 +68,8 @@ export class Replica {
   segments: SegmentReader[];
   head: PlainSegment | null = null;
   points: number;
+  /** Changes of points in this memory so far, replayed ones too. */
+  changes = 0;
   isDropped = false;
   /** Segments are being built, or will be as soon as writes pause: that gives memory back. */
   isShrinking: () => boolean = () => false;
@@ -157,6 +159,7 @@ export class Replica {
     change: OrderedChange,
     { version, group, baseGroup }: { version: number; group: number; baseGroup: number },
   ): void {
+    this.changes += 1;
     let kept: VectorsByName | null = null;
     if (before !== null) {
       if (change.kind === 'put' && change.kept.length > 0)

@@ -19,12 +19,12 @@ import { openReplica } from './recovery.ts';
 import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
+import type { ReplicaTurns } from './replica-turns.ts';
 import { RecallWindow } from './recall-window.ts';
-import type { Turns } from './turns.ts';
 import { coldVectorsOf } from './wanted-graphs.ts';
 
 /** What all replicas of the node share. */
-export interface SearchContext {
+export interface SearchContext extends ReplicaTurns {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly pool: ArenaPool;
@@ -38,8 +38,6 @@ export interface SearchContext {
   readonly plannedCold: (replica: number, segmentId: number) => ReadonlySet<string>;
   /** Memory beside that of segments is being given back. */
   readonly isRoomGrowing: () => boolean;
-  /** Checks of the index after a start, one replica's at a time. */
-  readonly indexChecks: Turns;
   readonly env: Env;
   readonly log: Log;
 }
@@ -65,6 +63,8 @@ export class SearchState {
   /** On its way to the disk. */
   #adopting: Manifest | null = null;
   #configurationMin = 0;
+  /** There may be one while it is not open. */
+  #hasCopy = true;
   /** The last one closed: its work ends before the next one opens. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -103,15 +103,16 @@ export class SearchState {
   /**
    * REQUIRES: not open.
    * @param visibleSeq - readers see it up to here at once, and what is newer when it is published
-   * @param store - what is read of the disk
+   * @param ahead - what was read of the disk, which has nothing newer; null: there may be by now
    */
-  async open(visibleSeq: number, store: ReplicaSource = this.#context.store): Promise<Replica> {
+  async open(visibleSeq: number, ahead: ReplicaSource | null = null): Promise<Replica> {
     await this.#closing;
     const { broadcast, log, env, ...context } = this.#context;
     const startedMs = env.now();
     const opened = await openReplica({
       ...context,
-      store,
+      store: ahead ?? context.store,
+      isStill: ahead !== null,
       log,
       record: this.#record,
       shardId: this.#shardId,
@@ -134,12 +135,14 @@ export class SearchState {
       ...this.#context,
       replica,
       manifest: opened.manifest,
+      copySeq: opened.copySeq,
       publish: (changed) => broadcast.segments(changed),
     });
     // What it tries again may end well, and gives memory back then.
     replica.isShrinking = () =>
       optimizer.isBusy || (optimizer.error === null && optimizer.isDue()) || this.#context.isRoomGrowing();
     this.#open = { replica, optimizer };
+    this.#hasCopy = true;
     broadcast.segments(replica);
     optimizer.poke();
     const tookMs = Math.round(env.now() - startedMs);
@@ -227,7 +230,7 @@ export class SearchState {
    * anew from what is true (`isStale`), or all is saved again.
    * @returns what must be in that batch, and what to do once it is durable
    */
-  forgetManifest(): { change: Change; onDurable: () => void } {
+  #forgetManifest(): { change: Change; onDurable: () => void } {
     // Files that memory is read along with stay: they are saved again, or go at the next start.
     const inUse = new Set(
       this.replica?.allSegments().flatMap(({ descriptor }) => descriptor.rowFiles.map(({ file }) => file)),
@@ -244,6 +247,39 @@ export class SearchState {
           .catch((error: unknown) => this.#context.log.warn('deleting old segments failed', { error }));
       },
     };
+  }
+
+  /** Deletions up to it need no tombstones for the copy of a small replica's rows. */
+  get copySeq(): number {
+    if (this.#open !== null) return this.#open.optimizer.copy.seq ?? Infinity;
+    return this.#hasCopy ? 0 : Infinity;
+  }
+
+  /**
+   * What is saved and untrue once the batch under way is written.
+   * @returns changes for that batch, and what to do once it is durable; null: there is nothing
+   */
+  forget(untrue: {
+    readonly manifest: boolean;
+    readonly copy: boolean;
+  }): { readonly changes: Change[]; readonly onDurable: () => void } | null {
+    const copy = untrue.copy ? this.#forgetCopy() : null;
+    const manifest = untrue.manifest ? this.#forgetManifest() : null;
+    const changes = [copy, manifest?.change ?? null].filter((change) => change !== null);
+    return changes.length === 0 ? null : { changes, onDurable: () => manifest?.onDurable() };
+  }
+
+  #forgetCopy(): Change | null {
+    if (this.#open !== null) return this.#open.optimizer.copy.forget();
+    const hadCopy = this.#hasCopy;
+    this.#hasCopy = false;
+    return hadCopy ? { kind: 'delete', key: keys.copy(this.#number) } : null;
+  }
+
+  /** The record of the copy is damaged: it is written again. @returns false: memory is not open */
+  saveCopyAgain(): boolean {
+    this.#open?.optimizer.copy.saveAgain();
+    return this.#open !== null;
   }
 
   /** Memory will be discarded: from now on nothing of it is saved or read. */

@@ -27,6 +27,7 @@ import { emptyManifest, type Manifest } from './manifest.ts';
 import { decodeJson, keys, removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
+import { createReplicaTurns, holdTurns } from './replica-turns.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { memoryLimits } from './memory-limits.ts';
 import { NodeMemory } from './node-memory.ts';
@@ -35,7 +36,6 @@ import { placementChange, type PlacedReplica } from './placed-replicas.ts';
 import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { StartScan } from './start-scan.ts';
-import { Turns } from './turns.ts';
 import { coldVectorsOf } from './wanted-graphs.ts';
 
 const controlThread = 0;
@@ -43,8 +43,6 @@ const controlThread = 0;
 const plannedMoveMs = 2_000;
 /** Deadlines, resending and eviction of replicas hang on it. */
 const tickEveryMs = 50;
-/** Commands to meta under way of all replicas: as many as go well into one batch of its log. */
-const proposalsMax = 32;
 /** Of the memory that is free, what is loaded may take: the rest is for writes and builds. */
 const loadedShareMax = 0.75;
 const noVectors: ReadonlySet<string> = new Set();
@@ -118,8 +116,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     takeBlobId: () => nextBlobId++,
     plannedCold: (replica, segmentId) => placements.get(placeKey(replica, segmentId)) ?? noVectors,
     isRoomGrowing: () => memory.isRoomGrowing(),
-    indexChecks: new Turns(),
-    proposals: new Turns(proposalsMax),
+    ...createReplicaTurns(),
     inbound,
     outbound,
     fetchesSegments: options.fetchesSegments,
@@ -209,7 +206,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       ordered.map(({ number }) => number),
     );
     // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
-    const resume = [context.indexChecks.hold(), context.proposals.hold()];
+    const resume = holdTurns(context);
     const startedMs = env.now();
     isOpening = true;
     try {
@@ -217,7 +214,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     } finally {
       isOpening = false;
       await scan.close();
-      for (const one of resume) one();
+      resume();
     }
     const points = ordered.reduce(
       (sum, { number }) => sum + (hosted.get(number)?.search.replica?.points ?? 0),

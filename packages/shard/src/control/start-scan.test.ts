@@ -6,18 +6,21 @@ import { StartScan } from './start-scan.ts';
 
 const small = [3, 4, 9, 12, 40];
 const saved = 6;
+/** With a copy of their rows. */
+const copied = [7, 11, 13];
 const large = 10;
 const unasked = [5, 8, 20, 41];
 
 /** Replicas with gaps between them, one with saved segments, one with too much to be read ahead. */
 async function stage(): Promise<{ store: Store; scans: () => number }> {
   const memory = await createMemoryStore();
-  for (const number of [...small, saved, large, ...unasked]) {
+  for (const number of [...small, saved, large, ...copied, ...unasked]) {
     const changes: Change[] = [];
     const put = (key: Uint8Array): number =>
       changes.push({ kind: 'put', key, value: Uint8Array.of(number, changes.length % 256) });
     put(keys.state(number));
     if (number === saved) put(keys.manifest(number));
+    if (copied.includes(number)) put(keys.copy(number));
     const points = number === large ? 2_000 : number === 12 ? 0 : 100 + number;
     for (let id = 0; id < points; id += 1) {
       put(keys.point(number, id));
@@ -39,7 +42,13 @@ async function stage(): Promise<{ store: Store; scans: () => number }> {
 
 async function contentOf(source: ReplicaSource, number: number): Promise<string[]> {
   const found: string[] = [];
-  for (const range of [keys.order(number), keys.points(number), keys.index(number), keys.vectors(number, '')])
+  for (const range of [
+    keys.beside(number),
+    keys.order(number),
+    keys.points(number),
+    keys.index(number),
+    keys.vectors(number, ''),
+  ])
     for await (const page of source.scanPages(range))
       for (const [key, value] of page) found.push(`${Buffer.from(key).toString('hex')} ${value.join()}`);
   return found;
@@ -51,7 +60,7 @@ async function expectWhole(store: Store, scan: StartScan, numbers: readonly numb
     expect(await contentOf(sources[i]!, number)).toEqual(await contentOf(store, number));
 }
 
-const all = [...small, saved, large].sort((a, b) => a - b);
+const all = [...small, saved, large, ...copied].sort((a, b) => a - b);
 
 test('what is given of each replica is what the store has', async () => {
   const { store } = await stage();
@@ -72,13 +81,31 @@ test('neighbours are read by one scan', async () => {
   const scan = new StartScan(store, [3, 4, 5]);
   for (const number of [3, 4, 5]) expect(await scan.take(number)).not.toBe(store);
   await scan.close();
-  expect(scans()).toBe(1);
+  // And a look at what lies before the points of the first one.
+  expect(scans()).toBe(2);
+});
+
+test('of replicas with a copy nothing is read but what lies before their points', async () => {
+  const { store } = await stage();
+  const ranges: string[] = [];
+  const watched: Store = {
+    ...store,
+    scanPages(range) {
+      ranges.push(`${Buffer.from(range.from).toString('hex')} ${Buffer.from(range.to).toString('hex')}`);
+      return store.scanPages(range);
+    },
+  };
+  const scan = new StartScan(watched, copied);
+  for (const number of copied) await scan.take(number);
+  await scan.close();
+  const hex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
+  expect(ranges).toEqual(copied.map(keys.beside).map(({ from, to }) => `${hex(from)} ${hex(to)}`));
 });
 
 test('what is saved as segments, or is too much, is left to who reads it', async () => {
   const { store } = await stage();
   const scan = new StartScan(store, all);
-  expect(await scan.take(saved)).toBe(store);
+  expect((await scan.take(saved)).hasIndex).toBeUndefined();
   expect(await scan.take(large)).toBe(store);
   await scan.close();
 });

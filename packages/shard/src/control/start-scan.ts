@@ -4,7 +4,14 @@
  * takes over for what the scan cannot give.
  */
 import { afterPrefix, StorageError, type Store } from '@quiver/storage';
-import { fitsAhead, hasSaved, readAhead, sourceOf, type ReplicaSource } from './read-ahead.ts';
+import {
+  fitsAhead,
+  readAhead,
+  readBeside,
+  standsForPoints,
+  wholeSource,
+  type ReplicaSource,
+} from './read-ahead.ts';
 import { keys } from './records.ts';
 import { openCursor, type Cursor, type Entry } from './scan-cursor.ts';
 
@@ -16,6 +23,8 @@ export class StartScan {
   /** Of the replica before; the scan is behind it. */
   #last = 0;
   #isDamaged = false;
+  /** The replica before has saved segments or a copy: the next one may, too, and its points are not read then. */
+  #isBeside = true;
   #before: Promise<unknown> = Promise.resolve();
 
   /** @param numbers - of all replicas that will be asked for; at least one */
@@ -31,7 +40,13 @@ export class StartScan {
    * @throws StorageError
    */
   take(number: number): Promise<ReplicaSource> {
-    const taking = this.#before.then(() => this.#take(number));
+    const beside = this.#isBeside ? readBeside(this.#store, number) : null;
+    const before = this.#before;
+    const taking = (async () => {
+      const found = await beside;
+      await before;
+      return found ?? this.#take(number);
+    })();
     this.#before = taking.catch(() => undefined);
     return taking;
   }
@@ -45,9 +60,14 @@ export class StartScan {
     if (this.#isDamaged || number <= this.#last) return readAhead(this.#store, number);
     this.#last = number;
     try {
-      if (hasSaved(this.#store, number)) return this.#store;
       const entries = await this.#entriesOf(number);
-      if (entries !== null) return sourceOf(this.#store, number, entries);
+      if (entries === 'beside') {
+        await this.#leave();
+        this.#isBeside = true;
+        return (await readBeside(this.#store, number)) ?? this.#store;
+      }
+      this.#isBeside = false;
+      if (entries !== null) return wholeSource(this.#store, number, entries);
       // Far to go to the next one: a new scan begins there.
       await this.#leave();
       return this.#store;
@@ -61,7 +81,7 @@ export class StartScan {
   }
 
   /** @returns null where it is too much */
-  async #entriesOf(number: number): Promise<readonly Entry[] | null> {
+  async #entriesOf(number: number): Promise<readonly Entry[] | 'beside' | null> {
     const from = keys.replica(number);
     const to = afterPrefix(from);
     const entries: Entry[] = [];
@@ -81,6 +101,7 @@ export class StartScan {
         continue;
       }
       if (Buffer.compare(key, to) >= 0) break;
+      if (standsForPoints(key)) return 'beside';
       cursor.skip();
       bytes += key.length + value.length;
       entries.push(entry);

@@ -1,0 +1,160 @@
+// A copy of all rows of a small collection: a start reads it in the place of the points, and shows what the points say.
+import { afterEach, expect, test } from 'vitest';
+import { keys } from './control/records.ts';
+import { collectionOn, deletionOf, NodeCluster, upsertOf } from './testing/node-cluster.ts';
+
+let cluster: NodeCluster;
+
+afterEach(() => cluster.close());
+
+const ids = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+const dim = 16;
+const idleMs = 11_000;
+
+async function clusterOf(nodes: readonly number[], points: number): Promise<void> {
+  cluster = new NodeCluster(9);
+  for (const id of nodes) await cluster.addNode(id);
+  cluster.meta.setCollection(collectionOn('c', nodes, { dim }));
+  await cluster.env.settle();
+  await cluster.write('c', upsertOf(ids(0, points), dim, 1));
+}
+
+function copyOn(node: number): Uint8Array | undefined {
+  return cluster.node(node).running!.store.getSync(keys.copy(node));
+}
+
+async function restart(node: number): Promise<void> {
+  await cluster.kill(node);
+  await cluster.start(node);
+}
+
+/** A start that reads them fails. */
+function damagePoints(from: number, to: number): void {
+  for (const id of ids(from, to)) {
+    cluster.node(1).disk.flipBit(keys.point(1, id), 40);
+    cluster.node(1).disk.flipBit(keys.vector(1, '', id), 77);
+  }
+}
+
+test('a start reads the copy, and of the points those that were changed since', async () => {
+  await clusterOf([1], 100);
+  expect(copyOn(1)).toBeUndefined();
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeDefined();
+  await cluster.write('c', upsertOf(ids(95, 103), dim, 2));
+  await cluster.write('c', deletionOf([3, 4]));
+  const before = await cluster.contents(1, 'c');
+  expect(before).toHaveLength(101);
+  damagePoints(5, 95);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+});
+
+test('a change after a start is where the copy is no more of use, and is in the next one', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  await restart(1);
+  await cluster.write('c', upsertOf(ids(50, 90), dim, 2));
+  await cluster.write('c', deletionOf(ids(0, 20)));
+  const before = await cluster.contents(1, 'c');
+  const first = copyOn(1)!;
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)!.length).toBeLessThan(first.length);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+});
+
+test('a few changes alone do not make another copy soon', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  const first = copyOn(1);
+  await cluster.write('c', upsertOf(ids(0, 10), dim, 2));
+  await cluster.env.advance(60_000);
+  expect(copyOn(1)).toEqual(first);
+  await cluster.env.advance(600_000);
+  expect(copyOn(1)).not.toEqual(first);
+});
+
+test('a folder without a copy opens, and gets one', async () => {
+  await clusterOf([1], 100);
+  const before = await cluster.contents(1, 'c');
+  await restart(1);
+  expect(copyOn(1)).toBeUndefined();
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeDefined();
+});
+
+test('neither a few points nor many have a copy, and one that grew loses it', async () => {
+  await clusterOf([1], 10);
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeUndefined();
+  await cluster.write('c', upsertOf(ids(0, 500), dim, 1));
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeDefined();
+  await cluster.write('c', upsertOf(ids(500, 1_500), dim, 1));
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeUndefined();
+});
+
+test('a damaged copy costs nothing but time', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  const before = await cluster.contents(1, 'c');
+  cluster.node(1).disk.flipBit(keys.copy(1), 500);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  expect(cluster.logged.join('')).toContain('is of no use');
+  await cluster.env.advance(idleMs);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  expect(cluster.logged.join('').split('is of no use')).toHaveLength(2);
+});
+
+test('a copy that is found damaged is written again', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  const whole = copyOn(1)!.slice();
+  cluster.node(1).disk.flipBit(keys.copy(1), 500);
+  await cluster.env.advance(70_000);
+  const { badRecords, mendedRecords } = cluster.control(1).scrubbed();
+  expect({ badRecords, mendedRecords }).toEqual({ badRecords: 1, mendedRecords: 1 });
+  expect(copyOn(1)).toEqual(whole);
+});
+
+test('what a copy holds alive keeps its tombstone until the next copy', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  await cluster.write('c', deletionOf([1, 2]));
+  const tombstones = (): number =>
+    [1, 2].filter((id) => cluster.node(1).running!.store.getSync(keys.point(1, id)) !== undefined).length;
+  await cluster.env.advance(3_800_000);
+  expect(tombstones()).toBe(0);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toHaveLength(98);
+});
+
+test('a replica that goes back to what others have shows that after a start, not what its copy had', async () => {
+  await clusterOf([1, 2], 100);
+  // The first one leads alone what nobody else takes.
+  cluster.cut(1, 2);
+  cluster.meta.away.add(1);
+  await cluster
+    .write('c', upsertOf(ids(0, 60), dim, 2), { node: 1, timeoutMs: 1_000 })
+    .catch(() => undefined);
+  await cluster.env.advance(idleMs);
+  cluster.meta.promote(cluster.collection('c').uuid, 0, 2);
+  await cluster.write('c', upsertOf(ids(60, 70), dim, 3), { node: 2 }).catch(() => undefined);
+  cluster.heal();
+  await cluster.until('in sync', () => cluster.shard('c').inSync.length === 2, 60_000);
+  await cluster.write('c', upsertOf([200], dim, 3));
+  const shown = await cluster.contents(2, 'c');
+  expect(await cluster.contents(1, 'c')).toEqual(shown);
+  await cluster.env.advance(idleMs);
+  for (const node of [1, 2]) await cluster.kill(node);
+  for (const node of [1, 2]) await cluster.start(node);
+  await cluster.until('in sync again', () => cluster.shard('c').inSync.length === 2, 60_000);
+  await cluster.write('c', upsertOf([200], dim, 3));
+  expect((await cluster.contents(1, 'c')).slice(0, -1)).toEqual(shown.slice(0, -1));
+  expect((await cluster.contents(2, 'c')).slice(0, -1)).toEqual(shown.slice(0, -1));
+});
