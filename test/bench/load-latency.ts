@@ -1,14 +1,15 @@
 /**
  * What a bulk load does to searches: half of a data set is loaded and green, REST searches come at a steady rate; then the other
- * half is uploaded at full speed beside them, and searches go on until it is green. p50 and p99 of each time, for Quiver and the
- * Qdrant server one after the other in one run.
+ * half is uploaded at full speed beside them, and searches go on until it is green. p50 to p99 of each part and of the whole load, for
+ * Quiver and the Qdrant server one after the other in one run. An upload lasts some seconds: with --rounds there are several, each into a
+ * new collection, and what their searches took is put together at the end.
  *
  * Searches are an open loop: one is due each 1/rate seconds whether the one before it is answered or not, and its time runs
  * from when it was due to be sent, so that a server that stalls is charged for all that waited. The upload is another thread's.
  * Client and server share the cores; the thread that measures runs before both, where it may.
  *
  *   node test/bench/load-latency.ts [--set wordnet-minilm] [--rows N] [--rate 100] [--ef 64] [--idle-seconds 10]
- *     [--only quiver|qdrant] [--burners N]
+ *     [--rounds 1] [--only quiver|qdrant] [--burners N]
  *
  * With --burners, N threads of another process that only compute for three seconds come before the upload: the tail that a full machine
  * alone gives, whatever the server does.
@@ -18,11 +19,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
 import { call, cpuSeconds, untilGreen } from './bench-server.ts';
 import { readDataSet, type DataSet } from './data-set.ts';
-import { buildRequest, loadResult, runLoad } from './http-load.ts';
+import { buildRequest, runLoad } from './http-load.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     rate: { type: 'string', default: '100' },
     ef: { type: 'string', default: '64' },
     'idle-seconds': { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '1' },
     only: { type: 'string' },
     burners: { type: 'string', default: '0' },
   },
@@ -55,6 +57,10 @@ interface Uploader {
   end(): Promise<number>;
 }
 
+function rowsOf(set: DataSet): number {
+  return Math.min(set.rows, Number(flags.rows ?? set.rows));
+}
+
 /** @param half - 0: rows 0, 2, 4...; 1: the others, so that both look alike */
 function uploadRequests(set: DataSet, rows: number, half: 0 | 1): Buffer[] {
   const requests: Buffer[] = [];
@@ -71,7 +77,7 @@ function uploadRequests(set: DataSet, rows: number, half: 0 | 1): Buffer[] {
 }
 
 async function startUploader(): Promise<Uploader> {
-  const worker = new Worker(import.meta.filename, { workerData: flags, argv: process.argv.slice(2) });
+  const worker = new Worker(import.meta.filename, { argv: process.argv.slice(2) });
   await once(worker, 'message');
   return {
     async upload(port, half) {
@@ -85,9 +91,8 @@ async function startUploader(): Promise<Uploader> {
 
 /** The other thread: requests are made before anything is measured. */
 function runUploader(): void {
-  const { set: name, rows: asked } = workerData as typeof flags;
-  const set = readDataSet(name);
-  const rows = Math.min(set.rows, Number(asked ?? set.rows));
+  const set = readDataSet(flags.set);
+  const rows = rowsOf(set);
   const halves = [uploadRequests(set, rows, 0), uploadRequests(set, rows, 1)];
   parentPort!.on('message', ({ port, half }: { port: number; half: 0 | 1 }) => {
     void runLoad(port, halves[half]!, { connections: uploadConnections }).then(({ failures }) =>
@@ -184,8 +189,70 @@ async function openConnection(
   return connection;
 }
 
-async function measure(name: string, server: RunningServer, uploader: Uploader, set: DataSet): Promise<void> {
+interface Part {
+  readonly name: string;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** Points uploaded. */
+  readonly points: number;
+  /** Of each search, ms. */
+  readonly times: readonly number[];
+}
+
+/** @param idle - of the same round */
+function print(server: string, set: DataSet, round: number | 'all', part: Part, idle: Part): void {
+  const { name, seconds, points, times } = part;
+  const p99Ms = quantile(times, 0.99);
+  const line = {
+    bench: 'load-latency',
+    set: set.name,
+    rate: Number(flags.rate),
+    name: server,
+    round,
+    part: name,
+    seconds: rounded(seconds),
+    ...(points > 0 ? { points_per_s: Math.round(points / seconds) } : {}),
+    searches: times.length,
+    server_cpu_s: rounded(part.cpuSeconds),
+    p50_ms: rounded(quantile(times, 0.5)),
+    p90_ms: rounded(quantile(times, 0.9)),
+    p99_ms: rounded(p99Ms),
+    max_ms: rounded(quantile(times, 1)),
+    p99_to_idle: rounded(p99Ms / quantile(idle.times, 0.99)),
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function quantile(times: readonly number[], share: number): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
+/** As if they were one after the other. */
+function joined(name: string, parts: readonly Part[]): Part {
+  const sumOf = (of: (part: Part) => number): number => parts.reduce((sum, part) => sum + of(part), 0);
+  return {
+    name,
+    seconds: sumOf(({ seconds }) => seconds),
+    cpuSeconds: sumOf((part) => part.cpuSeconds),
+    points: sumOf(({ points }) => points),
+    times: parts.flatMap(({ times }) => times),
+  };
+}
+
+/** Upload and indexing of one round. */
+const loadParts = ['upload', 'indexing'];
+
+/** One round's parts, each printed as it ends, into a collection of its own. */
+async function measure(
+  name: string,
+  server: RunningServer,
+  uploader: Uploader,
+  set: DataSet,
+  round: number,
+): Promise<Part[]> {
   const isQuiver = name === 'quiver';
+  if (round > 1) await call(server, 'DELETE', '/collections/bench');
   await call(server, 'PUT', '/collections/bench', {
     vectors: { size: set.dim, distance: 'Cosine' },
     hnsw_config: { m: 16, ef_construct: 200 },
@@ -205,51 +272,64 @@ async function measure(name: string, server: RunningServer, uploader: Uploader, 
   // Code is compiled and caches are filled before the idle time is measured.
   await runLoad(server.restPort, requests, { connections: 2, seconds: 5 });
   const searches = await startSearches(server.restPort, requests, Number(flags.rate));
-  const idleP99Ms: number[] = [];
+  const parts: Part[] = [];
   let startedMs = performance.now();
   let cpu = cpuSeconds(server);
-  const report = (part: string): void => {
+  const end = (part: string, points = 0): void => {
     const seconds = (performance.now() - startedMs) / 1_000;
-    const { requests: count, p50Ms, p99Ms } = loadResult(searches.next(), seconds, 0);
-    if (part === 'idle') idleP99Ms.push(p99Ms);
-    const facts = {
-      part,
-      seconds: round(seconds),
-      searches: count,
-      server_cpu_s: round(cpuSeconds(server) - cpu),
-      p50_ms: round(p50Ms),
-      p99_ms: round(p99Ms),
-      p99_to_idle: round(p99Ms / idleP99Ms[0]!),
+    const ended = {
+      name: part,
+      seconds,
+      points,
+      cpuSeconds: cpuSeconds(server) - cpu,
+      times: searches.next(),
     };
-    process.stdout.write(
-      `${JSON.stringify({ bench: 'load-latency', set: set.name, rate: Number(flags.rate), name, ...facts })}\n`,
-    );
+    parts.push(ended);
+    print(name, set, round, ended, parts[0]!);
     startedMs = performance.now();
     cpu = cpuSeconds(server);
   };
+  const idleMs = 1_000 * Number(flags['idle-seconds']);
   try {
-    await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(flags['idle-seconds'])));
-    report('idle');
+    await new Promise((resolve) => setTimeout(resolve, idleMs));
+    end('idle');
     const burners = Number(flags.burners);
     if (burners > 0) {
       await once(spawn(process.execPath, ['-e', burn, String(burners)], { stdio: 'inherit' }), 'exit');
-      report(`${burners} burners`);
+      end(`${burners} burners`);
       // What waited meanwhile is not the upload's.
       await new Promise((resolve) => setTimeout(resolve, burnMs));
-      report('idle after burners');
+      end('idle after burners');
     }
     await uploader.upload(server.restPort, 1);
-    report('upload');
+    end('upload', Math.floor(rowsOf(set) / 2));
     await untilGreen(server, 'bench', 3);
-    report('indexing');
-    await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(flags['idle-seconds'])));
-    report('idle again');
+    end('indexing');
+    await new Promise((resolve) => setTimeout(resolve, idleMs));
+    end('idle again');
   } finally {
     searches.stop();
   }
+  const load = joined(
+    'load',
+    parts.filter((part) => loadParts.includes(part.name)),
+  );
+  print(name, set, round, load, parts[0]!);
+  return [...parts, load];
 }
 
-function round(value: number): number {
+/** What all rounds had. */
+function printAll(name: string, set: DataSet, parts: readonly Part[]): void {
+  const all = (part: string): Part =>
+    joined(
+      part,
+      parts.filter((one) => one.name === part),
+    );
+  for (const part of ['idle', ...loadParts, 'load', 'idle again'])
+    print(name, set, 'all', all(part), all('idle'));
+}
+
+function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
 
@@ -272,7 +352,10 @@ async function main(): Promise<void> {
       if (server === null) continue;
       runFirst();
       try {
-        await measure(name, server, uploader, set);
+        const parts: Part[] = [];
+        for (let round = 1; round <= Number(flags.rounds); round += 1)
+          parts.push(...(await measure(name, server, uploader, set, round)));
+        if (Number(flags.rounds) > 1) printAll(name, set, parts);
       } finally {
         setPriority(process.pid, 0);
         await server.stop();
