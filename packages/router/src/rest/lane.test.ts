@@ -248,6 +248,49 @@ describe('a connection', () => {
     expect(await rest).toBe('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
   });
 
+  test('with a long body is read in turns with others', async () => {
+    const turns: (() => void)[] = [];
+    let onTurn: () => void = () => undefined;
+    const inTurns = createRestServer((await createFakeNode()).api, {
+      ...options({
+        ...env,
+        soon(task) {
+          turns.push(task);
+          onTurn();
+        },
+      }),
+      bodyBytesMax: 8 << 20,
+    });
+    const { port: turnsPort } = await inTurns.listen({ host: '127.0.0.1', port: 0 });
+    const bodyBytes = 4 << 20;
+    const long = connect({ port: turnsPort, host: '127.0.0.1' });
+    const answer = new Promise<string>((resolve) => {
+      long.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+    });
+    const nextTurn = (): Promise<void> =>
+      new Promise<void>((resolve) => {
+        onTurn = resolve;
+        if (turns.length > 0) resolve();
+      });
+    long.write(`POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: ${bodyBytes}\r\n\r\n`);
+    long.write(Buffer.alloc(bodyBytes, 32));
+    await nextTurn();
+    // It waits for its turn, and another is answered.
+    expect(await talk(turnsPort, Buffer.from(last), last.length)).toContain('HTTP/1.1 200 OK');
+    let count = 0;
+    for (let isAnswered = false; !isAnswered;) {
+      count += turns.length;
+      for (const task of turns.splice(0)) task();
+      isAnswered = await Promise.race([nextTurn().then(() => false), answer.then(() => true)]);
+    }
+    expect(await answer).toContain('HTTP/1.1 404');
+    expect(count).toBeGreaterThanOrEqual(8);
+    expect(count).toBeLessThanOrEqual(17);
+    const closed = inTurns.close();
+    inTurns.closeAllConnections();
+    await closed;
+  });
+
   test('whose client does not read gets no more answers until it does', async () => {
     const { socket, rest } = await open();
     socket.pause();

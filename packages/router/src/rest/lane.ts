@@ -3,7 +3,8 @@
  * node:http's parser and streams (figures in docs/benchmarks.md). A connection that sends anything else is handed to
  * node:http with its unread bytes, and stays there.
  * Always: a connection has one request under way, answers leave in the order of the requests; a body is held only up to its
- * announced length, which is checked first; what comes while a request is under way waits in the kernel but for one chunk.
+ * announced length, which is checked first, and a long one is read in turns with what else the thread has to do; what comes while a
+ * request is under way waits in the kernel but for one chunk.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -37,6 +38,8 @@ const keepAliveSlackMs = 1_000;
 /** From the head to the end of the body, as node:http's. */
 const bodyMsMax = 300_000;
 const sweepMs = 5_000;
+/** Of a body, before others get their turn: a fifth of a millisecond of copying. Left to itself, libuv reads 2 MiB of a connection at a time. */
+const turnBytesMax = 256 * 1024;
 /** Answers up to here are put together in one buffer that the thread keeps. */
 const shortAnswerBytes = 64 * 1024;
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
@@ -93,6 +96,10 @@ class Connection {
   #sinceMs: number;
   #isReading = false;
   #isPaused = false;
+  /** In the middle of a body; it is read on at the next turn. */
+  #isResting = false;
+  /** Of the body, since its last turn. */
+  #turnBytes = 0;
   /** The client takes no answers at the moment. */
   #isFull = false;
   /** The client sends nothing more. */
@@ -151,6 +158,7 @@ class Connection {
   readonly #onData = (chunk: Buffer): void => {
     this.#unread.push(chunk);
     this.#read();
+    this.#endTurn(chunk.length);
   };
 
   readonly #onDrain = (): void => {
@@ -186,12 +194,25 @@ class Connection {
     if (mustWait !== this.#isPaused) {
       this.#isPaused = mustWait;
       if (mustWait) this.#socket.pause();
-      else this.#socket.resume();
+      else if (!this.#isResting) this.#socket.resume();
     }
     if (this.#hasEnded && !mustWait && this.#current === null) {
       if (this.#head !== null) this.#refuse(badRequest);
       else this.#socket.end();
     }
+  }
+
+  /** In the middle of a body, when enough was read of it: what else waits for the thread comes first. */
+  #endTurn(bytes: number): void {
+    this.#turnBytes = this.#missingBytes === 0 ? 0 : this.#turnBytes + bytes;
+    if (this.#turnBytes < turnBytesMax || this.#isResting || this.#isOver) return;
+    this.#isResting = true;
+    this.#socket.pause();
+    this.#options.env.soon(() => {
+      this.#isResting = false;
+      this.#turnBytes = 0;
+      if (!this.#isPaused && !this.#isOver) this.#socket.resume();
+    });
   }
 
   #readHead(chunk: Buffer): void {
