@@ -1,12 +1,12 @@
 /**
  * The write path as a serve thread sees it: filters turned into ids, vectors prepared, buffers
  * moved to the control thread, the answer awaited.
- * Always: a buffer that is only part of a larger allocation is copied first, because moving takes the whole.
+ * Always: a buffer that is only part of a larger allocation is copied first, because moving takes the whole; the vectors of a long batch
+ * are prepared in turns with what else the thread has to do.
  */
 import type { Env } from '@quiver/env';
 import {
   ClusterError,
-  isLongOperation,
   shardOf,
   stringifyJson,
   type CollectionRecord,
@@ -16,7 +16,13 @@ import {
   type VectorColumn,
 } from '@quiver/model';
 import { plainError, type ShardWrite, type ShardWriteOutcome, type ShardWrites } from '@quiver/rpc';
-import { prepareOwnRows, segmentSchemaOf, vectorSchema } from '@quiver/segment';
+import {
+  prepareOwnRows,
+  segmentSchemaOf,
+  vectorSchema,
+  type DenseSchema,
+  type MultiSchema,
+} from '@quiver/segment';
 import type { ControlCalls } from './control-calls.ts';
 import { replicaNumber } from './replica-views.ts';
 import type { ShardReadsEnd } from './shard-reads.ts';
@@ -54,8 +60,8 @@ export function createShardWrites(options: ShardWritesOptions): ShardWrites {
       const replica = replicaNumber(collection, write.shardId, nodeId);
       const { slots = null } = write;
       const operation = await resolved(collection, write, deadlineMs);
-      if (isLongOperation(operation)) await new Promise<void>((resolve) => options.env.soon(resolve));
-      const prepared = prepareOperation(collection, operation);
+      const prepared = takeOperation(collection, operation);
+      await prepareInTurns(prepared.rows, options.env);
       const { uuid: collectionUuid } = collection;
       const { operation: ready, payload, transfer } = prepared;
       const { operationKey } = write;
@@ -83,26 +89,63 @@ export function createShardWrites(options: ShardWritesOptions): ShardWrites {
   };
 }
 
-function prepareOperation(
-  collection: CollectionRecord,
-  operation: ResolvedOperation,
-): { operation: ResolvedOperation; payload: string | null; transfer: ArrayBuffer[] } {
+/** Rows of one vector that are the operation's own and not prepared yet. */
+interface OwnRows {
+  readonly schema: DenseSchema | MultiSchema;
+  readonly values: Float32Array;
+}
+
+interface OwnOperation {
+  readonly operation: ResolvedOperation;
+  readonly payload: string | null;
+  readonly rows: readonly OwnRows[];
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+function takeOperation(collection: CollectionRecord, operation: ResolvedOperation): OwnOperation {
   if (operation.kind === 'set_payload' || operation.kind === 'overwrite_payload')
     return {
       operation: { ...operation, payload: {} },
       payload: stringifyJson(operation.payload),
+      rows: [],
       transfer: [],
     };
   if (operation.kind !== 'upsert' && operation.kind !== 'update_vectors')
-    return { operation, payload: null, transfer: [] };
+    return { operation, payload: null, rows: [], transfer: [] };
+  const rows: OwnRows[] = [];
   const transfer: ArrayBuffer[] = [];
-  const points = prepareBatch(collection, operation.points, transfer);
-  return { operation: { ...operation, points }, payload: null, transfer };
+  const points = takeBatch(collection, operation.points, rows, transfer);
+  return { operation: { ...operation, points }, payload: null, rows, transfer };
+}
+
+/** About a tenth of a millisecond. */
+const turnValues = 32_768;
+
+/** Short ones at once. */
+async function prepareInTurns(rows: readonly OwnRows[], env: Pick<Env, 'soon'>): Promise<void> {
+  let left = turnValues;
+  for (const { schema, values } of rows) {
+    const most = schema.dim * Math.ceil(turnValues / schema.dim);
+    for (let from = 0; from < values.length; from += most) {
+      if (left <= 0) {
+        await new Promise<void>((resolve) => env.soon(resolve));
+        left = turnValues;
+      }
+      const some = values.subarray(from, from + most);
+      prepareOwnRows(schema, some);
+      left -= some.length;
+    }
+  }
 }
 
 type Owned = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
-function prepareBatch(collection: CollectionRecord, points: PointBatch, transfer: ArrayBuffer[]): PointBatch {
+function takeBatch(
+  collection: CollectionRecord,
+  points: PointBatch,
+  rows: OwnRows[],
+  transfer: ArrayBuffer[],
+): PointBatch {
   const schema = segmentSchemaOf(collection.config.params);
   const own = <T extends Float32Array | Uint32Array | Uint8Array>(view: T): T => {
     const isWhole = view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
@@ -129,9 +172,9 @@ function prepareBatch(collection: CollectionRecord, points: PointBatch, transfer
       });
       continue;
     }
-    // In place: the buffer is moved away in any case.
+    // Prepared in place: the buffer is moved away in any case.
     const values = own(column.values);
-    if (vector.kind !== 'sparse') prepareOwnRows(vector, values);
+    if (vector.kind !== 'sparse') rows.push({ schema: vector, values });
     vectors.set(
       name,
       column.kind === 'dense'
