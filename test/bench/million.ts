@@ -1,12 +1,14 @@
 /**
  * A server within a memory budget: more vectors than fit are loaded over REST and searched, its resident memory is watched all
- * the while, it is restarted, and what it cannot hold it refuses. Rows are resampled from wordnet-minilm (resampled.ts);
- * queries are its own, exact neighbours are found here by a full scan.
+ * the while, it is restarted, and what it cannot hold it refuses. Rows are resampled from wordnet-minilm (resampled.ts), as it is or on
+ * its leading principal components (principal.ts); queries are its own, exact neighbours are found here by a full scan.
  *
- *   node test/bench/million.ts [--rows 1000000] [--budget-mib 1024] [--quantization '{"turbo":{"bits":"bits4"}}']
- *     [--memory cold|cached] [--connections 2] [--batch 500] [--queries 500] [--seconds 10] [--efs 32,64,128] [--rebuild] [--overfill]
+ *   node test/bench/million.ts [--rows 1000000] [--dim 96] [--budget-mib 1024, 0: none] [--quantization '{"turbo":{"bits":"bits4"}}']
+ *     [--memory cold|cached|] [--connections 2] [--batch 500] [--queries 500] [--seconds 10] [--efs 32,64,128]
+ *     [--look-seconds 0: lines on the way] [--rebuild] [--overfill]
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
@@ -23,11 +25,14 @@ import { startQuiver, type RunningServer } from '../harness/server.ts';
 import { call, cpuSeconds } from './bench-server.ts';
 import { readDataSet } from './data-set.ts';
 import { buildRequest, runLoad } from './http-load.ts';
+import { createPointText, roundRow } from './point-text.ts';
+import { projectOnLeading } from './principal.ts';
 import { resampledRows } from './resampled.ts';
 
 const { values: flags } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
+    dim: { type: 'string' },
     'budget-mib': { type: 'string', default: '1024' },
     quantization: { type: 'string', default: 'null' },
     memory: { type: 'string', default: 'cold' },
@@ -36,6 +41,7 @@ const { values: flags } = parseArgs({
     queries: { type: 'string', default: '500' },
     seconds: { type: 'string', default: '10' },
     efs: { type: 'string', default: '32,64,128' },
+    'look-seconds': { type: 'string', default: '0' },
     rebuild: { type: 'boolean', default: false },
     overfill: { type: 'boolean', default: false },
   },
@@ -47,10 +53,14 @@ const batchRows = Number(flags.batch);
 const connections = Number(flags.connections);
 const neighbours = 10;
 const collection = 'million';
-const greenWithinMs = 3_600_000;
+const greenWithinMs = 4 * 3_600_000;
 const lookEveryMs = 500;
+/** Components by which resampled rows find a near one. */
+const comparedComponents = 32;
 
-const set = readDataSet('wordnet-minilm');
+const whole = readDataSet('wordnet-minilm');
+const { set, explained } =
+  flags.dim === undefined ? { set: whole, explained: 1 } : projectOnLeading(whole, Number(flags.dim));
 const { dim } = set;
 function report(facts: object): void {
   process.stdout.write(
@@ -65,6 +75,15 @@ function round(value: number): number {
 function statusMib({ process: { pid } }: RunningServer, field: 'VmRSS' | 'VmHWM'): number {
   const text = readFileSync(`/proc/${pid}/status`, 'utf8');
   return round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1] ?? NaN) / 1024);
+}
+
+/** What its files take on the disk. */
+function diskMib({ folder }: RunningServer): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile())
+      bytes += 512 * (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.blocks ?? 0);
+  return round(bytes / 2 ** 20);
 }
 
 /** Most resident memory since it was asked last. */
@@ -88,6 +107,16 @@ function start(folder?: string): Promise<RunningServer> {
   });
 }
 
+/** Rows as they are stored: what follows the set's own is rounded to what is written of it. */
+function* drawRows(): Generator<Float32Array, never> {
+  const compared = flags.dim === undefined ? dim : Math.min(dim, comparedComponents);
+  for (const row of resampledRows(set, { compared })) {
+    roundRow(row);
+    yield row;
+  }
+  throw new Error('there are rows without end');
+}
+
 /** Exact neighbours of the queries over all rows. */
 function exactNeighbours(): number[][] {
   const chunk = 4096;
@@ -96,7 +125,7 @@ function exactNeighbours(): number[][] {
   const kernel = createSimdKernel(arena, 0);
   const rows: Rows = { metric: 'cosine', element: 'f32', dim, stride, address: arena.scratchBytes };
   const tops = Array.from({ length: queryCount }, () => createTopK(neighbours));
-  const drawn = resampledRows(set);
+  const drawn = drawRows();
   for (let from = 0; from < rowCount; from += chunk) {
     const to = Math.min(rowCount, from + chunk);
     for (let row = from; row < to; row += 1) writeRow(arena.memory, rows, row - from, drawn.next().value);
@@ -126,14 +155,13 @@ interface Uploaded {
 async function upload(server: RunningServer, from: number, to: number): Promise<Uploaded> {
   let [next, waits] = [from, 0];
   let refusal: string | null = null;
-  const takeBatch = (): string | null => {
+  const takeBatch = (): Uint8Array<ArrayBuffer> | null => {
     if (next >= to || refusal !== null) return null;
-    const points: string[] = [];
     for (const end = Math.min(to, next + batchRows); next < end; next += 1)
-      points.push(`{"id":${next},"vector":[${uploaded.next().value.join()}],"payload":{"n":${next % 1000}}}`);
-    return `{"points":[${points.join()}]}`;
+      pointText.add(next, uploaded.next().value);
+    return pointText.take();
   };
-  const put = (body: string): Promise<Response> =>
+  const put = (body: Uint8Array<ArrayBuffer>): Promise<Response> =>
     fetch(`${server.url}/collections/${collection}/points?wait=true`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -157,7 +185,7 @@ async function upload(server: RunningServer, from: number, to: number): Promise<
 async function untilGreen(server: RunningServer): Promise<void> {
   const endMs = performance.now() + greenWithinMs;
   for (let greens = 0; greens < 4;) {
-    if (performance.now() > endMs) throw new Error(`not green in an hour:\n${server.log()}`);
+    if (performance.now() > endMs) throw new Error(`not green in four hours:\n${server.log()}`);
     await pause(lookEveryMs);
     const { status } = await call<{ status: string }>(server, 'GET', `/collections/${collection}`);
     greens = status === 'green' ? greens + 1 : 0;
@@ -206,6 +234,55 @@ async function memoryOf(server: RunningServer): Promise<object> {
   );
 }
 
+interface Merges {
+  readonly tasks: number;
+  /** How often each of the rows was written to a segment by one. */
+  readonly builds_a_row: number;
+  readonly seconds: number;
+}
+
+/** What the server's log says of finished merges, by kind. */
+function mergesOf(server: RunningServer): Record<string, Merges> {
+  const merges: Record<string, Merges> = {};
+  for (const line of server.log().split('\n')) {
+    if (!line.includes('"msg":"optimized"')) continue;
+    const { task, points, took_ms } = JSON.parse(line) as { task: string; points: number; took_ms: number };
+    const { tasks, builds_a_row, seconds } = merges[task] ?? { tasks: 0, builds_a_row: 0, seconds: 0 };
+    merges[task] = {
+      tasks: tasks + 1,
+      builds_a_row: round(builds_a_row + points / rowCount),
+      seconds: round(seconds + took_ms / 1000),
+    };
+  }
+  return merges;
+}
+
+function segmentsOf(server: RunningServer): Promise<{ segments_count: number; points_count: number }> {
+  return call(server, 'GET', `/collections/${collection}`);
+}
+
+/** Lines on the way of a run of hours. */
+function reportOften(server: RunningServer): () => void {
+  const seconds = Number(flags['look-seconds']);
+  if (seconds === 0) return () => undefined;
+  const startedAt = performance.now();
+  const look = async (): Promise<void> => {
+    const { segments_count, points_count } = await segmentsOf(server);
+    report({
+      when: 'on the way',
+      seconds: round((performance.now() - startedAt) / 1000),
+      points_count,
+      segments: segments_count,
+      server_cpu_s: round(cpuSeconds(server)),
+      rss_mib: statusMib(server, 'VmRSS'),
+      disk_mib: diskMib(server),
+      memory_mib: await memoryOf(server),
+    });
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), 1_000 * seconds);
+  return () => clearInterval(timer);
+}
+
 async function answersFirst(server: RunningServer, truth: readonly number[][]): Promise<boolean> {
   const { points } = await call<{ points: { id: number }[] }>(
     server,
@@ -216,17 +293,25 @@ async function answersFirst(server: RunningServer, truth: readonly number[][]): 
   return points[0]?.id === truth[0]![0];
 }
 
-const uploaded = resampledRows(set);
+const uploaded = drawRows();
+const pointText = createPointText(dim, batchRows);
 let server = await start();
 const { folder } = server;
 try {
   await pause(2_000);
-  report({ when: 'empty', rss_mib: statusMib(server, 'VmRSS'), memory_mib: await memoryOf(server) });
+  report({
+    when: 'empty',
+    dim,
+    explained: round(explained),
+    rss_mib: statusMib(server, 'VmRSS'),
+    memory_mib: await memoryOf(server),
+  });
   await call(server, 'PUT', `/collections/${collection}`, {
-    vectors: { size: dim, distance: 'Cosine', memory: flags.memory },
+    vectors: { size: dim, distance: 'Cosine', ...(flags.memory === '' ? {} : { memory: flags.memory }) },
     quantization_config: JSON.parse(flags.quantization) as unknown,
   });
   let watch = watchResident(server);
+  const stopReports = reportOften(server);
   const startedAt = performance.now();
   const { waits, refusal } = await upload(server, 0, rowCount);
   const uploadSeconds = (performance.now() - startedAt) / 1000;
@@ -234,20 +319,24 @@ try {
     when: 'uploaded',
     seconds: round(uploadSeconds),
     points_per_s: round(rowCount / uploadSeconds),
+    server_cpu_s: round(cpuSeconds(server)),
     waits,
     refusal,
     rss_peak_mib: watch.peakMib(),
     memory_mib: await memoryOf(server),
   });
+  if (refusal !== null) throw new Error(`refused: ${refusal}`);
   await untilGreen(server);
+  stopReports();
   report({
     when: 'green',
     seconds: round((performance.now() - startedAt) / 1000),
     server_cpu_s: round(cpuSeconds(server)),
     rss_peak_mib: watch.peakMib(),
     rss_mib: statusMib(server, 'VmRSS'),
-    segments: (await call<{ segments_count: number }>(server, 'GET', `/collections/${collection}`))
-      .segments_count,
+    segments: (await segmentsOf(server)).segments_count,
+    merges: mergesOf(server),
+    disk_mib: diskMib(server),
     memory_mib: await memoryOf(server),
   });
   const truth = exactNeighbours();

@@ -7,34 +7,32 @@
  * another random row of the nearest of 24 drawn ones, plus noise of a tenth of a row's own spread, at length one. Without
  * noise, duplicates would crowd; with rows drawn independently of each other there would be no neighbourhoods.
  */
-import { createRng } from '../../packages/kernel/src/index.ts';
+import { createRng, type Rng } from '../../packages/kernel/src/index.ts';
 import type { DataSet } from './data-set.ts';
 
 const drawn = 24;
 const noise = 0.1;
 
-/** Rows without end; the array is reused. */
+/**
+ * Rows without end; the array is reused.
+ * @param compared - elements by which the nearest of the drawn rows is found: of a set on its principal components the first few do
+ */
 export function* resampledRows(
   { base, rows, dim }: DataSet,
-  seed = 20_261_126,
+  { compared = dim, seed = 20_261_126 }: { compared?: number; seed?: number } = {},
 ): Generator<Float32Array, never> {
   const rng = createRng(seed);
   const vector = new Float32Array(dim);
   for (let i = 0; ; i += 1) {
     if (i < rows) vector.set(base.subarray(i * dim, (i + 1) * dim));
-    else resample(base, rows, dim, rng, vector);
+    else resample(base, rows, compared, rng, vector);
     normalise(vector);
     yield vector;
   }
 }
 
-function resample(
-  base: Float32Array,
-  rows: number,
-  dim: number,
-  rng: ReturnType<typeof createRng>,
-  into: Float32Array,
-): void {
+function resample(base: Float32Array, rows: number, compared: number, rng: Rng, into: Float32Array): void {
+  const dim = into.length;
   const from = rng.below(rows) * dim;
   let nearest = 0;
   let best = -Infinity;
@@ -42,7 +40,7 @@ function resample(
     const at = rng.below(rows) * dim;
     if (at === from) continue;
     let product = 0;
-    for (let j = 0; j < dim; j += 1) product += base[from + j]! * base[at + j]!;
+    for (let j = 0; j < compared; j += 1) product += base[from + j]! * base[at + j]!;
     if (product > best) [best, nearest] = [product, at];
   }
   const share = 0.1 + 0.5 * rng.float();
@@ -52,7 +50,7 @@ function resample(
 }
 
 /** Sum of four even draws: near enough to a normal one, and a tenth of its cost. */
-function roughNormal(rng: ReturnType<typeof createRng>): number {
+function roughNormal(rng: Rng): number {
   const word = rng.u32();
   return ((word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24) - 510) / 147.8;
 }
