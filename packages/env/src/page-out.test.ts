@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { mappingsOf, openPageOut } from './page-out.ts';
+import { hasGlibc, withoutGlibc } from './testing/glibc.ts';
 
 test('mappings of files are found by the end of their names', () => {
   const maps = [
@@ -17,7 +18,7 @@ test('mappings of files are found by the end of their names', () => {
   expect(mappingsOf('', '.ldb')).toEqual([]);
 });
 
-test.runIf(process.platform === 'linux')('what is paged out is there when it is used again', async () => {
+test.skipIf(!hasGlibc)(`what is paged out is there when it is used again ${withoutGlibc}`, async () => {
   const pageOut = await openPageOut();
   expect(pageOut).not.toBeNull();
   // The text of libc itself, which every call runs through.

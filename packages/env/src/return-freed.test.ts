@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { FreedWatch, openTrim } from './return-freed.ts';
+import { hasGlibc, withoutGlibc } from './testing/glibc.ts';
 
 const second = 1_000_000;
 /** Looks once a second; CPU seconds of the process at each. */
@@ -27,7 +28,7 @@ test('what trimming costs bounds how often it is done', () => {
   expect(looks(watch, [6, 6, 6, 6, 6]).at(-1)).toBe(true);
 });
 
-test.runIf(process.platform === 'linux')('glibc gives back what was freed', async () => {
+test.skipIf(!hasGlibc)(`glibc gives back what was freed ${withoutGlibc}`, async () => {
   const trim = await openTrim();
   expect(trim).not.toBeNull();
   await expect(trim!()).resolves.toBeUndefined();
