@@ -3,6 +3,7 @@
  * files back to what was synced, removes files never synced, and takes back renames and unlinks that were not durable.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   linkSync,
@@ -17,16 +18,19 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const source = join(import.meta.dirname, 'powerloss-shim.c');
+/** Built once for each text of the source, and gone with the checkout. */
+const libraries = join(import.meta.dirname, '../../node_modules/.cache/powerloss');
 
 /** @returns the shared library, or null where there is no C compiler or no LD_PRELOAD */
 export function buildShim(): string | null {
   if (process.platform !== 'linux' || spawnSync('gcc', ['--version']).status !== 0) return null;
-  const library = join(tmpdir(), `quiver-powerloss-${statSync(source).mtimeMs.toFixed(0)}.so`);
+  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
+  const library = join(libraries, `${hash}.so`);
   if (existsSync(library)) return library;
+  mkdirSync(libraries, { recursive: true });
   const building = `${library}.${process.pid}`;
   const built = spawnSync('gcc', ['-O1', '-shared', '-fPIC', '-o', building, source, '-ldl', '-lpthread'], {
     encoding: 'utf8',
