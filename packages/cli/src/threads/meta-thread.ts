@@ -19,7 +19,9 @@ parent.onMessage(() => {
   void member.stop().then(() => parent.post({ kind: 'stopped' }));
 });
 parent.post({ kind: 'started' });
+/** The start of a process goes on elsewhere, and somebody waits for it. */
+const collectAfterMs = 5_000;
 member.meta.ready.then(
-  () => collectWhenQuiet(env),
+  () => env.after(collectAfterMs, () => collectWhenQuiet(env)),
   () => undefined,
 );

@@ -153,6 +153,7 @@ export class HostedReplica {
     const { number, record } = this;
     const owner = { uuid: record.uuid, shardId: this.#shard.shardId };
     const { source, isNew, loaded, index } = await readReplica(store, number, owner, ahead);
+    this.#segments.load(source);
     // What came and went since an older configuration is on the disk, or is not.
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.

@@ -16,9 +16,10 @@ import {
   type SegmentReader,
   type StoredSegment,
 } from '@quiver/segment';
-import { blobChunkBytes, StorageError, type BlobStore } from '@quiver/storage';
+import { blobChunkBytes, StorageError, type BlobStore, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { Progress } from './progress-line.ts';
+import { decodeJson, keys } from './records.ts';
 
 export interface SavedSegment {
   readonly stored: StoredSegment;
@@ -44,6 +45,29 @@ export const emptyManifest: Manifest = {
   nextSegmentId: 1,
   segments: [],
 };
+
+/** Manifests read at a time. */
+const manifestsMax = 256;
+
+/** Of each replica, with what it is asked for by; those that have none have an empty one. @throws StorageError */
+export async function* manifestsOf<Asked extends { readonly number: number }>(
+  store: Store,
+  asked: readonly Asked[],
+): AsyncGenerator<readonly [Asked, Manifest], void, undefined> {
+  const snapshot = store.snapshot();
+  try {
+    for (let from = 0; from < asked.length; from += manifestsMax) {
+      const some = asked.slice(from, from + manifestsMax);
+      const stored = await snapshot.getMany(some.map(({ number }) => keys.manifest(number)));
+      for (const [i, one] of some.entries()) {
+        const bytes = stored[i];
+        yield [one, bytes === undefined ? emptyManifest : (decodeJson(bytes) as Manifest)];
+      }
+    }
+  } finally {
+    await snapshot.close();
+  }
+}
 
 /** Blobs that a manifest needs. */
 export function blobsOf(manifest: Manifest): number[] {

@@ -3,6 +3,7 @@
  * everything. Always: a plan to copy everything waits until the fetch is over; the replica asks to join again by itself.
  */
 import type { HistoryEntry } from '@quiver/replication';
+import type { Store } from '@quiver/storage';
 import type { Bandwidth } from './bandwidth.ts';
 import type { Manifest } from './manifest.ts';
 import type { ReplicaMessage } from './replication-codec.ts';
@@ -59,6 +60,11 @@ export class SegmentExchange {
       return history === null || manifest === null ? null : { manifest, history };
     };
     this.#source = new SegmentSource({ blobs, outbound, log, led, send });
+  }
+
+  /** @param source - what was read of the disk */
+  load(source: Pick<Store, 'getSync'>): void {
+    this.#fetch.load(source);
   }
 
   /** Blobs that were fetched and are of no manifest yet. */

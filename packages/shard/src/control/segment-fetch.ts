@@ -50,15 +50,29 @@ export class SegmentFetch {
   readonly #waiting = new Map<string, (answer: Answer | null) => void>();
   #phase: 'idle' | 'fetching' | 'over' = 'idle';
   readonly #stop = new AbortController();
-  #record: FetchRecord | null;
+  /** undefined: not read yet. */
+  #stored: FetchRecord | null | undefined = undefined;
   #fetched: { readonly listed: ListedSegments; readonly segments: readonly SavedSegment[] } | null = null;
   #working: Promise<void> = Promise.resolve();
 
   constructor(options: SegmentFetchOptions) {
     this.#options = options;
     this.#id = options.env.uuid();
-    const stored = options.store.getSync(keys.fetched(options.number));
-    this.#record = stored === undefined ? null : (decodeJson(stored) as FetchRecord);
+  }
+
+  /** Reads what was fetched before the start, once. @param source - as the store has it */
+  load(source: Pick<Store, 'getSync'>): void {
+    if (this.#stored !== undefined) return;
+    const stored = source.getSync(keys.fetched(this.#options.number));
+    this.#stored = stored === undefined ? null : (decodeJson(stored) as FetchRecord);
+  }
+
+  get #record(): FetchRecord | null {
+    this.load(this.#options.store);
+    return this.#stored!;
+  }
+  set #record(record: FetchRecord | null) {
+    this.#stored = record;
   }
 
   /** Nothing more will come: the copy of the records may begin. */

@@ -23,8 +23,8 @@ import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadc
 import { createBuildQueue } from './build-queue.ts';
 import { takesCopies } from './disk-room.ts';
 import { HostedReplica, type HostedContext } from './hosted-replica.ts';
-import { emptyManifest, type Manifest } from './manifest.ts';
-import { decodeJson, keys, removeRecords } from './records.ts';
+import { manifestsOf } from './manifest.ts';
+import { removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
 import { createReplicaTurns, holdTurns } from './replica-turns.ts';
@@ -33,7 +33,7 @@ import { memoryLimits } from './memory-limits.ts';
 import { NodeMemory } from './node-memory.ts';
 import { orphansIn } from './orphans.ts';
 import { placementChange, type PlacedReplica } from './placed-replicas.ts';
-import { placeKey, placeRows, type RowPlacements } from './row-placement.ts';
+import { placeKey, placeRows, type PlacedSegment, type RowPlacements } from './row-placement.ts';
 import { Scrub } from './scrub.ts';
 import { StartScan } from './start-scan.ts';
 import { coldVectorsOf } from './wanted-graphs.ts';
@@ -181,21 +181,20 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   }
 
   /** Of all that is saved, before any of it is loaded. */
-  function planPlacements(missing: readonly PlacedReplica[]): void {
-    const { usedBytes, retiredBytes } = pool.stats();
-    const saved = missing.flatMap(({ record, number }) => {
-      const stored = store.getSync(keys.manifest(number));
-      const { segments } = stored === undefined ? emptyManifest : (decodeJson(stored) as Manifest);
+  async function planPlacements(missing: readonly PlacedReplica[]): Promise<void> {
+    const saved: PlacedSegment[] = [];
+    for await (const [{ record, number }, { segments }] of manifestsOf(store, missing)) {
       const cold = coldVectorsOf(record);
-      return segments.map((segment) => ({ replica: number, stored: segment.stored, cold }));
-    });
+      for (const { stored } of segments) saved.push({ replica: number, stored, cold });
+    }
+    const { usedBytes, retiredBytes } = pool.stats();
     const freeBytes = options.budgetBytes - usedBytes - retiredBytes;
     placements = placeRows(saved, loadedShareMax * freeBytes);
   }
 
   async function openAll(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
     if (missing.length === 0) return;
-    planPlacements(missing);
+    await planPlacements(missing);
     if (!isStart) {
       await openInTurns(missing, null);
       return;
