@@ -1,17 +1,21 @@
 /**
  * Starts a server process for a test: Quiver from this checkout, or the Qdrant server as the peer.
- * Each gets free ports and a temporary folder, is ended by its process id, and leaves nothing behind.
+ * Each gets free ports and a temporary folder, is ended by its process id, or with this process, and leaves nothing behind.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
+import { endWithProcess } from './end-with-process.ts';
 import { freePort } from './free-port.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** A limit only: a machine with much else to do starts a cluster of ten processes slowly. */
 const startupMs = 180_000;
+
+/** Folders that no caller gave; a restart is given one of them. */
+const made = new Set<string>();
 
 export interface RunningServer {
   readonly url: string;
@@ -110,6 +114,8 @@ async function start(
       ...options.env,
     },
   });
+  if (options.folder === undefined) made.add(folder);
+  endWithProcess(child, made.has(folder) ? folder : null);
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const log = (): string => readFileSync(logPath, 'utf8');
   const url = `http://127.0.0.1:${restPort}`;
