@@ -3,12 +3,17 @@
  * the same requests (one upload, then `PATCH` of `quantization_config` and a wait until green), and flat indexes of faiss
  * of the same code size. Beams are wide (ef 512), so what is lost is lost by the codes. Recall does not depend on the machine's load.
  *
- *   node test/bench/quantization.ts [--rows 30000] [--queries 500] [--only turbo] [--no-quiver] [--no-qdrant] [--no-faiss]
+ *   node test/bench/quantization.ts [--rows 30000] [--queries 500] [--only turbo] [--no-quiver] [--no-qdrant] [--no-faiss] [--keep FILE]
+ *
+ * With `--keep` each figure is appended to the file as it is measured, and what the file has is not measured again: a run that was
+ * stopped goes on where it was.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { startQdrant, startQuiver, type RunningServer } from '../harness/server.ts';
 import { call, untilGreen } from './bench-server.ts';
@@ -23,6 +28,7 @@ const { values: flags } = parseArgs({
     'no-quiver': { type: 'boolean', default: false },
     'no-qdrant': { type: 'boolean', default: false },
     'no-faiss': { type: 'boolean', default: false },
+    keep: { type: 'string' },
   },
 });
 const k = 10;
@@ -133,25 +139,66 @@ async function recallOf(server: RunningServer, quantization: object): Promise<nu
   return hits / (queryCount * k);
 }
 
-type Recalls = ReadonlyMap<string, readonly number[]>;
+/** What one contender answers at each oversampling, by kind. */
+class Recalls {
+  readonly #contender: string;
+  readonly #found = new Map<string, readonly number[]>();
 
-async function ofServer(server: RunningServer): Promise<Recalls> {
-  const recalls = new Map<string, number[]>();
-  await upload(server);
-  for (const { name, config } of kinds) {
-    await call(server, 'PATCH', '/collections/q', { quantization_config: config });
-    await untilGreen(server, 'q', 8);
-    const { segments_count } = await call(server, 'GET', '/collections/q');
-    const found: number[] = [];
-    for (const oversampling of oversamplings)
-      found.push(await recallOf(server, { rescore: true, oversampling }));
-    recalls.set(name, found);
-    process.stderr.write(`${name} (segments: ${String(segments_count)}): ${found.join(' ')}\n`);
+  constructor(contender: string) {
+    this.#contender = contender;
+    if (flags.keep === undefined || !existsSync(flags.keep)) return;
+    for (const line of readFileSync(flags.keep, 'utf8').trim().split('\n')) {
+      const kept = JSON.parse(line) as Kept;
+      if (kept.contender === contender && kept.rowCount === rowCount && kept.queryCount === queryCount)
+        this.#found.set(kept.kind, kept.found);
+    }
   }
-  return recalls;
+
+  get(kind: string): readonly number[] | undefined {
+    return this.#found.get(kind);
+  }
+
+  add(kind: string, found: readonly number[]): void {
+    this.#found.set(kind, found);
+    const kept: Kept = { contender: this.#contender, kind, rowCount, queryCount, found };
+    if (flags.keep !== undefined) appendFileSync(flags.keep, `${JSON.stringify(kept)}\n`);
+    process.stderr.write(`${this.#contender}, ${kind}: ${found.join(' ')}\n`);
+  }
 }
 
-function ofFaiss(): Recalls {
+interface Kept {
+  readonly contender: string;
+  readonly kind: string;
+  readonly rowCount: number;
+  readonly queryCount: number;
+  readonly found: readonly number[];
+}
+
+async function ofServer(recalls: Recalls, start: () => Promise<RunningServer | null>): Promise<void> {
+  const missing = kinds.filter(({ name }) => recalls.get(name) === undefined);
+  const server = missing.length === 0 ? null : await start();
+  if (server === null) return;
+  try {
+    await upload(server);
+    for (const { name, config } of missing) {
+      await call(server, 'PATCH', '/collections/q', { quantization_config: config });
+      await untilGreen(server, 'q', 8);
+      const { segments_count } = await call(server, 'GET', '/collections/q');
+      if (segments_count !== 1) process.stderr.write(`${name}: ${String(segments_count)} segments\n`);
+      const found: number[] = [];
+      for (const oversampling of oversamplings)
+        found.push(await recallOf(server, { rescore: true, oversampling }));
+      recalls.add(name, found);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function ofFaiss(recalls: Recalls): Promise<void> {
+  const missing = new Set(kinds.flatMap(({ faiss }) => faiss ?? []));
+  for (const name of missing) if (recalls.get(name) !== undefined) missing.delete(name);
+  if (missing.size === 0) return;
   const folder = mkdtempSync(join(tmpdir(), 'quiver-quantization-'));
   try {
     const all = new Float32Array((rowCount + queryCount) * dim);
@@ -159,48 +206,48 @@ function ofFaiss(): Recalls {
     all.set(set.queries.subarray(0, queryCount * dim), rowCount * dim);
     const file = join(folder, 'vectors.f32');
     writeFileSync(file, new Uint8Array(all.buffer));
-    const names = [...new Set(kinds.flatMap(({ faiss }) => faiss ?? []))];
-    const done = spawnSync(
+    // Threads that wait for others spin: beside other work they take more time than they save.
+    const child = spawn(
       peerPython(),
-      [join(import.meta.dirname, 'quantization_peer.py'), file, String(dim), String(rowCount), ...names],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      [join(import.meta.dirname, 'quantization_peer.py'), file, String(dim), String(rowCount), ...missing],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+      },
     );
-    if (done.status !== 0) throw new Error(`the faiss process ended with ${done.status}`);
-    return new Map(Object.entries(JSON.parse(done.stdout) as Record<string, number[]>));
+    const ended = once(child, 'exit') as Promise<[number | null]>;
+    for await (const line of createInterface(child.stdout)) {
+      const [name, found] = JSON.parse(line) as [string, number[]];
+      recalls.add(name, found);
+    }
+    const [status] = await ended;
+    if (status !== 0) throw new Error(`the faiss process ended with ${status}`);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function withServer(server: RunningServer | null): Promise<Recalls> {
-  if (server === null) return new Map();
-  try {
-    return await ofServer(server);
-  } finally {
-    await server.stop();
-  }
-}
-
-const quiver = flags['no-quiver'] ? new Map<string, number[]>() : await withServer(await startQuiver());
-const qdrant = flags['no-qdrant'] ? new Map() : await withServer(await startQdrant());
-const faiss = flags['no-faiss'] ? new Map<string, number[]>() : ofFaiss();
+const [quiver, qdrant, faiss] = ['Quiver', 'Qdrant', 'faiss'].map((name) => new Recalls(name)) as [
+  Recalls,
+  Recalls,
+  Recalls,
+];
+if (!flags['no-quiver']) await ofServer(quiver, startQuiver);
+if (!flags['no-qdrant']) await ofServer(qdrant, startQdrant);
+if (!flags['no-faiss']) await ofFaiss(faiss);
 const cell = (recalls: readonly number[] | undefined): string =>
   recalls === undefined ? '–' : recalls.map((recall) => recall.toFixed(3)).join(' / ');
 process.stdout.write('| | Quiver | Qdrant | faiss, flat |\n|---|---|---|---|\n');
-for (const { name, faiss: peer } of kinds) {
-  const [ours, theirs, flat] = [
-    quiver.get(name),
-    qdrant.get(name) as number[] | undefined,
-    faiss.get(peer ?? ''),
-  ];
-  const label = peer === undefined || flat === undefined ? '' : ` (${peer})`;
+for (const { name, faiss: peer = '' } of kinds) {
+  const [ours, theirs, flat] = [quiver.get(name), qdrant.get(name), faiss.get(peer)];
+  const label = flat === undefined ? '' : ` (${peer})`;
   process.stdout.write(`| ${name} | ${cell(ours)} | ${cell(theirs)} | ${cell(flat)}${label} |\n`);
   process.stderr.write(
     `${JSON.stringify({ bench: 'quantization', kind: name, rowCount, queryCount, oversamplings, ours, qdrant: theirs, faiss: flat })}\n`,
   );
 }
-const shortfalls = kinds.filter(({ name, faiss: peer }) =>
-  [qdrant.get(name) as number[] | undefined, faiss.get(peer ?? '')].some((other) =>
+const shortfalls = kinds.filter(({ name, faiss: peer = '' }) =>
+  [qdrant.get(name), faiss.get(peer)].some((other) =>
     other?.some((recall, i) => (quiver.get(name)?.[i] ?? 1) < recall - 0.01),
   ),
 );

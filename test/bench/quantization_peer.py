@@ -1,6 +1,7 @@
 """Flat faiss indexes for test/bench/quantization.ts: recall@10 at oversampling 1, 2 and 4, rescored exactly.
 
-Arguments: file of f32 rows (base, then queries), dim, base rows, names of indexes. Prints one JSON object.
+Arguments: file of f32 rows (base, then queries), dim, base rows, names of indexes. Prints a line for each index as soon as it is
+measured: its name and recalls, as JSON. Training is faiss's own with its defaults: 25 iterations over all rows up to 65,536.
 """
 
 import json
@@ -16,6 +17,9 @@ base, queries = everything[:rows], everything[rows:]
 exact = queries @ base.T
 truth = [set(row) for row in np.argsort(-exact, axis=1, kind="stable")[:, :10]]
 
+# As it comes, faiss 1.15.1 compares a sample of 30,000 with codewords of at most four elements one by one, in ten times the time
+# that its matrix product takes. The codewords are as good either way.
+faiss.cvar.distance_compute_blas_threshold = 20
 
 # The composed index does not keep its parts alive.
 kept = []
@@ -57,4 +61,5 @@ def recalls(name):
     return found
 
 
-print(json.dumps({name: recalls(name) for name in names}))
+for name in names:
+    print(json.dumps([name, recalls(name)]), flush=True)
