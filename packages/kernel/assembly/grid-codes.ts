@@ -132,13 +132,62 @@ export function encodeGrid(codes: usize): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function odd(y: f32): f32 {
+  return floor<f32>(y * 0.5) * 2 + 1;
+}
+
+/** Half the steps between 16 levels to try, in standard deviations; the best of a normal element is 0.168 (Max 1960). */
+const HALF_STEPS: i32 = 8;
+// @ts-ignore: decorator
+@inline
+function halfStepAt(i: i32): f32 {
+  return <f32>0.11 + <f32>i * <f32>0.02;
+}
+
+/** Product of 16 levels with the query's elements as rows weigh them, and the levels' squared length, to `along` and `square`. */
+function measureQuery(step: f32): void {
+  const inverse = f32x4.splat(1 / step),
+    half = f32x4.splat(0.5),
+    one = f32x4.splat(1),
+    low = f32x4.splat(-15),
+    high = f32x4.splat(15),
+    narrow = f32x4.splat(weight);
+  let a = f32x4.splat(0),
+    s = a;
+  // Zeros behind the last element, at most three, add to the squares alone.
+  for (let i: usize = 0, dim = wideDims + narrowDims; i < dim; i += 4) {
+    const y = f32x4.mul(v128.load(VECTOR + (i << 2)), i < wideDims ? one : narrow);
+    const below = f32x4.floor(f32x4.mul(f32x4.mul(y, inverse), half));
+    const level = f32x4.min(f32x4.max(f32x4.add(f32x4.add(below, below), one), low), high);
+    a = f32x4.add(a, f32x4.mul(level, y));
+    s = f32x4.add(s, f32x4.mul(level, level));
+  }
+  along = sumF32(a);
+  square = sumF32(s);
+}
+
+/** Half the step between 16 levels that leaves the direction of the query at VECTOR closest to what it was. */
+function halfStepOf(deviation: f32): f32 {
+  let best: f32 = 0,
+    step: f32 = deviation;
+  for (let i = 0; i < HALF_STEPS; i++) {
+    measureQuery(halfStepAt(i) * deviation);
+    if (along * along <= best * square) continue;
+    best = (along * along) / square;
+    step = halfStepAt(i) * deviation;
+  }
+  return step;
+}
+
 /** Rounds the query's elements from..to-1 to integers at INTEGERS + at; returns their sum. */
 function roundQuery(from: usize, to: usize, at: usize, inverse: f32, bits: u32, limit: f32): i32 {
   let sum = 0;
   for (let i = from; i < to; i++) {
     const y = load<f32>(VECTOR + (i << 2)) * inverse;
-    // Two bits: -3, -1, 1, 3, as rows of two bits have them.
-    const rounded = bits == 2 ? floor<f32>(y * 0.5) * 2 + 1 : nearest<f32>(y);
+    // Of few bits no level is spent on zero: -3, -1, 1, 3, as rows of two bits have them.
+    const rounded = bits == 8 ? nearest<f32>(y) : odd(y);
     const value = <i32>min<f32>(max<f32>(rounded, -limit), limit);
     store<i8>(INTEGERS + at + (i - from), <i8>value);
     sum += value;
@@ -168,14 +217,17 @@ export function prepareGrid(bits: u32): f32 {
     return sum / <f32>dim;
   }
   const deviation = sqrt<f32>(squares / <f32>dim);
-  const limit: f32 = bits == 8 ? 127 : bits == 4 ? 7 : 3;
+  const limit: f32 = bits == 8 ? 127 : bits == 4 ? 15 : 3;
   // Few levels are better spent on the many elements than on the largest.
-  const step: f32 = bits == 8 ? peak / 127 : bits == 4 ? min<f32>(peak, 3 * deviation) / 7 : min<f32>(peak, deviation) / 2;
+  const step: f32 = bits == 8 ? peak / 127 : bits == 4 && squares > 0 ? halfStepOf(deviation) : min<f32>(peak, deviation) / 2;
   const inverse: f32 = 1 / step;
   const wide = roundQuery(0, wideDims, 0, inverse, bits, limit);
   const narrow = roundQuery(wideDims, dim, narrowAt, inverse * weight, bits, limit);
   offset = <f32>wide * half + <f32>narrow * 0.5;
-  return step;
+  if (bits != 4) return step;
+  // Levels are nearer zero than what they stand for: this makes the product with the query itself right, as a row's factor does.
+  measureQuery(step);
+  return along > 0 ? squares / along : step;
 }
 
 // The second operand is 0..15, where a relaxed product is the plain one on every machine.
