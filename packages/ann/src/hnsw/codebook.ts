@@ -10,6 +10,8 @@ const samplesMax = 8192;
 /** Bounds the samples of long vectors: 16 MiB of f32. */
 const sampleElementsMax = 4 << 20;
 const rounds = 8;
+/** Rounds of a quarter of the samples: codewords are near their places after these, and the others settle them. */
+const roughRounds = 6;
 
 export interface CodebookParams {
   readonly rows: Rows;
@@ -70,53 +72,54 @@ export function trainSubspace(
     for (let i = 0; i < dims; i += 1)
       pieces[sample * dims + i] = residuals[sample * width + subspace * dims + i]!;
   const rng = createRng((seed ^ Math.imul(subspace + 1, 0x9e37_79b1)) >>> 0);
-  const words = new Float32Array(codewords * dims);
-  if (samples === 0) return words;
-  for (let word = 0; word < codewords; word += 1) restart(words, word, pieces, dims, rng.below(samples));
-  const sums = new Float64Array(codewords * dims);
+  const words = new Float64Array(dims * codewords);
+  if (samples === 0) return Float32Array.from(words);
+  const restart = (word: number): void => {
+    const from = rng.below(samples) * dims;
+    for (let i = 0; i < dims; i += 1) words[i * codewords + word] = pieces[from + i]!;
+  };
+  for (let word = 0; word < codewords; word += 1) restart(word);
+  const sums = new Float64Array(dims * codewords);
   const sizes = new Uint32Array(codewords);
+  const halfSquares = new Float64Array(codewords);
+  const nearness = new Float64Array(codewords);
   for (let round = 0; round < rounds; round += 1) {
     sums.fill(0);
     sizes.fill(0);
-    for (let sample = 0; sample < samples; sample += 1) {
-      const word = nearestWord(words, pieces, sample * dims, dims);
+    halfSquares.fill(0);
+    for (let i = 0; i < words.length; i += 1) halfSquares[i % codewords]! += words[i]! ** 2 / 2;
+    const used = round < roughRounds ? Math.ceil(samples / 4) : samples;
+    for (let at = 0; at < used * dims; at += dims) {
+      const word = nearestWord(words, halfSquares, nearness, pieces, at, dims);
       sizes[word]! += 1;
-      for (let i = 0; i < dims; i += 1) sums[word * dims + i]! += pieces[sample * dims + i]!;
+      for (let i = 0; i < dims; i += 1) sums[i * codewords + word]! += pieces[at + i]!;
     }
     for (let word = 0; word < codewords; word += 1) {
-      if (sizes[word] === 0) restart(words, word, pieces, dims, rng.below(samples));
-      else for (let i = 0; i < dims; i += 1) words[word * dims + i] = sums[word * dims + i]! / sizes[word]!;
+      if (sizes[word] === 0) restart(word);
+      else for (let i = word; i < dims * codewords; i += codewords) words[i] = sums[i]! / sizes[word]!;
     }
   }
-  const turned = new Float32Array(dims * codewords);
-  for (let word = 0; word < codewords; word += 1)
-    for (let i = 0; i < dims; i += 1) turned[i * codewords + word] = words[word * dims + i]!;
-  return turned;
+  return Float32Array.from(words);
 }
 
-function restart(
-  words: Float32Array,
-  word: number,
+/**
+ * The nearest codeword has the largest product less half its square.
+ * @param nearness - scratch, by codeword
+ */
+function nearestWord(
+  words: Float64Array,
+  halfSquares: Float64Array,
+  nearness: Float64Array,
   pieces: Float32Array,
+  at: number,
   dims: number,
-  sample: number,
-): void {
-  words.set(pieces.subarray(sample * dims, (sample + 1) * dims), word * dims);
-}
-
-function nearestWord(words: Float32Array, pieces: Float32Array, at: number, dims: number): number {
-  let best = 0;
-  let bestDistance = Infinity;
-  for (let word = 0; word < codewords; word += 1) {
-    let distance = 0;
-    for (let i = 0; i < dims; i += 1) {
-      const difference = pieces[at + i]! - words[word * dims + i]!;
-      distance += difference * difference;
-    }
-    if (distance < bestDistance) {
-      bestDistance = distance;
-      best = word;
-    }
+): number {
+  for (let word = 0; word < codewords; word += 1) nearness[word] = -halfSquares[word]!;
+  for (let i = 0, row = 0; i < dims; i += 1, row += codewords) {
+    const value = pieces[at + i]!;
+    for (let word = 0; word < codewords; word += 1) nearness[word]! += value * words[row + word]!;
   }
+  let best = 0;
+  for (let word = 1; word < codewords; word += 1) if (nearness[word]! > nearness[best]!) best = word;
   return best;
 }
