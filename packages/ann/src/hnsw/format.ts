@@ -172,12 +172,9 @@ export function visitedBytes(count: number): number {
 /** Most subspaces whose 6-bit table entries add up in 16 bits. */
 const subspacesMax = 1024;
 
-/**
- * Eight elements a code: on text embeddings of 384 dimensions half the bytes of four, as fast at recall 0.95 and faster where all lies in the
- * cache, a sixth slower at 0.99 where it does not (docs/benchmarks.md). Shorter vectors need finer codes.
- */
+/** Four elements a code are the best measured on text embeddings; short vectors need finer codes, long ones have room for coarser. */
 export function subspacesOf(dim: number): Subspaces {
-  const dims = dim <= 128 ? 2 : dim <= 256 ? 4 : 8;
+  const dims = dim <= 128 ? 2 : dim <= 512 ? 4 : 8;
   return { count: align(Math.ceil(dim / dims), 2), dims };
 }
 
