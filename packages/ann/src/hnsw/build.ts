@@ -205,6 +205,8 @@ function* buildOnce(
   const { quantization } = params;
   if (replacesCodes(quantization))
     yield* quantiseGraph(kernel, region, { ...params, quantization }, layout, isPresent, access, openRows);
+  // What helpers did stays done.
+  onDone(helpedUnits(buffer, region));
   forgetHelp(buffer, region);
   // Complete but for its curves: they are measured by searching it.
   new Uint32Array(buffer, region.offset, 64)[44 / 4] = 1;

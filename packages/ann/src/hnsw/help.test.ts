@@ -11,11 +11,11 @@ import { openHnsw } from './search.ts';
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261126);
 const threads = 3;
 
-/** @returns turns of help that were given */
+/** Turns of help that were given, and what the builder said is done, from step to step. */
 async function buildHelped(
   { kernel, region, rows, count, neighbourCodes, projection }: IndexStage,
   helpers: number,
-): Promise<number> {
+): Promise<{ turns: number; done: number[] }> {
   const params: HnswParams = {
     rows,
     count,
@@ -41,11 +41,12 @@ async function buildHelped(
       return worker;
     }),
   );
-  while (!builder.step(64));
+  const done: number[] = [];
+  while (!builder.step(64)) done.push(builder.done);
   Atomics.store(words, helpWords.stop, 1);
   Atomics.notify(words, helpWords.stop);
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))));
-  return Atomics.load(words, helpWords.turns);
+  return { turns: Atomics.load(words, helpWords.turns), done };
 }
 
 function vectorsOf(count: number, dim: number, distinct: number): Float32Array[] {
@@ -57,7 +58,9 @@ function vectorsOf(count: number, dim: number, distinct: number): Float32Array[]
 }
 
 async function expectSound(stage: IndexStage, queries: readonly Float32Array[]): Promise<void> {
-  expect(await buildHelped(stage, threads - 1)).toBeGreaterThan(0);
+  const { turns, done } = await buildHelped(stage, threads - 1);
+  expect(turns).toBeGreaterThan(0);
+  expect(done.findIndex((rows, i) => i > 0 && rows < done[i - 1]!)).toBe(-1);
   const { buffer } = stage.kernel.arena.memory;
   const graph = viewGraph(buffer, stage.region);
   expect(checkHnsw(graph).problems).toEqual([]);
