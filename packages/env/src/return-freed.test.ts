@@ -28,6 +28,16 @@ test('what trimming costs bounds how often it is done', () => {
   expect(looks(watch, [6, 6, 6, 6, 6]).at(-1)).toBe(true);
 });
 
+test('what little work freed is given back when the process rests long enough for it', () => {
+  const watch = new FreedWatch(0);
+  watch.trimmed(0, 0.2 * second);
+  const rest = looks(watch, [3, ...Array<number>(20).fill(3)]);
+  expect([rest.indexOf(true), rest.at(-1)]).toEqual([20, true]);
+  watch.trimmed(3 * second, 0.05 * second);
+  expect(looks(watch, Array<number>(15).fill(3.9))).not.toContain(true);
+  expect(looks(watch, Array<number>(16).fill(5)).indexOf(true)).toBe(15);
+});
+
 test.skipIf(!hasGlibc)(`glibc gives back what was freed ${withoutGlibc}`, async () => {
   const trim = await openTrim();
   expect(trim).not.toBeNull();

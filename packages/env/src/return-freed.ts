@@ -1,7 +1,7 @@
 /**
  * Memory that is not needed, given back to the system when the process has little to do: what was freed (glibc returns what lies at
  * the end of its heaps by itself, and keeps the pages between) and what was read of mapped files. Always: never while the process is busy, after the heaps of quiet threads were collected
- * (collect-when-quiet.ts), and in at most a hundredth of its CPU time. Where there is no glibc nothing is done.
+ * (collect-when-quiet.ts), and in at most a hundredth of its CPU time or of the time that it rested. Where there is no glibc nothing is done.
  */
 import type { Env } from './env.ts';
 import { openPageOut } from './page-out.ts';
@@ -11,13 +11,18 @@ const lookEveryMs = 1_000;
 const quietLooksMin = 4;
 /** Of one core. */
 const busyShareMax = 0.25;
-/** Work since the last time, at least, and times what that cost: less has hardly freed anything. */
+/** Work since the last time, at least: less has hardly freed anything. */
 const workedUsMin = 1_000_000;
-const workPerCost = 100;
+/** Work, or rest, for what the last time cost. */
+const perCost = 100;
+/** Rest, at least, where work is less than that. */
+const restUsMin = 15_000_000;
 
 /** When to trim. Pure. */
 export class FreedWatch {
   #quietLooks = 0;
+  /** By the clock. */
+  #restedUs = 0;
   /** CPU time of the process when it was trimmed last, and at the last look. */
   #trimmedUs: number;
   #lookedUs: number;
@@ -31,15 +36,20 @@ export class FreedWatch {
 
   /** @param elapsedUs - since the last look */
   look(cpuUs: number, elapsedUs: number): boolean {
-    this.#quietLooks = cpuUs - this.#lookedUs > busyShareMax * elapsedUs ? 0 : this.#quietLooks + 1;
+    const isQuiet = cpuUs - this.#lookedUs <= busyShareMax * elapsedUs;
+    this.#quietLooks = isQuiet ? this.#quietLooks + 1 : 0;
+    this.#restedUs = isQuiet ? this.#restedUs + elapsedUs : 0;
     this.#lookedUs = cpuUs;
     const worked = cpuUs - this.#trimmedUs;
-    return this.#quietLooks >= quietLooksMin && worked >= Math.max(workedUsMin, workPerCost * this.#costUs);
+    if (this.#quietLooks < quietLooksMin || worked < workedUsMin) return false;
+    const dear = perCost * this.#costUs;
+    return worked >= dear || this.#restedUs >= Math.max(restUsMin, dear);
   }
 
   trimmed(cpuUs: number, costUs: number): void {
     this.#trimmedUs = cpuUs;
     this.#costUs = costUs;
+    this.#restedUs = 0;
   }
 }
 
