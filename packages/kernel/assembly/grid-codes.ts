@@ -212,6 +212,7 @@ export function prepareGrid(bits: u32): f32 {
     sum += y;
   }
   if (!(peak > 0 && peak < Infinity)) peak = 1;
+  const isMeasured = bits == 4 && squares > 0 && squares < Infinity;
   if (bits == 1) {
     for (let i: usize = 0; i < dim; i++) if (load<f32>(VECTOR + (i << 2)) > 0) put(INTEGERS, 1, i, 1);
     return sum / <f32>dim;
@@ -219,12 +220,12 @@ export function prepareGrid(bits: u32): f32 {
   const deviation = sqrt<f32>(squares / <f32>dim);
   const limit: f32 = bits == 8 ? 127 : bits == 4 ? 15 : 3;
   // Few levels are better spent on the many elements than on the largest.
-  const step: f32 = bits == 8 ? peak / 127 : bits == 4 && squares > 0 ? halfStepOf(deviation) : min<f32>(peak, deviation) / 2;
+  const step: f32 = bits == 8 ? peak / 127 : isMeasured ? halfStepOf(deviation) : min<f32>(peak, deviation) / 2;
   const inverse: f32 = 1 / step;
   const wide = roundQuery(0, wideDims, 0, inverse, bits, limit);
   const narrow = roundQuery(wideDims, dim, narrowAt, inverse * weight, bits, limit);
   offset = <f32>wide * half + <f32>narrow * 0.5;
-  if (bits != 4) return step;
+  if (!isMeasured) return step;
   // Levels are nearer zero than what they stand for: this makes the product with the query itself right, as a row's factor does.
   measureQuery(step);
   return along > 0 ? squares / along : step;

@@ -191,6 +191,21 @@ describe(`quantised rows (QUIVER_SEED=${seed})`, () => {
     expect(errorOf({ kind: 'scalar', quantile: 1 })).toBeLessThan(0.02);
   });
 
+  test('a query of 4 bits whose square is beyond floats has finite estimates', () => {
+    const rng = createRng(seed);
+    const vectors = Array.from({ length: 100 }, () => Float32Array.from({ length: 64 }, () => rng.normal()));
+    const quantization = { kind: 'binary', bits: 1, queryBits: 4 } as const;
+    const stage = stageRows({ metric: 'dot', vectors, quantization });
+    buildIndex(stage);
+    const found = estimates(
+      stage,
+      vectors[0]!.map((x) => x * 1e20),
+      100,
+    );
+    expect(found.size).toBe(100);
+    for (const score of found.values()) expect(score).toSatisfy(Number.isFinite);
+  });
+
   test('a query of 4 bits is off by little more than the best 16 even levels are', () => {
     const rng = createRng(seed);
     const dim = 256;
