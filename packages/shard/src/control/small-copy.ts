@@ -1,7 +1,8 @@
 /**
  * A copy of all rows of a small replica in one record, beside the records of its points: a start reads it and what was written
  * since, not three records of each point. Always: it is written while nothing comes, and only as a whole; what it holds is what
- * the records up to its seq say, and a batch that makes this untrue takes it away; it is never needed.
+ * the records up to its seq say, and a batch that makes this untrue takes it away, after which there is none until the replica is
+ * opened anew, since memory follows such a batch only later; it is never needed.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
@@ -100,6 +101,10 @@ export class SmallCopy {
   #changes = 0;
   #lastWriteMs: number;
   #cancelTimer: (() => void) | null = null;
+  /** Of the timer. */
+  #firesMs = Infinity;
+  /** Records were written that memory may not have. */
+  #isForgotten = false;
   #saving: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -123,6 +128,7 @@ export class SmallCopy {
 
   /** What is written next makes it untrue. @returns what must be in that batch */
   forget(): Change | null {
+    this.#isForgotten = true;
     if (this.#seq === null) return null;
     this.#seq = null;
     this.#changes = 0;
@@ -131,6 +137,7 @@ export class SmallCopy {
 
   /** The record is damaged. */
   saveAgain(): void {
+    if (this.#isForgotten) return;
     this.#changes = -1;
     this.#seq = 0;
     this.#arm(0);
@@ -143,9 +150,15 @@ export class SmallCopy {
   }
 
   #arm(delayMs: number | null): void {
-    if (delayMs === null || this.#cancelTimer !== null || this.#isStopped) return;
-    this.#cancelTimer = this.#options.env.after(delayMs, () => {
+    if (delayMs === null || this.#isStopped) return;
+    const { env } = this.#options;
+    const firesMs = env.now() + delayMs;
+    if (firesMs >= this.#firesMs) return;
+    this.#cancelTimer?.();
+    this.#firesMs = firesMs;
+    this.#cancelTimer = env.after(delayMs, () => {
       this.#cancelTimer = null;
+      this.#firesMs = Infinity;
       const left = this.#dueInMs();
       if (left === 0) void this.#inTurn();
       else this.#arm(left);
@@ -154,6 +167,7 @@ export class SmallCopy {
 
   /** null: nothing is to be written */
   #dueInMs(): number | null {
+    if (this.#isForgotten) return null;
     const { replica, env } = this.#options;
     const changed = replica.changes - this.#changes;
     const isUseful = this.#isUseful();
@@ -211,8 +225,8 @@ export class SmallCopy {
           : { kind: 'put', key, value: encodeHead(seq), tail: packed },
       ]);
     } catch (error) {
-      // It was refused at once.
-      [this.#seq, this.#changes] = before;
+      // It was refused at once; what it made untrue meanwhile stays so.
+      if (!this.#isForgotten) [this.#seq, this.#changes] = before;
       throw error;
     }
   }
