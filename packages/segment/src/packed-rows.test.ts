@@ -1,25 +1,17 @@
 import { ArenaDirectory, ArenaPool, createRng } from '@quiver/kernel';
 import { expect, test } from 'vitest';
 import { packedBytes, packRows, unpackRows } from './packed-rows.ts';
-import { segmentSchemaOf, type SegmentSchema } from './schema.ts';
+import type { SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
-import { createTestReplica, randomVectors, testId, type TestReplica } from './testing/replica.ts';
+import {
+  createTestReplica,
+  mixedSchema,
+  randomVectors,
+  testId,
+  type TestReplica,
+} from './testing/replica.ts';
 
-function schemaOf(size: number): SegmentSchema {
-  return segmentSchemaOf({
-    vectors: {
-      a: { size, distance: 'Cosine' },
-      bytes: { size: 70, distance: 'Dot', datatype: 'uint8' },
-      late: { size: 3, distance: 'Dot', multivector_config: { comparator: 'max_sim' } },
-    },
-    sparse_vectors: { words: {} },
-    shard_number: 1,
-    replication_factor: 1,
-    write_consistency_factor: 1,
-    on_disk_payload: false,
-  });
-}
-const schema = schemaOf(5);
+const schema = mixedSchema(5);
 
 function filled(seed: number): TestReplica {
   const rng = createRng(seed);
@@ -73,5 +65,5 @@ test('rows that are not published yet cannot be packed', () => {
 test('rows of another schema are refused', () => {
   const replica = filled(5);
   const packed = packRows(replica.segments, replica.applied)!;
-  expect(() => unpacked(packed, schemaOf(6))).toThrow('another schema');
+  expect(() => unpacked(packed, mixedSchema(6))).toThrow('another schema');
 });

@@ -3,23 +3,17 @@ import { comparePointIds, type PointId } from '@quiver/model';
 import { expect, test } from 'vitest';
 import { regionsOf } from './descriptor.ts';
 import { createPlainSegment } from './plain-segment.ts';
-import { segmentSchemaOf, type SegmentSchema } from './schema.ts';
 import { allocateStored, finishLoad, savedDeaths, segmentParts, storedSegment } from './stored-segment.ts';
 import type { SegmentReader } from './segment.ts';
-import { createTestReplica, randomVectors, testId, type TestReplica } from './testing/replica.ts';
+import {
+  createTestReplica,
+  mixedSchema,
+  randomVectors,
+  testId,
+  type TestReplica,
+} from './testing/replica.ts';
 
-const schema: SegmentSchema = segmentSchemaOf({
-  vectors: {
-    a: { size: 5, distance: 'Cosine' },
-    bytes: { size: 70, distance: 'Dot', datatype: 'uint8' },
-    late: { size: 3, distance: 'Dot', multivector_config: { comparator: 'max_sim' } },
-  },
-  sparse_vectors: { words: {} },
-  shard_number: 1,
-  replication_factor: 1,
-  write_consistency_factor: 1,
-  on_disk_payload: false,
-});
+const schema = mixedSchema(5);
 const graphs = new Map([['a', { m: 8, efConstruct: 50, quantization: null }]]);
 const decoder = new TextDecoder();
 

@@ -9,7 +9,7 @@ import { carryDeaths } from '../carry-deaths.ts';
 import { regionsOf, type SparseDescriptor } from '../descriptor.ts';
 import { createPlainSegment, killRow, type NewRow, type PlainSegment } from '../plain-segment.ts';
 import { prepareVector } from '../prepare-vector.ts';
-import { vectorSchema, type SegmentSchema } from '../schema.ts';
+import { segmentSchemaOf, vectorSchema, type SegmentSchema } from '../schema.ts';
 import type { GraphParams } from '../graph-plan.ts';
 import { allocateSealed, planSeal } from '../seal-plan.ts';
 import { buildSealed, type SealResult } from '../seal.ts';
@@ -42,6 +42,22 @@ export interface TestReplica {
   merge(graphs: ReadonlyMap<string, GraphParams>, thresholdKib: number, during?: () => void): SealResult;
   /** Finds the visible row of a point in all segments. */
   find(id: PointId): { reader: SegmentReader; row: number } | null;
+}
+
+/** A vector of each kind: `a` of floats, `bytes`, multivectors `late` and sparse `words`. */
+export function mixedSchema(size: number): SegmentSchema {
+  return segmentSchemaOf({
+    vectors: {
+      a: { size, distance: 'Cosine' },
+      bytes: { size: 70, distance: 'Dot', datatype: 'uint8' },
+      late: { size: 3, distance: 'Dot', multivector_config: { comparator: 'max_sim' } },
+    },
+    sparse_vectors: { words: {} },
+    shard_number: 1,
+    replication_factor: 1,
+    write_consistency_factor: 1,
+    on_disk_payload: false,
+  });
 }
 
 const encoder = new TextEncoder();
