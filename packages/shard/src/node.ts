@@ -3,7 +3,7 @@
  * own. Thread indexes are scratch slots of the arenas and pin slots of the shared state: the control thread is 0.
  */
 import type { Env } from '@quiver/env';
-import type { Arena, ArenaDirectory, ArenaStats } from '@quiver/kernel';
+import type { ArenaDirectory, ArenaStats } from '@quiver/kernel';
 import type { Catalogue, NodeId, MemoryPart } from '@quiver/model';
 import type { ShardNode } from '@quiver/rpc';
 import type { BlobStore, Store } from '@quiver/storage';
@@ -65,9 +65,9 @@ export interface ShardControl {
    * everything that was confirmed before this start. An older one lacks replicas that are here, and would end them.
    */
   removeOrphans(current: Catalogue): Promise<void>;
-  /** A serve thread that was started with `arenas()` of this moment. Sends it every segment set. */
+  /** A serve thread that has just started: it is told of all arenas and of every segment set. */
   attachServe(port: ShardPort<ToControl, ToServe>): void;
-  /** A build thread that was started with `arenas()` of this moment. */
+  /** A build thread that has just started: it is told of all arenas. */
   attachBuild(port: ShardPort<FromBuild, ToBuild>): void;
   /** A thread that died reads nothing any more. */
   detach(port: ShardPort<never, never>, thread: number): void;
@@ -82,7 +82,6 @@ export interface ShardControl {
    * Resolves by the deadline (on the clock of env.now()).
    */
   drain(deadlineMs: number): Promise<void>;
-  arenas(): Arena[];
   memory(): ArenaStats;
   /** What the segments of all replicas take, by what is in it. */
   memoryParts(): MemoryPart[];

@@ -3,7 +3,6 @@
  * The shard's and the metadata's messages travel over ports of their own (handed over in `ServeThreadData`).
  */
 import type { MessagePort } from '@quiver/env';
-import type { Arena } from '@quiver/kernel';
 import type { NodeId } from '@quiver/model';
 import type { CollectionDefaults } from '@quiver/router';
 import type { RouteStats, StorageSample } from '@quiver/telemetry';
@@ -53,12 +52,11 @@ export interface ServeThreadData {
   readonly callMsMax: number;
 }
 
-/** What ties a serve thread to the shards of its process. */
+/** What ties a serve thread to the shards of its process. Arenas come by the port: a thread holds its data for as long as it lives. */
 export interface ServeShardData {
   readonly nodeId: NodeId;
   /** Scratch slot in every arena, and pin slot. */
   readonly thread: number;
-  readonly arenas: readonly Arena[];
   /** Where files of the blob store are. */
   readonly filesDir: string;
   readonly sharedState: SharedArrayBuffer;
@@ -77,7 +75,6 @@ export interface ReplicationMessage {
 export interface BuildThreadData {
   readonly name: string;
   readonly thread: number;
-  readonly arenas: readonly Arena[];
   /** Where files of the blob store are. */
   readonly filesDir: string;
   readonly port: MessagePort;

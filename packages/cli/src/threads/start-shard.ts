@@ -85,7 +85,7 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
       const [near, far] = openChannel<FromBuild, ToBuild>();
       const thread = 1 + serveThreads + i;
       const { filesDir } = options;
-      const data: BuildThreadData = { name, thread, arenas: control.arenas(), filesDir, port: far.raw };
+      const data: BuildThreadData = { name, thread, filesDir, port: far.raw };
       const started = startThread(new URL('./build-thread.ts', import.meta.url), data, {
         name,
         transfer: [far.raw],
@@ -105,7 +105,6 @@ export async function startShard(options: ShardOptions): Promise<RunningShard> {
         data: {
           nodeId: options.nodeId,
           thread: 1 + index,
-          arenas: control.arenas(),
           filesDir: options.filesDir,
           sharedState: shared.buffer,
           port: far.raw,

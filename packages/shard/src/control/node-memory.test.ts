@@ -220,7 +220,10 @@ test('memory that a view still holds is not taken for free', async () => {
   const { env, pool } = world;
   const region = pool.allocate(320 * mib);
   const held = { view: new Uint8Array(pool.arenas()[0]!.memory.buffer) as Uint8Array | null };
+  // Of another arena, which leaves in the same moment.
+  const other = pool.allocate(50 * mib);
   pool.release(region);
+  pool.release(other);
   world.other = 700 * mib;
   await env.advance(5_000);
   expect(pool.stats().leavingBytes).toBe(320 * mib);

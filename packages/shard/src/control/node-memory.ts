@@ -161,8 +161,12 @@ export class NodeMemory {
     const arenas = pool.trim();
     if (arenas.length === 0) return;
     const isUrgent = isNearLimit || isHalfFull(pool);
-    await Promise.all([broadcast.dropArenas(arenas, isUrgent), dropArenas(arenas, directory, env)]);
-    pool.confirmDropped(arenas);
+    // Each by itself: one that something still holds says nothing of the others.
+    const leave = async (arena: number): Promise<void> => {
+      await Promise.all([broadcast.dropArenas([arena], isUrgent), dropArenas([arena], directory, env)]);
+      pool.confirmDropped([arena]);
+    };
+    await Promise.all(arenas.map(leave));
   }
 
   /** Heaps grow for a while before they are collected: pages of what was read and sent are in them. */

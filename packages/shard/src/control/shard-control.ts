@@ -357,7 +357,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       await Promise.all([...hosted.values()].map((replica) => replica.handOver(timeoutMs)));
       isDraining = true;
     },
-    arenas: () => pool.arenas(),
     memory: () => pool.stats(),
     memoryParts: () => sumMemory([...hosted.values()].flatMap(({ search }) => search.memory())),
     scrubbed: () => scrub.counts,
