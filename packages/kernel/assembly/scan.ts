@@ -68,7 +68,8 @@ function word(bitset: usize, base: u32): u32 {
 
 /**
  * Pushes the rows from..to-1 into the heap of at most k keys at TOP, which holds `count` already.
- * born = 0 means every row is visible. codes = 0 means rows have none (scan-codes.ts). Returns the new count.
+ * born = 0 means every row is visible. codes = 0 means rows have none (scan-codes.ts). Rows beyond the distance `most` are left out.
+ * Returns the new count.
  */
 export function scanTop(
   mode: i32,
@@ -84,10 +85,12 @@ export function scanTop(
   present: usize,
   codes: usize,
   codeStride: usize,
+  most: f32,
   k: u32,
   count: u32,
 ): u32 {
-  let farthest: u64 = count == k ? load<u64>(TOP) : u64.MAX_VALUE;
+  let farthest: u64 = keyOf(most, 0xffffffff);
+  if (count == k) farthest = min<u64>(farthest, load<u64>(TOP));
   if (codes != 0) prepareScanned(mode, padded);
   for (let base = from & ~31; base < to; base += 32) {
     let bits = word(filter, base) & word(present, base);
@@ -97,7 +100,6 @@ export function scanTop(
       const row = base + ctz(bits);
       bits &= bits - 1;
       if (born != 0 && !visible(born, death, group, row)) continue;
-      // The distance of no key at all is not a number, and nothing is beyond it.
       if (codes != 0 && isBeyond(codes + <usize>row * codeStride, padded, <f64>distanceOf(farthest))) continue;
       const key = keyOf(distance(mode, rows + <usize>row * stride, padded), row);
       if (key >= farthest) continue;

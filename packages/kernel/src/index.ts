@@ -18,6 +18,7 @@ export { roundToFourBits } from './four-bit.ts';
 export { chunkRows, scoreRowsMax } from './kernel.ts';
 export type { Kernel, ScanRange } from './kernel.ts';
 export {
+  distanceAtMost,
   distanceOfScore,
   elements,
   isFloat,

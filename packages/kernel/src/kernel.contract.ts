@@ -5,12 +5,12 @@
 import { describe, expect, test } from 'vitest';
 import { createArena, type Arena } from './arena.ts';
 import type { Kernel, ScanRange } from './kernel.ts';
-import { elements, metrics, reportedScore, type Element, type Metric } from './metric.ts';
+import { distanceAtMost, elements, metrics, reportedScore, type Element, type Metric } from './metric.ts';
 import { createRng, type Rng } from './rng.ts';
 import { readRow, strideOf, writeRow, type Rows } from './rows.ts';
 import { distanceOf } from './scalar.ts';
 import { scratchBytesPerThread } from './scratch.ts';
-import { createTopK, foundIn } from './top-k.ts';
+import { compareScores, createTopK, foundIn, type Found } from './top-k.ts';
 
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261124);
 
@@ -100,6 +100,7 @@ export function kernelContract(name: string, create: (arena: Arena, thread: numb
         }
         const found = foundIn(top, metric);
         const passing = Array.from({ length: count }, (_, row) => row).filter(passes);
+        expectWithin(set, range, k, found);
         const all = set.kernel.score(set.rows, set.query, Uint32Array.from(passing)).slice();
         const sign = metric === 'cosine' || metric === 'dot' ? -1 : 1;
         const order = passing
@@ -130,6 +131,23 @@ export function kernelContract(name: string, create: (arena: Arena, thread: numb
       expect([...foundIn(top, 'dot').rows]).toEqual([2, 1]);
     });
   });
+}
+
+/** A scan that is told the score that one of those found has finds those that are as good. */
+function expectWithin(set: Stage, range: ScanRange, k: number, found: Found): void {
+  if (found.count === 0) return;
+  const { metric } = set.rows;
+  const worst = found.scores[found.count >>> 1]!;
+  const top = createTopK(k);
+  set.kernel.scan(set.rows, set.query, { ...range, farthest: distanceAtMost(metric, worst) }, top);
+  const isAsGood = (score: number): boolean => compareScores(metric, score, worst) <= 0;
+  const near = foundIn(top, metric);
+  const within = near.scores.filter(isAsGood);
+  expect([...within]).toEqual([...found.scores.filter(isAsGood)]);
+  expect([...near.rows.subarray(0, within.length)]).toEqual([...found.rows.subarray(0, within.length)]);
+  // Beyond it by no more than rounding.
+  for (const score of near.scores)
+    if (!isAsGood(score)) expect(Math.abs(score - worst)).toBeLessThanOrEqual(1e-5 * Math.abs(worst));
 }
 
 /** Random born and death columns and bitsets behind the rows, and the rule they stand for in plain words. */

@@ -23,6 +23,8 @@ export interface ScanRange {
   readonly present: number;
   /** Address of the rows' records (scan-codes.ts); absent or 0 = they have none. What is found is the same. */
   readonly codes?: number;
+  /** Inner distance (metric.ts): rows that are farther are not taken. Absent = all may be. */
+  readonly farthest?: number;
 }
 
 export interface Kernel {

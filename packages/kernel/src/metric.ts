@@ -27,6 +27,11 @@ export function distanceOfScore(metric: Metric, score: number): number {
   return metric === 'manhattan' ? score : 0 - score;
 }
 
+/** An inner distance that no row of that score or a better one is beyond. */
+export function distanceAtMost(metric: Metric, score: number): number {
+  return distanceOfScore(metric, score) * (metric === 'euclid' ? 1 + 2 ** -20 : 1);
+}
+
 /**
  * The kernels' number of a metric over an element: element * 4 + metric. The cosine of rows of floats is their product; where it is
  * estimated they are taken for rows of length one, which rows of four bits are not.

@@ -83,7 +83,9 @@ export function createScalarKernel(arena: Arena, thread: number): Kernel {
       for (let row = range.from; row < range.to; row += 1) {
         if (!isSet(memory, range.filter, row) || !isSet(memory, range.present, row)) continue;
         if (!isVisible(memory, range.visibility, row)) continue;
-        keys.push((BigInt(orderedBits(distance(rows, q, row))) << 32n) | BigInt(row));
+        const ordered = orderedBits(distance(rows, q, row));
+        if (ordered > orderedBits(range.farthest ?? Infinity)) continue;
+        keys.push((BigInt(ordered) << 32n) | BigInt(row));
       }
       keys.sort((a, b) => (a < b ? -1 : 1));
       top.count = Math.min(top.k, keys.length);

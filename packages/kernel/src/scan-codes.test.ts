@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createArena } from './arena.ts';
 import type { Metric } from './metric.ts';
 import { createRng, type Rng } from './rng.ts';
-import { strideOf, writeRow, type Rows } from './rows.ts';
+import { readRow, strideOf, writeRow, type Rows } from './rows.ts';
 import { encodeScanCodes, hasScanCodes, scanRecordBytes } from './scan-codes.ts';
 import { scratchBytesPerThread } from './scratch.ts';
 import { createSimdKernel, type SimdKernel } from './simd.ts';
@@ -108,10 +108,12 @@ describe(`a scan by codes (QUIVER_SEED=${seed})`, () => {
     const rng = createRng(seed);
     const dim = 384;
     const set = stage('cosine', dim, bunched(rng, dim, 2_000, 0.3, 1 / Math.sqrt(dim)));
-    const query = Float32Array.from({ length: dim }, () => rng.normal() / Math.sqrt(dim));
+    const query = readRow(set.kernel.arena.memory, set.rows, 7).map(
+      (value) => value + (0.3 * rng.normal()) / Math.sqrt(dim),
+    );
     const best = scanned(set, query, 10, set.codes);
-    // Rows that codes rule out are not read: destroying those that are not among the best few hundred changes nothing.
-    const wide = scanned(set, query, 400, 0) as { rows: number[] };
+    // Rows that codes rule out are not read: destroying those of other bunches changes nothing.
+    const wide = scanned(set, query, 500, 0) as { rows: number[] };
     const kept = new Set(wide.rows);
     for (let row = 100; row < set.count; row += 1)
       if (!kept.has(row)) writeRow(set.kernel.arena.memory, set.rows, row, query);

@@ -1,5 +1,5 @@
 /**
- * Codes of rows that are scanned: a quarter of the bytes of f32, and a bound that says which rows need not be read. A scan that is
+ * Codes of rows that are scanned: an eighth of the bytes of f32, and a bound that says which rows need not be read. A scan that is
  * given them finds what it would find without. Layout: docs/formats/segment.md; arithmetic: assembly/scan-codes.ts.
  */
 import { paddedDimOf, type Rows } from './rows.ts';
@@ -14,7 +14,7 @@ export function hasScanCodes({ metric, element }: Pick<Rows, 'metric' | 'element
 
 /** Bytes from one row's record to the next. */
 export function scanRecordBytes(dim: number): number {
-  return termBytes + paddedDimOf('f32', dim);
+  return termBytes + 16 * Math.ceil(paddedDimOf('f32', dim) / 32);
 }
 
 /** Writes the record of a row that is stored. @param codes - address of row 0's record, a multiple of 16 */

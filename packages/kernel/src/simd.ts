@@ -160,7 +160,7 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
       if (range.from >= range.to) return;
       setQuery(rows, vector);
       if (best.count > 0) topView.set(best.heap.subarray(0, best.count));
-      const { visibility, codes = 0 } = range;
+      const { visibility, codes = 0, farthest = Infinity } = range;
       assert(codes === 0 || hasScanCodes(rows), `no codes for ${rows.metric} over ${rows.element}`);
       best.count = exports.scanTop(
         modeOf(rows.metric, rows.element),
@@ -176,6 +176,7 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
         range.present,
         codes,
         codes === 0 ? 0 : scanRecordBytes(rows.dim),
+        farthest,
         best.k,
         best.count,
       );

@@ -30,7 +30,7 @@ export interface PlainSegmentOptions {
   readonly blobBytes: number;
   /** Groups of the rows must be above it. */
   readonly baseGroup: number;
-  /** Its rows of floats are scanned by codes: a quarter more memory, a third of the time or less. Default no. */
+  /** Its rows of floats are scanned by codes: an eighth more memory, a third of the time or less. Default no. */
   readonly isCoded?: boolean;
 }
 

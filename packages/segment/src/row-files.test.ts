@@ -83,7 +83,7 @@ function searchesOf(rng: Rng, count: number): SegmentSearch[] {
       ][rng.below(3)]!,
       filter: share === 1 ? null : filterOf(share),
       passing: Math.round(share * count),
-      floor: -Infinity,
+      floor: null,
       filteredWalkBelow: null,
     };
   });

@@ -8,6 +8,7 @@ import {
   chunkRows,
   compareScores,
   createTopK,
+  distanceAtMost,
   foundIn,
   scanRecordBytes,
   subregion,
@@ -55,7 +56,7 @@ export interface SegmentSearch {
   readonly filterNode?: FilterNode | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
-  /** Of sparse vectors and multivectors: rows of worse scores may be left out, as other segments have enough better ones. */
+  /** Rows of worse scores may be left out, as other segments have enough better ones; null = none. */
   readonly floor: number | null;
   /** ACORN's max_selectivity when the client set it. */
   readonly filteredWalkBelow: number | null;
@@ -106,6 +107,7 @@ export function* searchSegment(
       query,
       k: request.k,
       filter: request.filter,
+      farthest: request.floor === null ? Infinity : distanceAtMost(view.rows.metric, request.floor),
       visibility,
       rowCount,
     });
@@ -183,6 +185,8 @@ interface DenseScan {
   readonly k: number;
   readonly filter: Uint32Array | null;
   readonly visibility: Visibility | null;
+  /** Inner distance: rows that are farther may be left out. */
+  readonly farthest: number;
   readonly rowCount: number;
 }
 
@@ -211,7 +215,7 @@ function* scanDense(
 function* scanMemory(
   kernel: SimdKernel,
   view: DenseView,
-  { query, filter, visibility }: DenseScan,
+  { query, filter, visibility, farthest }: DenseScan,
   start: number,
   end: number,
   top: TopK,
@@ -225,7 +229,7 @@ function* scanMemory(
     kernel.scan(
       view.rows,
       query,
-      { from, to, visibility, filter: address, present: view.presentAddress, codes },
+      { from, to, visibility, filter: address, present: view.presentAddress, codes, farthest },
       top,
     );
     yield;

@@ -42,7 +42,7 @@ export function* searchNearest(
   filter: FilterNode | null,
   filters: FilterCache,
 ): Steps<ScoredPoint[]> {
-  const { excluded, isLargerBetter, usesFloor, search } = yield* nearestSearch(
+  const { excluded, isLargerBetter, search } = yield* nearestSearch(
     view,
     directory,
     collection,
@@ -57,7 +57,7 @@ export function* searchNearest(
   let hits: Hit[] = [];
   let floor = request.scoreThreshold;
   if (wanted > 0) {
-    for (const segment of usesFloor ? largestFirst(view.segments) : view.segments) {
+    for (const segment of largestFirst(view.segments)) {
       const { reader } = segment;
       if (params.indexedOnly && isUnindexed(segment, collection, request.using)) continue;
       const passing =
@@ -71,7 +71,7 @@ export function* searchNearest(
         if (id !== excluded) hits.push({ reader, row, id, score });
       }
       // Of equal scores any may still be the one with the lower id.
-      if (hits.length > 4 * wanted || (usesFloor && hits.length >= wanted)) {
+      if (hits.length >= wanted) {
         hits = hits.sort(isBest).slice(0, wanted);
         floor = hits.at(-1)!.score;
       }
@@ -99,8 +99,6 @@ interface NearestSearch {
   /** The point that is the query: no answer to itself. */
   readonly excluded: PointId | null;
   readonly isLargerBetter: boolean;
-  /** A segment is searched faster when it is told which score an answer must reach. */
-  readonly usesFloor: boolean;
   /** What a segment is asked, given the rows that pass (null = all) and the score that an answer must reach (null = none). */
   readonly search: (passing: PassingRows | null, floor: number | null) => SegmentSearch;
 }
@@ -126,7 +124,6 @@ export function* nearestSearch(
   const { params } = request;
   return {
     excluded,
-    usesFloor: vector.kind === 'sparse' || space?.multivector_config !== undefined,
     isLargerBetter: space === undefined || space.distance === 'Cosine' || space.distance === 'Dot',
     search: (passing, floor) => ({
       vector,
