@@ -49,6 +49,7 @@ export function policyInput(replica: Replica, surroundings: PolicySurroundings):
     loadKibMax: limits.loadBytesMax / 1024,
     mergeKibMax: Math.max(limits.mergeBytesMax, cold) / 1024,
     spareKibMax: Math.max(spare.mergeBytesMax, cold) / 1024,
+    segmentKibMax: config.max_segment_size ?? Infinity,
   };
 }
 

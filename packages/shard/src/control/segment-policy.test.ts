@@ -27,6 +27,7 @@ function inputOf(segments: readonly PolicySegment[], part: Partial<PolicyInput> 
     loadKibMax: 256 * 1024,
     mergeKibMax: 2 * 1024 * 1024,
     spareKibMax: 2 * 1024 * 1024,
+    segmentKibMax: Infinity,
     ...part,
   };
 }
@@ -111,4 +112,20 @@ test('where memory is scarce the largest graph of wide codes that there is room 
   }));
   const input = inputOf([...waiting, ...wide], { spareKibMax: 50_000 });
   expect(decideMerge(input)).toEqual({ inputs: [5], closeHead: false, reason: 'shrink' });
+});
+
+test('segments are not merged beyond the size that the collection allows, however many there are', () => {
+  const plain = [1, 2, 3, 4].map((id) => segment(id, { vectorKib: 8_000 }));
+  const sealed = segment(5, { kind: 'sealed', hasGraph: true, vectorKib: 15_000 });
+  const input = inputOf([...plain, sealed], { segmentKibMax: 20_000 });
+  expect(decideMerge(input)).toEqual({ inputs: [1, 2], closeHead: false, reason: 'index' });
+  expect(decideMerge({ ...input, segmentKibMax: Infinity })?.inputs).toEqual([1, 2, 3, 4, 5]);
+  const graphs = Array.from({ length: 12 }, (_, i) =>
+    segment(i + 1, { kind: 'sealed', hasGraph: true, vectorKib: 12_000 }),
+  );
+  expect(decideMerge(inputOf(graphs, { segmentKibMax: 20_000 }))).toBeNull();
+  expect(decideMerge(inputOf(graphs, { segmentKibMax: 30_000 }))).toMatchObject({
+    inputs: [1, 2],
+    reason: 'merge',
+  });
 });

@@ -34,6 +34,8 @@ export interface PolicyInput {
   readonly mergeKibMax: number;
   /** And one that nothing waits for: its result fits beside what there is now. */
   readonly spareKibMax: number;
+  /** As the collection has it: segments are not merged to more KiB of vectors. */
+  readonly segmentKibMax: number;
 }
 
 export interface Decision {
@@ -91,7 +93,8 @@ function decideSealing(
   kibOf: (segment: PolicySegment) => number,
   weight: number,
 ): Decision | null {
-  const { segments, head, indexingThresholdKib: threshold, loadKibMax, mergeKibMax } = input;
+  const { segments, head, indexingThresholdKib: threshold, loadKibMax } = input;
+  const mergeKibMax = Math.min(input.mergeKibMax, input.segmentKibMax);
   const isIdle = input.idleMs >= idleBeforeMs;
   const waitingKib = weight * loose.reduce((sum, segment) => sum + kibOf(segment), 0);
   const headKib = head === null ? 0 : weight * kibOf(head);
@@ -125,15 +128,16 @@ function decideSealing(
 }
 
 /** The smallest graphs become one where there are too many, as far as memory allows. */
-function decideGathering({ segments, idleMs, spareKibMax }: PolicyInput): Decision | null {
+function decideGathering({ segments, idleMs, spareKibMax, segmentKibMax }: PolicyInput): Decision | null {
   const graphs = segments.filter(
     ({ kind, hasGraph, vectorKib }) => kind === 'sealed' && hasGraph && vectorKib > 0,
   );
   const graphsMax = idleMs >= idleBeforeMs ? graphsMaxIdle : graphsMaxBusy;
+  const gatheredMax = Math.min(spareKibMax, segmentKibMax);
   const joined: PolicySegment[] = [];
   let gathered = 0;
   for (const segment of [...graphs].sort((a, b) => a.vectorKib - b.vectorKib)) {
-    if (joined.length > graphs.length - graphsMax || gathered + segment.vectorKib > spareKibMax) break;
+    if (joined.length > graphs.length - graphsMax || gathered + segment.vectorKib > gatheredMax) break;
     joined.push(segment);
     gathered += segment.vectorKib;
   }
