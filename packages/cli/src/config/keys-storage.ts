@@ -77,7 +77,10 @@ export const storageKeys = {
     }),
     vacuum_min_vector_number: integer(1_000, 'Points from which `deleted_threshold` counts.', { min: 100 }),
     default_segment_number: integer(0, 'Segments aimed at; 0: by the number of cores.'),
-    max_segment_size_kb: maybeInteger('Largest segment that merges make, KiB of vectors as f32; null: what memory allows.', { min: 1 }),
+    max_segment_size_kb: maybeInteger(
+      'Largest segment that merges make, KiB of vectors as f32; null: what memory allows.',
+      { min: 1 },
+    ),
     memmap_threshold_kb: maybeInteger('Default of new collections (reported only).'),
     indexing_threshold_kb: orNull(integer(10_000, 'KiB of vectors from which a segment gets a graph.')),
     flush_interval_sec: integer(5, 'Default of new collections (reported only: every write is synced).'),
