@@ -108,26 +108,26 @@ export function encodeScanned(source: usize, padded: usize, record: usize): void
     length = sqrt<f32>(length2),
     unit: f32 = length / sqrt<f32>(<f32>padded);
   let step: f32 = unit,
+    factor: f32 = 0,
     best: f64 = -1;
   for (let i = 0; i < STEPS; i++) {
     measure(source, bytes, stepAt(i) * unit);
     const taken = (<f64>along * <f64>along) / <f64>square;
     if (taken > best) {
       best = taken;
+      factor = along / square;
       step = stepAt(i) * unit;
     }
   }
-  measure(source, bytes, step);
   const inverse = f32x4.splat(1 / step);
   for (let i: usize = 0; i < padded; i += 32) {
     const low = narrowed(source + (i << 2), inverse),
       high = i + 16 < padded ? narrowed(source + (i << 2) + 64, inverse) : i8x16.splat(8);
     v128.store(codes + (i >> 1), v128.or(low, i8x16.shl(high, 4)));
   }
-  const left = <f64>length2 - (<f64>along * <f64>along) / <f64>square;
-  store<f32>(record, along / square);
+  store<f32>(record, factor);
   // What rounding may have taken of the sums is less than what is added.
-  store<f32>(record, <f32>(sqrt(max<f64>(0, left) + 4 * roundingOf(padded) * <f64>length2) * 1.000001), 4);
+  store<f32>(record, <f32>(sqrt(max<f64>(0, <f64>length2 - best) + 4 * roundingOf(padded) * <f64>length2) * 1.000001), 4);
   store<f32>(record, length, 8);
   store<f32>(record, length2, 12);
 }

@@ -17,7 +17,7 @@ export let SCORES: usize = 0;
 export let WORK: usize = 0;
 /** f32[65536]: a row or query less the mean, turned where its codes are; while a walk lasts, the query. */
 export let VECTOR: usize = 0;
-/** i8[131072]: the same query in the integers or bits that its codes are compared with. */
+/** i8[131072]: the query in the integers or bits that codes are compared with; of a scan of rows with codes 64 KiB, then a mask. */
 export let INTEGERS: usize = 0;
 /** f32[2048][256]: look-up tables of product codes; or the rows of a multivector query, or their codes. */
 export let TABLES: usize = 0;

@@ -24,7 +24,7 @@ export class ArenaDirectory {
     for (const arena of arenas) this.add(arena);
   }
 
-  /** Adding an arena twice is allowed: messages may overtake the set a thread was started with. */
+  /** Adding an arena twice is allowed: one that is made while a thread is attached may be posted twice. */
   add(arena: Arena): void {
     if (!this.#arenas.has(arena.id)) this.#arenas.set(arena.id, arena);
   }

@@ -104,6 +104,19 @@ describe(`a scan by codes (QUIVER_SEED=${seed})`, () => {
       }
     });
 
+  test('finds what a scan of the rows finds at the largest dimensions, of rows along the query, against it and far from it', () => {
+    const rng = createRng(seed);
+    for (const dim of [65_505, 65_520, 65_536])
+      for (const metric of metrics) {
+        const query = Float32Array.from({ length: dim }, () => (rng.below(2) === 0 ? 1 : -1));
+        const rows = bunched(rng, dim, 6, 0.1, 0.01);
+        for (const factor of [1, -1, 0.5]) rows.push(query.map((value) => factor * value));
+        rows.push(query.map((value, i) => (i < 100 ? 50 * value : value)));
+        const set = stage(metric, dim, rows);
+        for (const k of [1, 3, 10]) expectSame(set, query, k);
+      }
+  });
+
   test('reads few of the rows that are far', () => {
     const rng = createRng(seed);
     const dim = 384;

@@ -56,7 +56,9 @@ export interface SegmentSearch {
   readonly filterNode?: FilterNode | null;
   /** Rows that pass the filter, counted or estimated; ignored without one. */
   readonly passing: number;
-  /** Rows of worse scores may be left out, as other segments have enough better ones; null = none. */
+  /**
+   * Rows of worse scores may be left out, as other segments have enough better ones; null = none. Walks of graphs and scans of files do not.
+   */
   readonly floor: number | null;
   /** ACORN's max_selectivity when the client set it. */
   readonly filteredWalkBelow: number | null;
@@ -221,7 +223,9 @@ function* scanMemory(
   top: TopK,
 ): Steps<void> {
   const { codesAddress: codes } = view;
-  const chunk = chunkRows(codes === 0 ? view.rows.stride : scanRecordBytes(view.rows.dim));
+  const { dim, stride } = view.rows;
+  // Where codes rule little out the rows are read, too.
+  const chunk = chunkRows(codes === 0 ? stride : Math.max(scanRecordBytes(dim), stride / 4));
   for (let from = start; from < end; from += chunk) {
     const to = Math.min(end, from + chunk);
     // Another query of this thread may have used the bitset since: each chunk brings its own part.

@@ -78,7 +78,7 @@ export const storageKeys = {
     vacuum_min_vector_number: integer(1_000, 'Points from which `deleted_threshold` counts.', { min: 100 }),
     default_segment_number: integer(0, 'Segments aimed at; 0: by the number of cores.'),
     max_segment_size_kb: maybeInteger(
-      'Largest segment that merges make, KiB of vectors as f32; null: what memory allows.',
+      'Merges make no larger segment, KiB of vectors as f32, but of one head (64 MiB at most) or what reaches indexing_threshold; null: what memory allows.',
       { min: 1 },
     ),
     memmap_threshold_kb: maybeInteger('Default of new collections (reported only).'),

@@ -120,6 +120,20 @@ test('segments are not merged beyond the size that the collection allows, howeve
   const input = inputOf([...plain, sealed], { segmentKibMax: 20_000 });
   expect(decideMerge(input)).toEqual({ inputs: [1, 2], closeHead: false, reason: 'index' });
   expect(decideMerge({ ...input, segmentKibMax: Infinity })?.inputs).toEqual([1, 2, 3, 4, 5]);
+  const head = segment(6, { vectorKib: 15_000 });
+  expect(decideMerge({ ...input, segments: [segment(1, { vectorKib: 15_000 })], head })).toEqual({
+    inputs: [1],
+    closeHead: false,
+    reason: 'index',
+  });
+  const unindexed = Array.from({ length: 9 }, (_, i) => segment(i + 1, { vectorKib: 9_000 }));
+  const never = inputOf(unindexed, { indexingThresholdKib: 0, segmentKibMax: 20_000 });
+  expect(decideMerge(never)).toMatchObject({ inputs: [1, 2], reason: 'merge' });
+  expect(decideMerge({ ...never, segmentKibMax: 10_000 })).toBeNull();
+  const dense = { vectorKib: 19_000, sparseKib: 300, hasGraph: true, kind: 'sealed' } as const;
+  const words = [segment(1, dense), segment(2, { vectorKib: 9_000, sparseKib: 400, hasGraph: true })];
+  expect(decideMerge(inputOf(words, { segmentKibMax: 20_000 }))?.inputs).toEqual([2]);
+  expect(decideMerge(inputOf(words))?.inputs).toEqual([1, 2]);
   const graphs = Array.from({ length: 12 }, (_, i) =>
     segment(i + 1, { kind: 'sealed', hasGraph: true, vectorKib: 12_000 }),
   );

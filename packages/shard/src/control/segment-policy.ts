@@ -72,8 +72,11 @@ export function decideMerge(input: PolicyInput): Decision | null {
     decideSealing(input, plain, ({ sparseKib }) => sparseKib, sparseWeight);
   if (sealing !== null) return sealing;
   const looseKib = [...loose, ...headOf(input)].reduce((sum, { vectorKib }) => sum + vectorKib, 0);
-  if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold))
-    return { inputs: loose.map(({ id }) => id), closeHead: false, reason: 'merge' };
+  if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold)) {
+    const joined = threshold === 0 ? smallest(loose, input.segmentKibMax) : loose;
+    const inputs = loose.filter((segment) => joined.includes(segment)).map(({ id }) => id);
+    if (inputs.length > 1) return { inputs, closeHead: false, reason: 'merge' };
+  }
   const gathering = decideGathering(input);
   if (gathering !== null) return gathering;
   for (const segment of segments) {
@@ -104,24 +107,29 @@ function decideSealing(
   if (threshold === 0 || looseKib < threshold || !isDue) return null;
   // Rows wait during a load so that each gets its links once or twice; what would not fit one merge waits for the next one.
   let gathered = 0;
+  let vectorKib = 0;
   const joined = new Set<PolicySegment>();
-  for (const segment of loose) {
-    const kib = kibOf(segment);
-    // Fewer than the threshold would get no index, and be found loose again.
-    if (gathered >= threshold && gathered / weight + kib > mergeKibMax) break;
+  const fits = (segment: PolicySegment): boolean =>
+    gathered / weight + kibOf(segment) <= mergeKibMax && vectorKib + segment.vectorKib <= mergeKibMax;
+  const join = (segment: PolicySegment): void => {
     joined.add(segment);
-    gathered += weight * kib;
+    gathered += weight * kibOf(segment);
+    vectorKib += segment.vectorKib;
+  };
+  for (const segment of loose) {
+    // Fewer than the threshold would get no index, and be found loose again.
+    if (gathered >= threshold && !fits(segment)) break;
+    join(segment);
   }
-  const closeHead = isIdle && headKib > 0 && joined.size === loose.length;
+  const closeHead =
+    isIdle && headKib > 0 && joined.size === loose.length && (gathered < threshold || fits(head!));
   if (loose.length === 0 && !closeHead) return null;
-  if (closeHead) gathered += headKib;
+  if (closeHead) join(head!);
   // Smallest first: each that is small against what is gathered so far makes the result larger.
   const others = segments.filter((segment) => !joined.has(segment));
   for (const segment of others.sort((a, b) => kibOf(a) - kibOf(b))) {
-    const kib = weight * kibOf(segment);
-    if (gathered < kib * joinShare || (gathered + kib) / weight > mergeKibMax) break;
-    joined.add(segment);
-    gathered += kib;
+    if (gathered < weight * kibOf(segment) * joinShare || !fits(segment)) break;
+    join(segment);
   }
   const inputs = segments.filter((segment) => joined.has(segment)).map(({ id }) => id);
   return { inputs: closeHead ? [...inputs, head!.id] : inputs, closeHead, reason: 'index' };
@@ -134,16 +142,18 @@ function decideGathering({ segments, idleMs, spareKibMax, segmentKibMax }: Polic
   );
   const graphsMax = idleMs >= idleBeforeMs ? graphsMaxIdle : graphsMaxBusy;
   const gatheredMax = Math.min(spareKibMax, segmentKibMax);
-  const joined: PolicySegment[] = [];
-  let gathered = 0;
-  for (const segment of [...graphs].sort((a, b) => a.vectorKib - b.vectorKib)) {
-    if (joined.length > graphs.length - graphsMax || gathered + segment.vectorKib > gatheredMax) break;
-    joined.push(segment);
-    gathered += segment.vectorKib;
-  }
+  const joined = smallest(graphs, gatheredMax).slice(0, graphs.length - graphsMax + 1);
   if (graphs.length <= graphsMax || joined.length < 2) return null;
   const inputs = segments.filter((segment) => joined.includes(segment)).map(({ id }) => id);
   return { inputs, closeHead: false, reason: 'merge' };
+}
+
+/** As many of the smallest as have no more KiB of vectors together. */
+function smallest(segments: readonly PolicySegment[], kibMax: number): PolicySegment[] {
+  let gathered = 0;
+  return segments
+    .toSorted((a, b) => a.vectorKib - b.vectorKib)
+    .filter(({ vectorKib }) => (gathered += vectorKib) <= kibMax);
 }
 
 function headOf({ head }: PolicyInput): PolicySegment[] {

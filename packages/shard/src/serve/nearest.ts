@@ -70,7 +70,7 @@ export function* searchNearest(
         const id = reader.id(row);
         if (id !== excluded) hits.push({ reader, row, id, score });
       }
-      // Of equal scores any may still be the one with the lower id.
+      // Of equal scores any may still be the one with the lower id. A score may be an estimate (`rescore: false`): hits are ranked by it, too.
       if (hits.length >= wanted) {
         hits = hits.sort(isBest).slice(0, wanted);
         floor = hits.at(-1)!.score;
