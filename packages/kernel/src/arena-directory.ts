@@ -18,15 +18,13 @@ export class ArenaDirectory {
   /** Where files are; null: there are none. */
   readonly files: ByteFiles | null;
 
-  constructor(thread: number, arenas: Iterable<Arena> = [], files: ByteFiles | null = null) {
+  constructor(thread: number, files: ByteFiles | null = null) {
     this.thread = thread;
     this.files = files;
-    for (const arena of arenas) this.add(arena);
   }
 
-  /** Adding an arena twice is allowed: one that is made while a thread is attached may be posted twice. */
   add(arena: Arena): void {
-    if (!this.#arenas.has(arena.id)) this.#arenas.set(arena.id, arena);
+    this.#arenas.set(arena.id, arena);
   }
 
   /**

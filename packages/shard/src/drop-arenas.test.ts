@@ -13,7 +13,7 @@ test.each([
     const env = createVirtualEnv();
     const startMs = env.now();
     const collected: number[] = [];
-    const dropped = dropArenas([], new ArenaDirectory(0, []), env, {
+    const dropped = dropArenas([], new ArenaDirectory(0), env, {
       isBusy: () => env.now() - startMs < busyMs,
       collect: () => collected.push(env.now() - startMs),
     });

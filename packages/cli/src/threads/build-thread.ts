@@ -8,7 +8,7 @@ import type { BuildThreadData } from './messages.ts';
 const { data } = currentThread<BuildThreadData>();
 lowerThreadPriority();
 createBuilder({
-  directory: new ArenaDirectory(data.thread, [], openBlobFiles(data.filesDir)),
+  directory: new ArenaDirectory(data.thread, openBlobFiles(data.filesDir)),
   port: adoptPort(data.port),
   env: createRealEnv(),
 });

@@ -59,7 +59,7 @@ const api = createApi({ nodes, ownNode, meta, env, defaults, clusterEnabled, res
 function openShard(shard: ServeShardData): ShardNode {
   return createShardServe({
     nodeId: shard.nodeId,
-    directory: new ArenaDirectory(shard.thread, [], openBlobFiles(shard.filesDir)),
+    directory: new ArenaDirectory(shard.thread, openBlobFiles(shard.filesDir)),
     port: adoptPort(shard.port),
     shared: openSharedState(shard.sharedState),
     recallTimeShare: shard.recallTimeShare,

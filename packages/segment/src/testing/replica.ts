@@ -68,7 +68,7 @@ export function createTestReplica(
   headRows = 64,
   cold: ReadonlySet<string> | null = null,
 ): TestReplica {
-  const directory = new ArenaDirectory(0, [], createMemoryFiles());
+  const directory = new ArenaDirectory(0, createMemoryFiles());
   const pool = new ArenaPool({
     threads: 1,
     budgetBytes: 2 ** 30,

@@ -53,7 +53,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
   const limits = memoryLimits(options.budgetBytes, arenaBytesMax, options.unindexedBytesMax);
   const broadcast = createBroadcast(shared);
-  const directory = new ArenaDirectory(controlThread, [], blobs.files);
+  const directory = new ArenaDirectory(controlThread, blobs.files);
   const pool = new ArenaPool({
     threads,
     budgetBytes: options.budgetBytes,

@@ -132,7 +132,7 @@ export class NodeCluster {
     const [serveNear, serveFar] = openInlineChannel<ToControl, ToServe>();
     const serve = createShardServe({
       nodeId: id,
-      directory: new ArenaDirectory(1, [], node.blobs.files),
+      directory: new ArenaDirectory(1, node.blobs.files),
       port: serveFar,
       shared,
       recallTimeShare: 0.5,
@@ -141,7 +141,7 @@ export class NodeCluster {
     });
     control.attachServe(serveNear);
     const [buildNear, buildFar] = openInlineChannel<FromBuild, ToBuild>();
-    const buildDirectory = new ArenaDirectory(2, [], node.blobs.files);
+    const buildDirectory = new ArenaDirectory(2, node.blobs.files);
     createBuilder({ directory: buildDirectory, port: buildFar, env });
     control.attachBuild({
       ...buildNear,
