@@ -8,9 +8,10 @@
  *
  *   node test/bench/ann-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 7] [--m 16] [--ef-construct 200]
  *     [--targets 0.95,0.99] [--chosen-by first|second] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always] [--projection never|measured]
+ *     [--rows-in memory|file: walks end with rows read from a file]
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,7 +24,13 @@ import {
   type ProjectionWish,
   type VectorIndex,
 } from '../../packages/ann/src/index.ts';
-import { createTopK, foundIn, type Rows, type SimdKernel } from '../../packages/kernel/src/index.ts';
+import {
+  createTopK,
+  foundIn,
+  type ByteFile,
+  type Rows,
+  type SimdKernel,
+} from '../../packages/kernel/src/index.ts';
 import { normalise, readDataSet } from './data-set.ts';
 import { stageRows, type StagedRows } from './graph-arena.ts';
 import { peerPython, peersFolder } from './peer-python.ts';
@@ -40,12 +47,14 @@ const { values: flags } = parseArgs({
     codes: { type: 'string', default: 'measured' },
     projection: { type: 'string', default: 'measured' },
     'chosen-by': { type: 'string', default: 'first' },
+    'rows-in': { type: 'string', default: 'memory' },
     'no-peer': { type: 'boolean', default: false },
   },
 });
 const k = 10;
 const seed = 1;
 const m = Number(flags.m);
+const inFile = flags['rows-in'] === 'file';
 const efConstruct = Number(flags['ef-construct']);
 /** Beam widths to try: steps of a tenth. */
 const efs = [...new Set(Array.from({ length: 48 }, (_, i) => Math.round(10 * 1.1 ** i)))];
@@ -97,9 +106,10 @@ function buildOurs({ kernel, rows, region }: StagedRows): Contender {
   const facts = {
     neighbourCodes,
     projection,
-    bytesPerVector: Math.round(persistedBytes / rowCount) + rows.stride,
+    bytesPerVector: Math.round(persistedBytes / rowCount) + (inFile ? 0 : rows.stride),
   };
-  const index: VectorIndex = openHnsw(kernel, region, rows);
+  const file = inFile ? rowFileOf(kernel, rows) : null;
+  const index: VectorIndex = openHnsw(kernel, region, rows, file);
   const run: Contender['run'] = (ef, from, to) => {
     const found: Uint32Array[] = [];
     const beginMs = performance.now();
@@ -110,7 +120,24 @@ function buildOurs({ kernel, rows, region }: StagedRows): Contender {
     const seconds = (performance.now() - beginMs) / 1000;
     return Promise.resolve({ seconds, cpuSeconds, rows: found.map((list) => [...list]) });
   };
-  return { name: 'quiver', buildCpuSeconds, facts, run, close: () => undefined };
+  return { name: 'quiver', buildCpuSeconds, facts, run, close: () => file?.close() };
+}
+
+/** The rows in a file that goes when it is closed. */
+function rowFileOf(kernel: SimdKernel, { address, stride }: Rows): ByteFile {
+  const folder = mkdtempSync(join(tmpdir(), 'quiver-ann-'));
+  const path = join(folder, 'rows');
+  writeFileSync(path, new Uint8Array(kernel.arena.memory.buffer, address, stride * rowCount).slice());
+  const descriptor = openSync(path, 'r');
+  return {
+    read(offset, into, at, length) {
+      if (readSync(descriptor, into, at, length, offset) !== length) throw new Error('the file is too short');
+    },
+    close() {
+      closeSync(descriptor);
+      rmSync(folder, { recursive: true });
+    },
+  };
 }
 
 function cpuSecondsSince(start: NodeJS.CpuUsage): number {

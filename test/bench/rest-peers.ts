@@ -5,7 +5,7 @@
  * and by CPU time of the server: where other work shares the cores only the latter compare.
  *
  *   node test/bench/rest-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 5] [--seconds 3] [--targets 0.95,0.99]
- *     [--only quiver|qdrant]
+ *     [--only quiver|qdrant] [--memory cached|cold|inline: where Quiver has its vectors; inline = cold with codes of the neighbours]
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     only: { type: 'string' },
+    memory: { type: 'string', default: 'cached' },
     targets: { type: 'string', default: '0.95,0.99' },
   },
 });
@@ -112,11 +113,11 @@ function uploadRequests(): Buffer[] {
 
 async function load(contender: Contender, requests: readonly Buffer[]): Promise<void> {
   const { server, name } = contender;
-  const quantization =
-    name === 'qdrant' ? { quantization_config: { scalar: { type: 'int8', always_ram: true } } } : {};
+  const isOurs = name === 'quiver';
+  const quantization = !isOurs ? { quantization_config: { scalar: { type: 'int8', always_ram: true } } } : {};
   await call(server, 'PUT', '/collections/bench', {
-    vectors: { size: set.dim, distance: 'Cosine' },
-    hnsw_config: { m: 16, ef_construct: 200 },
+    vectors: { size: set.dim, distance: 'Cosine', on_disk: isOurs && flags.memory !== 'cached' },
+    hnsw_config: { m: 16, ef_construct: 200, inline_storage: isOurs && flags.memory === 'inline' },
     optimizers_config: { default_segment_number: 1, max_segment_size: 10_000_000 },
     ...quantization,
   });

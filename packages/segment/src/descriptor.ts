@@ -26,6 +26,8 @@ export interface GraphDescriptor {
   readonly quantization: Quantization | null;
   /** The collection left its codes to the engine, which took these because memory was short. */
   readonly isCompact: boolean;
+  /** The collection wants neighbour codes and the rows in a file only: they were in memory while it was built, if there was room. */
+  readonly isInline: boolean;
   /** Links within the values of payload fields; null = none. */
   readonly payloadLinks: PayloadLinksPlan | null;
   /** Offset from the start of the core region, and size with the threads' visited marks. */

@@ -24,6 +24,8 @@ export interface GraphParams {
   readonly quantization: Quantization | null;
   /** Fields whose values get links of their own; absent = none. */
   readonly payloadLinks?: PayloadLinksParams | null;
+  /** Walks shall read neighbour codes though the rows are in a file only. REQUIRES: `quantization` is null. */
+  readonly isInline?: boolean;
 }
 
 export interface PayloadLinksParams {
@@ -82,7 +84,8 @@ export function sizedGraph(
     quantization,
     payloadLinks: linksShapeOf(payloadLinks),
   });
-  return { m, efConstruct, neighbourCodes, quantization, isCompact, payloadLinks, ...size };
+  const { isInline = false } = params;
+  return { m, efConstruct, neighbourCodes, quantization, isCompact, isInline, payloadLinks, ...size };
 }
 
 const sampleRows = 4_096;

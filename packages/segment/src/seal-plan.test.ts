@@ -14,9 +14,11 @@ function planned(
     readonly size?: number;
     readonly distance?: 'Cosine' | 'Manhattan';
     readonly isQuantised?: boolean;
+    readonly isInline?: boolean;
+    readonly isCold?: boolean;
   } = {},
 ): SealPlan {
-  const { size = dim, distance = 'Cosine', isQuantised = false } = asked;
+  const { size = dim, distance = 'Cosine', isQuantised = false, isInline = false, isCold = isInline } = asked;
   const schema = segmentSchemaOf({
     vectors: { size, distance },
     shard_number: 1,
@@ -34,10 +36,18 @@ function planned(
     asOf: replica.applied,
     schema,
     graphs: new Map([
-      ['', { m: 16, efConstruct: 100, quantization: isQuantised ? { kind: 'scalar', quantile: 0.9 } : null }],
+      [
+        '',
+        {
+          m: 16,
+          efConstruct: 100,
+          quantization: isQuantised ? { kind: 'scalar', quantile: 0.9 } : null,
+          isInline,
+        },
+      ],
     ]),
     ...memory,
-    rowFiles: { take: () => 5, cold: new Set(), resident: new Set() },
+    rowFiles: { take: () => 5, cold: new Set(isCold ? [''] : []), resident: new Set() },
     indexingThresholdKib: 1,
     threads: 1,
   });
@@ -57,6 +67,20 @@ test('rows that do not fit stay in their file, then codes of the engine’s choi
   expect(roomy.graphs[0]).toMatchObject({ quantization: null, isCompact: false });
   const short = planned({ freeBytes: coreBytes, fullCodesBytesMax: coreBytes / 10 });
   expect(short.graphs[0]).toMatchObject({ quantization: { kind: 'turbo', bits: 4 }, isCompact: true });
+});
+
+test('rows that are to be in their file are in memory for the codes of an inline graph, where there is room', () => {
+  const roomy = { freeBytes: 100 * coreBytes, fullCodesBytesMax: 100 * coreBytes };
+  const placed = ({ rowFiles, graphs }: SealPlan): unknown => [
+    rowFiles[0]?.isResident,
+    graphs[0]?.neighbourCodes,
+  ];
+  expect(placed(planned(roomy, { isCold: true }))).toEqual([false, 'never']);
+  expect(placed(planned(roomy, { isInline: true }))).toEqual([true, 'measured']);
+  expect(placed(planned({ ...roomy, freeBytes: 3 * coreBytes }, { isInline: true }))).toEqual([
+    false,
+    'never',
+  ]);
 });
 
 test('codes that were asked for, and those that would not become smaller, stay what they are', () => {

@@ -50,7 +50,10 @@ export interface SealOptions {
   readonly rowFiles: {
     /** Number of a new file; null: there is no place for files, all rows stay in memory. */
     readonly take: (() => number) | null;
-    /** Vectors whose rows should not be in memory, and those that must. */
+    /**
+     * Vectors whose rows should not be in memory, and those that must. Where a graph is to be inline they are there while it is built, if
+     * there is room: whoever sealed it moves them out.
+     */
     readonly cold: ReadonlySet<string>;
     readonly resident: ReadonlySet<string>;
   };
@@ -170,9 +173,14 @@ function placeWanted(
     return place('never', small.cold, { compact: new Set(compact.map(({ name }) => name)) });
   }
   const hasLinks = [...wanted.values()].some(({ payloadLinks }) => (payloadLinks ?? null) !== null);
-  for (const wish of ['measured', 'never'] as const)
+  const inline = new Set([...wanted].filter(([, { isInline }]) => isInline === true).map(([name]) => name));
+  const built = small.cold.difference(inline);
+  for (const [wish, inFile] of [
+    ['measured', built],
+    ['never', small.cold],
+  ] as const)
     for (const choice of hasLinks ? [true, false] : [false]) {
-      const placed = place(wish, small.cold, { hasLinks: choice });
+      const placed = place(wish, inFile, { hasLinks: choice });
       if (hasRoom(placed)) return placed;
     }
   return small;

@@ -54,6 +54,8 @@ export interface StoredSegment {
     readonly quantization?: Quantization | null;
     /** Absent in records from before memory could be short. */
     readonly isCompact?: boolean;
+    /** Absent in records from before it was heeded. */
+    readonly isInline?: boolean;
     /** Absent in records from before there were any. */
     readonly payloadLinks?: PayloadLinksPlan | null;
     readonly persistedBytes: number;
@@ -116,13 +118,25 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     codeBytes: views.header[headerWords.codesUsed]!,
     schema,
     graphs: graphs.map(
-      ({ vector, m, efConstruct, neighbourCodes, quantization, isCompact, payloadLinks, offset, bytes }) => ({
+      ({
         vector,
         m,
         efConstruct,
         neighbourCodes,
         quantization,
         isCompact,
+        isInline,
+        payloadLinks,
+        offset,
+        bytes,
+      }) => ({
+        vector,
+        m,
+        efConstruct,
+        neighbourCodes,
+        quantization,
+        isCompact,
+        isInline,
         payloadLinks,
         // A region has room for neighbour codes; the graph may have been better off without.
         persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
@@ -269,6 +283,7 @@ export function placeStoredGraphs(
       ...graph,
       quantization: graph.quantization ?? null,
       isCompact: graph.isCompact ?? false,
+      isInline: graph.isInline ?? false,
       payloadLinks: graph.payloadLinks ?? null,
       bytes: storedHnswBytes(graph.persistedBytes, shape),
     };

@@ -1,6 +1,7 @@
 // Vectors on disk: what a node shows is what it would show with them in memory, through restarts, copies and damage.
 import { createRng } from '@quiver/kernel';
 import { defaultSearchParams, type PointsOperation, type QueryRequest } from '@quiver/model';
+import type { StoredSegment } from '@quiver/segment';
 import { StorageError } from '@quiver/storage';
 import { afterEach, expect, test } from 'vitest';
 import { collectionOn, deletionOf, NodeCluster, upsertOf } from './testing/node-cluster.ts';
@@ -32,8 +33,11 @@ function upsertRandom(points: readonly number[], seed: number, size = dim): Poin
   };
 }
 
-/** `c` has its vectors on disk, `m` in memory; both hold the same points, deletions and later changes. */
-async function bothOn(nodes: readonly number[]): Promise<void> {
+/**
+ * `c` has its vectors on disk, `m` in memory; both hold the same points, deletions and later changes.
+ * @param isInline - the graph of `c` is asked to be inline, and codes are the engine's choice
+ */
+async function bothOn(nodes: readonly number[], isInline = false): Promise<void> {
   cluster = new NodeCluster(11);
   for (const node of nodes) await cluster.addNode(node);
   for (const [i, name] of ['c', 'm'].entries()) {
@@ -46,7 +50,8 @@ async function bothOn(nodes: readonly number[]): Promise<void> {
         ...config,
         params: { ...config.params, vectors },
         optimizer_config: { ...config.optimizer_config, indexing_threshold: 8 },
-        quantization_config: { scalar: { type: 'int8' } },
+        hnsw_config: { ...config.hnsw_config, inline_storage: isInline },
+        quantization_config: isInline ? null : { scalar: { type: 'int8' } },
       },
     });
   }
@@ -137,6 +142,28 @@ test('answers are those of a collection in memory, and stay so after a restart',
       key: null,
       target: { kind: 'ids', ids: ids(500, 510) },
     } as unknown as PointsOperation);
+  await expectSame(1);
+});
+
+test('an inline graph has codes of the neighbours, and its rows leave memory once it is built', async () => {
+  const total = (): number => bytesOfVectors(1).reduce((sum, bytes) => sum + bytes, 0);
+  await bothOn([1]);
+  const cold = total();
+  await cluster.close();
+  await bothOn([1], true);
+  const graphs = (name: string): StoredSegment['graphs'] =>
+    cluster.manifest(1, replicaOn(1, name))!.segments.flatMap(({ stored }) => stored.graphs);
+  await cluster.until('moved', () => total() === cold);
+  expect(graphs('c')).toMatchObject([{ isInline: true, neighbourCodes: 'measured' }]);
+  expect(graphs('c')[0]!.persistedBytes).toBe(graphs('m')[0]!.persistedBytes);
+  await expectSame(1);
+  const before = graphs('c');
+  await cluster.env.advance(5_000);
+  expect(graphs('c')).toEqual(before);
+  await cluster.kill(1);
+  await cluster.start(1);
+  // Heads are as large as what they hold now; of the two segments one has its rows in memory.
+  expect(total()).toBeLessThan(2 * 1_900 * 4 * dim);
   await expectSame(1);
 });
 

@@ -1,4 +1,4 @@
-import { createRng, readRow, type Rng } from '@quiver/kernel';
+import { createRng, readRow, type ByteFile, type Rng } from '@quiver/kernel';
 import { describe, expect, test } from 'vitest';
 import { buildIndex, recallOf, stageRows, type IndexStage } from '../testing/index-stage.ts';
 import { mixed } from '../vector-index.contract.ts';
@@ -133,6 +133,27 @@ describe(`neighbour codes (QUIVER_SEED=${seed})`, () => {
     for (const ef of [10, 16, 32]) {
       const int8 = recallOf(other, plain.flat, queries, { ef });
       expect(recallOf(index, stage.flat, queries, { ef })).toBeGreaterThanOrEqual(int8 - 0.005);
+    }
+  });
+
+  test('walks find the same when the rows they end with are in a file', () => {
+    const vectors = mixed(createRng(seed), 2050, 40);
+    const { kernel, region, rows, ...stage } = stageRows({
+      metric: 'euclid',
+      vectors: vectors.slice(50),
+      neighbourCodes: 'always',
+    });
+    const index = buildIndex({ kernel, region, rows, ...stage });
+    const bytes = new Uint8Array(kernel.arena.memory.buffer, rows.address, 2000 * rows.stride).slice();
+    const file: ByteFile = {
+      read: (offset, into, at, length) => into.set(bytes.subarray(offset, offset + length), at),
+      close: () => undefined,
+    };
+    const cold = openHnsw(kernel, region, { ...rows, address: 0 }, file);
+    for (const query of vectors.slice(0, 50)) {
+      const request = { query, k: 10, ef: 32, visibility: null, filter: 0, walk: 'plain' } as const;
+      expect(cold.search(request)).toEqual(index.search(request));
+      expect(cold.facts().exact).toBeLessThan(100);
     }
   });
 

@@ -103,7 +103,9 @@ export const storageKeys = {
     payload_m: maybeInteger(
       'Default of new collections: links within values of payload indexes; null: as m.',
     ),
-    inline_storage: maybeFlag('Default of new collections (reported only).'),
+    inline_storage: maybeFlag(
+      'Default of new collections: graphs over vectors on disk have codes of the neighbours in memory.',
+    ),
   },
   collection: {
     replication_factor: integer(1, 'Default of new collections.', { min: 1 }),

@@ -45,11 +45,11 @@ import { planMerge } from './merge-plan.ts';
 import { policyInput } from './policy-input.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
-import { assertRoom, crowdingSegment, hasSlack, repack } from './segment-space.ts';
+import { assertRoom, dueEviction, hasSlack, noVectors, repack, type Eviction } from './segment-space.ts';
 import { SmallCopy } from './small-copy.ts';
 import { createTaskLog } from './task-log.ts';
 import type { Turns } from './turns.ts';
-import { indexingThreadsOf } from './wanted-graphs.ts';
+import { indexingThreadsOf, inlineVectorsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -137,9 +137,9 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       run(saveManifest());
       return;
     }
-    const crowding = crowdingSegment(pool, replica.segments);
-    if (crowding !== null && !uncrowded.has(crowding.descriptor.id)) {
-      run(evictRows(crowding));
+    const eviction = dueEviction(pool, replica.segments, inlineVectorsOf(replica.record), uncrowded);
+    if (eviction !== null) {
+      run(evictRows(eviction));
       return;
     }
     const decision = decideMerge(policy());
@@ -250,15 +250,15 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   async function shrunk(target: SegmentDescriptor): Promise<SegmentDescriptor> {
     const built = openSegment(target, directory);
     if (!hasSlack(built, options.threads)) return target;
-    const small = await repack(built, false, options);
+    const small = await repack(built, noVectors, options);
     if (small === null) return target;
     finishRepack(built, small, directory);
     pool.release(target.core);
     return small;
   }
 
-  async function evictRows(reader: SegmentReader): Promise<void> {
-    const moved = await repack(reader, true, options);
+  async function evictRows({ reader, vectors }: Eviction): Promise<void> {
+    const moved = await repack(reader, vectors, options);
     const index = replica.segments.indexOf(reader);
     if (moved === null || index < 0 || replica.isDropped) {
       if (moved === null) uncrowded.add(reader.descriptor.id);
@@ -267,7 +267,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     }
     replica.segments = replica.segments.with(index, finishRepack(reader, moved, directory));
     retired.retire({ regions: [reader.descriptor.core] }, options.publish(replica));
-    log.info('memory is scarce: vectors of a segment stay on the disk', {
+    log.info('vectors of a segment left memory and stay on the disk', {
       collection: replica.record.name,
       segment: reader.descriptor.id,
       bytes: reader.descriptor.core.bytes - moved.core.bytes,

@@ -14,7 +14,7 @@ import type { Replica } from './replica.ts';
 import type { PolicyInput, PolicySegment } from './segment-policy.ts';
 import { freeBeside, freeBytes, isScarce } from './segment-space.ts';
 import { sparseNames } from './sealed-indexes.ts';
-import { coldVectorsOf, graphsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
+import { coldVectorsOf, graphsOf, inlineVectorsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
 
 /** What segments are merged by when nearly nothing is free: there must be an end to what waits. */
 const roomMin = 64 << 20;
@@ -103,7 +103,7 @@ function policySegment(
     hasGraph: descriptor.graphs.length > 0 || ![...wanted.values()].some(wantsGraph),
     isOutdated:
       descriptor.graphs.some((graph) => isOutdated(graph, wanted)) ||
-      isPlacedOtherwise(descriptor, coldVectorsOf(record), needingRows),
+      isPlacedOtherwise(descriptor, coldVectorsOf(record).difference(inlineVectorsOf(record)), needingRows),
     isTooWide: isScarce(pool) && hasWideCodes(descriptor, threads, needingRows),
   };
 }

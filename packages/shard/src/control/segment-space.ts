@@ -28,7 +28,7 @@ const fullCodesShare = 1 / 4;
 /** A core is moved when it becomes smaller by this share of itself. */
 const shrinkShareMin = 1 / 8;
 const stepsPerTurn = 4;
-const noVectors: ReadonlySet<string> = new Set();
+export const noVectors: ReadonlySet<string> = new Set();
 
 export function freeBytes(pool: ArenaPool): number {
   const { budgetBytes, usedBytes, retiredBytes, leavingBytes } = pool.stats();
@@ -73,17 +73,34 @@ export function fullCodesBytesMax(
   return budgetBytes * fullCodesShare - (budgetBytes - freeBeside(pool, inputs) - movable);
 }
 
-/** The segment whose rows should leave memory, where memory is scarce: the largest. */
-export function crowdingSegment(pool: ArenaPool, segments: readonly SegmentReader[]): SegmentReader | null {
-  if (!isScarce(pool)) return null;
-  let found: SegmentReader | null = null;
+export interface Eviction {
+  readonly reader: SegmentReader;
+  /** Whose rows leave memory. */
+  readonly vectors: ReadonlySet<string>;
+}
+
+/**
+ * Rows of the segment that should leave memory: where memory is scarce all that need not be there, of the largest; else
+ * those that were there only while their graph was built.
+ * @param inline - vectors with such graphs
+ * @param left - segments that stay as they are
+ */
+export function dueEviction(
+  pool: ArenaPool,
+  segments: readonly SegmentReader[],
+  inline: ReadonlySet<string>,
+  left: ReadonlySet<number>,
+): Eviction | null {
+  const leaves = (vector: string): boolean => isScarce(pool) || inline.has(vector);
+  let found: Eviction | null = null;
   let most = 0;
   for (const reader of segments) {
-    if (reader.descriptor.kind !== 'sealed') continue;
-    const bytes = residentRows(reader).reduce((sum, one) => sum + one.bytes, 0);
+    if (reader.descriptor.kind !== 'sealed' || left.has(reader.descriptor.id)) continue;
+    const rows = residentRows(reader).filter(({ vector }) => leaves(vector));
+    const bytes = rows.reduce((sum, one) => sum + one.bytes, 0);
     if (bytes <= most) continue;
     most = bytes;
-    found = reader;
+    found = { reader, vectors: new Set(rows.map(({ vector }) => vector)) };
   }
   return found;
 }
@@ -96,15 +113,14 @@ export function hasSlack(reader: SegmentReader, threads: number): boolean {
 
 /**
  * The segment in a core of its own size; the caller ends it by `finishRepack`. The old one stays as it is.
- * @param evictsRows - rows that need not be in memory are not in the new one
+ * @param cold - vectors whose rows are not in the new one
  * @returns null: there is no room for both
  */
 export async function repack(
   reader: SegmentReader,
-  evictsRows: boolean,
+  cold: ReadonlySet<string>,
   { pool, directory, threads, env }: SegmentSpace,
 ): Promise<SegmentDescriptor | null> {
-  const cold = evictsRows ? new Set(residentRows(reader).map(({ vector }) => vector)) : noVectors;
   let target: SegmentDescriptor;
   try {
     target = allocateRepacked(pool, reader, threads, cold);

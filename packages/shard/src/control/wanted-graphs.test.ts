@@ -1,7 +1,7 @@
 import type { CollectionRecord, QuantizationConfig } from '@quiver/model';
 import type { GraphDescriptor } from '@quiver/segment';
 import { expect, test } from 'vitest';
-import { graphsOf, isOutdated } from './wanted-graphs.ts';
+import { graphsOf, inlineVectorsOf, isOutdated } from './wanted-graphs.ts';
 
 const binary: QuantizationConfig = { binary: { encoding: 'two_bits', always_ram: true } };
 
@@ -32,8 +32,34 @@ const graph = {
   m: 16,
   efConstruct: 100,
   quantization: null,
+  isInline: false,
   payloadLinks: null,
 } as unknown as GraphDescriptor;
+
+test('graphs are inline where that is asked for and the rows are on the disk without codes of their own', () => {
+  const vector = { size: 8, distance: 'Dot', on_disk: true, hnsw_config: { inline_storage: true } } as const;
+  const record = {
+    config: {
+      params: {
+        vectors: {
+          a: vector,
+          inMemory: { ...vector, on_disk: false },
+          coded: { ...vector, quantization_config: { scalar: { type: 'int8' } } },
+          not: { ...vector, hnsw_config: { inline_storage: false } },
+          byDefault: { ...vector, hnsw_config: {} },
+        },
+      },
+      hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10, inline_storage: true },
+      quantization_config: null,
+    },
+    payloadSchema: {},
+  } as unknown as CollectionRecord;
+  expect(inlineVectorsOf(record)).toEqual(new Set(['a', 'byDefault']));
+  const wanted = graphsOf(record);
+  expect(wanted.get('a')?.isInline).toBe(true);
+  expect(isOutdated({ ...graph, vector: 'a', isInline: true }, wanted)).toBe(false);
+  expect(isOutdated({ ...graph, vector: 'a' }, wanted)).toBe(true);
+});
 
 test("a vector's own quantisation goes before the collection's", () => {
   const turbo = { turbo: { bits: 'bits2' } } as const;

@@ -12,6 +12,7 @@ import {
 /** By vector name. */
 export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
   const { hnsw_config: base, quantization_config: codes, params } = record.config;
+  const inline = inlineVectorsOf(record);
   return new Map(
     [...denseVectors(params)].map(([name, vector]) => {
       const own = vector.hnsw_config;
@@ -26,6 +27,7 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
             fullScanThresholdKib: own?.full_scan_threshold ?? base.full_scan_threshold,
             fields: linkedFieldsOf(record),
           },
+          isInline: inline.has(name),
         },
       ];
     }),
@@ -79,6 +81,22 @@ export function coldVectorsOf({ config }: CollectionRecord): Set<string> {
 }
 
 /**
+ * Of the vectors whose rows stay on the disk those whose graphs shall hold codes of the neighbours: `inline_storage`. Codes that were asked for
+ * lie beside the links in any case.
+ */
+export function inlineVectorsOf(record: CollectionRecord): Set<string> {
+  const { hnsw_config: base, quantization_config: codes, params } = record.config;
+  const cold = coldVectorsOf(record);
+  const inline = [...denseVectors(params)].filter(
+    ([name, { hnsw_config: own, quantization_config: ownCodes }]) => {
+      const isAsked = own?.inline_storage ?? base.inline_storage ?? false;
+      return isAsked && cold.has(name) && quantizationOf(ownCodes ?? codes) === null;
+    },
+  );
+  return new Set(inline.map(([name]) => name));
+}
+
+/**
  * Rows that the collection wants on the disk are in memory, and need not be. (The other way round is no reason to build
  * anything: memory was short, or the next start loads them.)
  */
@@ -98,7 +116,7 @@ export function isPlacedOtherwise(
 
 /** A graph of a vector that the collection has no longer is nobody's concern. */
 export function isOutdated(
-  { vector, m, efConstruct, quantization, isCompact, payloadLinks }: GraphDescriptor,
+  { vector, m, efConstruct, quantization, isCompact, isInline, payloadLinks }: GraphDescriptor,
   wanted: ReadonlyMap<string, GraphParams>,
 ): boolean {
   const params = wanted.get(vector);
@@ -107,5 +125,6 @@ export function isOutdated(
   const built = isCompact ? null : quantization;
   const isSameCodes = JSON.stringify(params.quantization) === JSON.stringify(built);
   const isOtherLinks = payloadLinks !== null && payloadLinks.m !== (params.payloadLinks?.m ?? 0);
-  return params.m !== m || isOtherLinks || params.efConstruct !== efConstruct || !isSameCodes;
+  if (isOtherLinks || !isSameCodes || isInline !== (params.isInline ?? false)) return true;
+  return params.m !== m || params.efConstruct !== efConstruct;
 }
