@@ -12,12 +12,13 @@ import {
   type StoredRecord,
 } from '@quiver/replication';
 import type { PointId } from '@quiver/model';
-import { StorageError, type Change } from '@quiver/storage';
+import { StorageError } from '@quiver/storage';
 import { bytesOfRecords, changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
 import { BucketDigests, sumIndex, type IndexSource } from './digests.ts';
 import type { HostEffect, HostInput, MetaEffect, WithoutNow } from './host-effect.ts';
 import { checkIndex } from './index-check.ts';
+import { MemoryTruth } from './memory-truth.ts';
 import { PersistQueue } from './persist-queue.ts';
 import type { ReplicaCalls } from './replica-calls.ts';
 import { ReplicaPages } from './replica-pages.ts';
@@ -64,25 +65,21 @@ export class ReplicaHost {
   readonly #applies: ApplyQueue;
   readonly #tombstones: TombstoneCollector;
   readonly #digests = new BucketDigests();
+  readonly #truth: MemoryTruth;
   #inputs: WithoutNow<HostInput>[] = [];
   #history: readonly HistoryEntry[];
   /** Of chunks that came and are not acknowledged. */
   #unackedBytes = 0;
   /** Of the copy under way, for the log. */
   #copied = { records: 0, bytes: 0 };
-  /** Persist effect that ends the copy under way; 0 = none is under way. */
-  #cleanAfter: number;
   #isStepping = false;
   #isStopped = false;
-  /** Plans (persist ids) after whose durability memory is given up. */
-  #discards: number[] = [];
 
   constructor({ loaded, index, ...options }: ReplicaHostOptions) {
     this.#options = options;
     const { number, context, search, vectorNames, isTailWhole } = options;
     const { store, env, log } = context;
     const { state, history } = loaded.persisted;
-    this.#cleanAfter = state.mode === 'clean' ? 0 : Infinity;
     this.#history = history;
     const onFailure = (error: unknown): void => this.#fail(error);
     this.#records = new ReplicaRecords(store, number, {
@@ -91,6 +88,10 @@ export class ReplicaHost {
       history,
       state,
       isSurelyDead: (id) => this.#applies.isIdle && search.replica?.isAlive(id) === false,
+    });
+    this.#truth = new MemoryTruth({
+      ...{ search, records: this.#records, hasSegments: options.hasSegments },
+      isClean: state.mode === 'clean',
     });
     this.#pages = new ReplicaPages(store, number, vectorNames);
     const digests = this.#digests;
@@ -112,7 +113,7 @@ export class ReplicaHost {
     this.#persists = new PersistQueue({
       store,
       records: this.#records,
-      withBatch: (effect) => this.#beside(effect),
+      withBatch: (effect) => this.#truth.beside(effect),
       onDurable: (persist) => this.#durable(persist),
       onFailure,
     });
@@ -149,7 +150,7 @@ export class ReplicaHost {
   }
   /** Every operation up to here is here, and nothing else. A copy that begins shows at once, its end when it is durable. */
   get isClean(): boolean {
-    return this.#cleanAfter === 0;
+    return this.#truth.isClean;
   }
   /** A hand-over is under way: what is proposed now is refused. */
   get isDraining(): boolean {
@@ -207,7 +208,9 @@ export class ReplicaHost {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         const nowMs = this.#options.context.env.now();
         for (const effect of this.#machine.step({ ...next, nowMs })) this.#perform(effect);
-        if (next.kind === 'persisted') this.#discardUpTo(next.persist);
+        if (next.kind !== 'persisted') continue;
+        for (let left = this.#truth.takeDiscards(next.persist); left > 0; left -= 1)
+          this.#applies.push({ kind: 'discard' });
       }
     } catch (error) {
       // What must be read to write a batch may be damaged.
@@ -330,46 +333,20 @@ export class ReplicaHost {
   }
 
   #persist(effect: Persist): void {
-    const { search } = this.#options;
-    const before = this.#records.state;
+    const { search, onChange } = this.#options;
     this.#history = effect.history ?? this.#history;
-    if (isPlan(effect)) {
-      const isBlank = before.lastSeq === 0;
-      const isFork = effect.state.copiedSeq < before.lastSeq;
-      // Records above the fork are replaced by older ones: what was made of them must be made anew. A blank one is
-      // filled as it is, unless there are segments to make it from.
-      const isMadeAnew = !isBlank || this.#options.hasSegments();
-      if (isFork || (effect.state.rangeCopy !== null && isMadeAnew)) {
-        search.freeze();
-        this.#discards.push(effect.persist);
-      }
-    }
+    const isOtherMode = this.#truth.note(effect);
     const { write } = effect;
     if (write?.kind === 'operation' && this.isPrimary)
       search.replica?.notePending(write.operation.changes, write.operation.seq);
     this.#persists.push(effect);
-    if (before.mode === effect.state.mode) return;
-    this.#cleanAfter = effect.state.mode === 'clean' ? effect.persist : Infinity;
-    this.#options.onChange();
-  }
-
-  /** Saved segments that the batch makes untrue go with it. */
-  #beside(effect: Persist): { changes: Change[]; onDurable(): void } | null {
-    const { search } = this.#options;
-    const { write, state } = effect;
-    const isUntrue =
-      write === null
-        ? isPlan(effect) && (state.rangeCopy !== null || (search.manifest()?.asOf ?? 0) > state.copiedSeq)
-        : write.kind !== 'operation' && this.#records.removes(write);
-    const isCopyUntrue = isPlan(effect) || (write !== null && write.kind !== 'operation');
-    return search.forget({ manifest: isUntrue, copy: isCopyUntrue });
+    if (isOtherMode) onChange();
   }
 
   #durable(persist: number): void {
     this.step({ kind: 'persisted', persist });
     this.#records.durableUpTo(persist);
-    if (this.#cleanAfter === 0 || persist < this.#cleanAfter) return;
-    this.#cleanAfter = 0;
+    if (!this.#truth.durable(persist)) return;
     this.#options.context.log.info('a copy has caught up', {
       replica: this.#options.number,
       ...this.#copied,
@@ -378,21 +355,9 @@ export class ReplicaHost {
     this.#options.onChange();
   }
 
-  #discardUpTo(persist: number): void {
-    while (this.#discards.length > 0 && this.#discards[0]! <= persist) {
-      this.#discards.shift();
-      this.#applies.push({ kind: 'discard' });
-    }
-  }
-
   #fail(error: unknown): void {
     if (this.#isStopped) return;
     void this.stop();
     this.#options.onFailure(error);
   }
-}
-
-/** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
-function isPlan(effect: Persist): boolean {
-  return effect.write === null && effect.state.mode === 'catch_up';
 }
