@@ -1,6 +1,8 @@
 // A copy of all rows of a small collection: a start reads it in the place of the points, and shows what the points say.
+import type { Change } from '@quiver/storage';
+import { createFaultyStore } from '@quiver/storage/testing';
 import { afterEach, expect, test } from 'vitest';
-import { keys } from './control/records.ts';
+import { decodeJson, encodeJson, keys } from './control/records.ts';
 import { collectionOn, deletionOf, NodeCluster, upsertOf } from './testing/node-cluster.ts';
 
 let cluster: NodeCluster;
@@ -11,10 +13,17 @@ const ids = (from: number, to: number): number[] => Array.from({ length: to - fr
 const dim = 16;
 const idleMs = 11_000;
 
-async function clusterOf(nodes: readonly number[], points: number): Promise<void> {
+async function clusterOf(
+  nodes: readonly number[],
+  points: number,
+  indexingThreshold = 10_000,
+): Promise<void> {
   cluster = new NodeCluster(9);
   for (const id of nodes) await cluster.addNode(id);
-  cluster.meta.setCollection(collectionOn('c', nodes, { dim }));
+  const record = collectionOn('c', nodes, { dim });
+  const { config } = record;
+  const optimizer = { ...config.optimizer_config, indexing_threshold: indexingThreshold };
+  cluster.meta.setCollection({ ...record, config: { ...config, optimizer_config: optimizer } });
   await cluster.env.settle();
   await cluster.write('c', upsertOf(ids(0, points), dim, 1));
 }
@@ -29,11 +38,26 @@ async function restart(node: number): Promise<void> {
 }
 
 /** A start that reads them fails. */
-function damagePoints(from: number, to: number): void {
+function damagePoints(from: number, to: number, node = 1): void {
   for (const id of ids(from, to)) {
-    cluster.node(1).disk.flipBit(keys.point(1, id), 40);
-    cluster.node(1).disk.flipBit(keys.vector(1, '', id), 77);
+    cluster.node(node).disk.flipBit(keys.point(node, id), 40);
+    cluster.node(node).disk.flipBit(keys.vector(node, '', id), 77);
   }
+}
+
+/** Writes to the disk of a node that does not run. */
+async function writeTo(node: number, changes: readonly Change[]): Promise<void> {
+  const measure = () => Promise.resolve({ freeBytes: 1 << 30, totalBytes: 1 << 30 });
+  const store = await createFaultyStore(cluster.node(node).disk, { measure }, cluster.env);
+  await store.commit(changes);
+  await store.close();
+}
+
+/** As a version that knows nothing of copies writes it. */
+function withoutCopy(state: Uint8Array): Uint8Array {
+  const json = decodeJson(state) as { copy?: number };
+  delete json.copy;
+  return encodeJson(json);
 }
 
 test('a start reads the copy, and of the points those that were changed since', async () => {
@@ -157,4 +181,79 @@ test('a replica that goes back to what others have shows that after a start, not
   await cluster.write('c', upsertOf([200], dim, 3));
   expect((await cluster.contents(1, 'c')).slice(0, -1)).toEqual(shown.slice(0, -1));
   expect((await cluster.contents(2, 'c')).slice(0, -1)).toEqual(shown.slice(0, -1));
+});
+
+test.each([
+  ['another version', withoutCopy],
+  ['a later copy', (state: Uint8Array) => state],
+])('a copy from before what %s wrote is not believed', async (_, restore) => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  const old = copyOn(1)!.slice();
+  // The tombstones go, which that copy would need.
+  await cluster.write('c', deletionOf(ids(1, 30)));
+  await cluster.env.advance(3_800_000);
+  const before = await cluster.contents(1, 'c');
+  const state = cluster.node(1).running!.store.getSync(keys.state(1))!.slice();
+  await cluster.kill(1);
+  await writeTo(1, [
+    { kind: 'put', key: keys.copy(1), value: old },
+    { kind: 'put', key: keys.state(1), value: restore(state) },
+  ]);
+  await cluster.start(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  // And is replaced by one that is true.
+  await cluster.env.advance(idleMs);
+  damagePoints(30, 100);
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+});
+
+test.each([
+  ['of too few points', 10, 10_000],
+  ['of points in saved segments', 500, 8],
+])('a copy %s is deleted after a start', async (_, points, indexingThreshold) => {
+  await clusterOf([1], points, indexingThreshold);
+  const isSaved = points === 500;
+  await cluster.until('saved', () => (cluster.manifest(1, 1)?.segments.length ?? 0) > 0 === isSaved);
+  const before = await cluster.contents(1, 'c');
+  await cluster.kill(1);
+  await writeTo(1, [{ kind: 'put', key: keys.copy(1), value: new Uint8Array(64) }]);
+  await cluster.start(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeUndefined();
+});
+
+test('the first saved segment takes the place of the copy', async () => {
+  await clusterOf([1], 100);
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeDefined();
+  const { config, ...record } = cluster.collection('c');
+  const optimizer = { ...config.optimizer_config, indexing_threshold: 4 };
+  cluster.meta.setCollection({ ...record, config: { ...config, optimizer_config: optimizer } });
+  await cluster.until('saved', () => (cluster.manifest(1, 1)?.segments.length ?? 0) > 0);
+  const before = await cluster.contents(1, 'c');
+  await restart(1);
+  expect(await cluster.contents(1, 'c')).toEqual(before);
+  await cluster.env.advance(idleMs);
+  expect(copyOn(1)).toBeUndefined();
+});
+
+test('a replica that others brought up to date has a copy again, of what it was brought to', async () => {
+  await clusterOf([1, 2], 100);
+  await cluster.env.advance(idleMs);
+  await cluster.kill(2);
+  await cluster.write('c', upsertOf(ids(50, 120), dim, 2), { timeoutMs: 60_000 });
+  await cluster.write('c', deletionOf(ids(0, 20)));
+  await cluster.start(2);
+  await cluster.until('in sync', () => cluster.shard('c').inSync.length === 2, 60_000);
+  expect(copyOn(2)).toBeUndefined();
+  await cluster.env.advance(idleMs);
+  expect(copyOn(2)).toBeDefined();
+  damagePoints(20, 120, 2);
+  await restart(2);
+  await cluster.until('in sync again', () => cluster.shard('c').inSync.length === 2, 60_000);
+  await cluster.write('c', upsertOf([200], dim, 3));
+  expect(await cluster.contents(2, 'c')).toEqual(await cluster.contents(1, 'c'));
 });

@@ -113,11 +113,11 @@ export class ApplyQueue {
 
   /** The copy is whole now: memory is made from the records. */
   #open({ publish, seq }: EffectOf<'publish'>): void {
-    const { search, beforeOpen, onPublished, onFailure } = this.#options;
+    const { search, records, beforeOpen, onPublished, onFailure } = this.#options;
     this.#isOpening = true;
     const opening = async (): Promise<void> => {
       await beforeOpen();
-      if (!this.#isStopped) await search.open(seq);
+      if (!this.#isStopped) await search.open(seq, records.copySeq);
     };
     opening().then(
       () => {

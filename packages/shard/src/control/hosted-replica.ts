@@ -127,7 +127,7 @@ export class HostedReplica {
   async mendRecord(key: Uint8Array): Promise<boolean> {
     const id = pointOfKey(key);
     if (id !== null) return this.#mender.mend(id);
-    if (isCopy(key) && this.#search.saveCopyAgain()) return true;
+    if (isCopy(key) && this.#search.replica !== null) return this.#host!.dropCopy().then(() => true);
     const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
     if (this.#hasOtherInSync()) this.failed(new StorageError('corruption', text));
     else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);
@@ -158,10 +158,11 @@ export class HostedReplica {
     this.#search.raiseConfigurationMin(this.#shard.cfgVersion);
     // A half-done copy shows nobody anything: it is opened when it is whole.
     const { mode, lastSeq } = loaded.persisted.state;
-    if (mode === 'clean') await this.#search.open(lastSeq, source);
+    if (mode === 'clean') await this.#search.open(lastSeq, loaded.copySeq, source);
     if (this.#isClosed) return;
     this.#host = new ReplicaHost({
       ...{ number, loaded, index, context: this.#context, search: this.#search, calls: this.#calls },
+      copySeq: this.#search.copySeq,
       vectorNames: vectorNamesOf(record),
       send: (to, message) => this.#context.send(this.#shard, number, to, message),
       onMeta: (effect) => this.#onMeta(effect),

@@ -1,10 +1,10 @@
 /**
- * Whether memory, and what is saved of it, is what the records of a replica say, while catch-ups replace records. Always: a batch that
- * makes saved segments untrue takes them away; memory that a catch-up makes untrue is frozen before the batch and given up when it is
- * durable.
+ * Whether memory, and what is saved of it, is what the records of a replica say, while catch-ups and repairs replace records. Always: a
+ * batch that makes saved segments untrue takes them away (that it does so to the copy of a small replica: replica-records.ts); memory that
+ * a catch-up makes untrue is frozen before the batch and given up when it is durable.
  */
 import type { Change } from '@quiver/storage';
-import type { Persist, ReplicaRecords } from './replica-records.ts';
+import { isPlan, mixesRecords, type Persist, type ReplicaRecords } from './replica-records.ts';
 import type { SearchState } from './search-state.ts';
 
 export interface MemoryTruthOptions {
@@ -20,6 +20,10 @@ export class MemoryTruth {
   readonly #options: Omit<MemoryTruthOptions, 'isClean'>;
   /** Persist effect that ends the catch-up under way; 0: none is under way. */
   #cleanAfter: number;
+  /** Persist effect up to which everything is durable and given to memory. */
+  #durable = 0;
+  /** The last one that `mixesRecords`. */
+  #mixed = 0;
   /** Plans (persist ids) after whose durability memory is given up. */
   #discards: number[] = [];
 
@@ -33,10 +37,16 @@ export class MemoryTruth {
     return this.#cleanAfter === 0;
   }
 
+  /** Nothing but operations is on its way into memory. */
+  get isWhole(): boolean {
+    return this.isClean && this.#mixed <= this.#durable;
+  }
+
   /** Before the batch of an effect is made. @returns whether a catch-up begins or ends with it */
   note(effect: Persist): boolean {
     const { search, records, hasSegments } = this.#options;
     const before = records.state;
+    if (mixesRecords(effect)) this.#mixed = effect.persist;
     if (isPlan(effect)) {
       const isBlank = before.lastSeq === 0;
       const isFork = effect.state.copiedSeq < before.lastSeq;
@@ -54,15 +64,14 @@ export class MemoryTruth {
   }
 
   /** Saved segments that the batch makes untrue go with it. REQUIRES: the batch was made */
-  beside(effect: Persist): { changes: Change[]; onDurable(): void } | null {
+  beside(effect: Persist): { readonly changes: readonly Change[]; readonly onDurable: () => void } | null {
     const { search, records } = this.#options;
     const { write, state } = effect;
     const isUntrue =
       write === null
         ? isPlan(effect) && (state.rangeCopy !== null || (search.manifest()?.asOf ?? 0) > state.copiedSeq)
         : write.kind !== 'operation' && records.removes(write);
-    const isCopyUntrue = isPlan(effect) || (write !== null && write.kind !== 'operation');
-    return search.forget({ manifest: isUntrue, copy: isCopyUntrue });
+    return isUntrue ? search.forgetManifest() : null;
   }
 
   /** Everything up to this effect is durable. @returns how often memory is to be given up for it */
@@ -74,13 +83,9 @@ export class MemoryTruth {
 
   /** Everything up to this effect is durable and given to memory. @returns whether a catch-up has ended with it */
   durable(persist: number): boolean {
+    this.#durable = persist;
     if (this.#cleanAfter === 0 || persist < this.#cleanAfter) return false;
     this.#cleanAfter = 0;
     return true;
   }
-}
-
-/** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
-function isPlan(effect: Persist): boolean {
-  return effect.write === null && effect.state.mode === 'catch_up';
 }

@@ -46,18 +46,12 @@ import { policyInput } from './policy-input.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { rewriteRows } from './rewrite-rows.ts';
 import { assertRoom, dueEviction, hasSlack, noVectors, repack, type Eviction } from './segment-space.ts';
-import { SmallCopy } from './small-copy.ts';
 import { createTaskLog } from './task-log.ts';
-import type { Turns } from './turns.ts';
 import { indexingThreadsOf, inlineVectorsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
   readonly manifest: Manifest;
-  /** Of the copy that is on the disk, see `loadCopy`; null: there is none. */
-  readonly copySeq: number | null;
-  /** Of copies of all replicas. */
-  readonly copyTurns: Turns;
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly pool: ArenaPool;
@@ -86,7 +80,6 @@ export interface Optimizer {
   saveAgain(blob: number): boolean;
   /** What is saved is not true any more: nothing of it is kept, all is saved again. */
   forgetSaved(): void;
-  readonly copy: SmallCopy;
 }
 
 const lookEveryMs = 200;
@@ -108,8 +101,6 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
-
-  const copy = new SmallCopy({ ...options, isFree: () => work === null }, options.copySeq);
 
   const policy = (): PolicyInput =>
     policyInput(replica, {
@@ -349,10 +340,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       nextSegmentId: replica.takeSegmentId(),
       segments,
     };
-    const changes: Change[] = [{ kind: 'put', key: keys.manifest(replica.number), value: encodeJson(next) }];
-    const noCopy = copy.forget();
-    if (noCopy !== null) changes.push(noCopy);
-    await options.store.commit(changes, { essential: true });
+    const change: Change = { kind: 'put', key: keys.manifest(replica.number), value: encodeJson(next) };
+    await options.store.commit([change], { essential: true });
     const needed = new Set(blobsOf(next));
     const unneeded = [...blobsOf(manifest), ...gone].filter((blob) => !needed.has(blob));
     manifest = next;
@@ -361,18 +350,15 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   }
 
   return {
-    copy,
     poke: () => schedule(0),
     noteWrite() {
       lastWriteMs = env.now();
       schedule(lookEveryMs);
-      copy.noteWrite();
     },
     async stop() {
       isStopped = true;
       cancelTimer?.();
       build.cancel(replica);
-      await copy.stop();
       await work;
     },
     get error() {

@@ -45,11 +45,11 @@ export class PersistQueue {
     this.#submit(effect, this.#options.records.batchOf(effect));
   }
 
-  /** Commits a batch that is no effect of the machine, in order with them. */
-  async aside(changes: readonly Change[]): Promise<void> {
+  /** Commits a batch that is no effect of the machine, in order with them. @throws StorageError */
+  async aside(changes: readonly Change[], { essential = true } = {}): Promise<void> {
     this.#inFlight += 1;
     try {
-      await this.#options.store.commit(changes, { essential: true });
+      await this.#options.store.commit(changes, { essential });
     } finally {
       this.#landed();
     }

@@ -34,13 +34,14 @@ const number = 7;
 const writers = new WeakMap<Replica, ReplicaRecords>();
 
 async function writerOf(replica: Replica, store: Store): Promise<ReplicaRecords> {
-  const { persisted, sum } = await loadReplicaState(store, number);
+  const { persisted, sum, copySeq } = await loadReplicaState(store, number);
   const { history, state } = persisted;
   return new ReplicaRecords(store, number, {
     vectorNames: replica.schema.vectors.map(({ name }) => name),
     sum,
     history,
     state,
+    copySeq,
     isSurelyDead: (id) => !replica.isAlive(id),
   });
 }
@@ -96,6 +97,7 @@ async function open(store: Store, budgetBytes = 2 ** 28): Promise<Replica> {
     threads: 1,
     coldOf: () => new Set(),
     visibleSeq: (await loadReplicaState(store, number)).persisted.state.lastSeq,
+    statedCopySeq: null,
     isStill: true,
     nextSegmentId: 1,
     onSegments: () => undefined,

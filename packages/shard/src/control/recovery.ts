@@ -19,7 +19,7 @@ import { loadCopy } from './small-copy.ts';
 export interface OpenedReplica {
   readonly replica: Replica;
   readonly manifest: Manifest;
-  /** See `loadCopy`. */
+  /** Of the copy; see `loadCopy`. */
   readonly copySeq: number | null;
   /** Changes that were replayed. */
   readonly replayed: number;
@@ -39,6 +39,8 @@ export async function openReplica(options: {
   readonly coldOf: (stored: StoredSegment) => ReadonlySet<string>;
   /** Visible when it is open; the records may be newer. */
   readonly visibleSeq: number;
+  /** Of the copy that the state says is true; null: none. */
+  readonly statedCopySeq: number | null;
   /** The records are not newer: nothing is written meanwhile. */
   readonly isStill: boolean;
   /** Lowest id a new segment may have. */
@@ -58,12 +60,10 @@ export async function openReplica(options: {
   // What a damaged segment held is in the records: all of them are looked at, and those that are here stay.
   const isDamaged = segments.length < manifest.segments.length;
   let nextSegmentId = Math.max(manifest.nextSegmentId, options.nextSegmentId);
-  // With saved segments there is none.
+  // With saved segments there is none, or it is about to go.
+  const copySeq = manifest.segments.length === 0 ? options.statedCopySeq : null;
   const schema = segmentSchemaOf(record.config.params);
-  const copy =
-    manifest.segments.length === 0
-      ? loadCopy(store, number, options.visibleSeq, { ...options, schema, segmentId: nextSegmentId })
-      : null;
+  const copy = loadCopy(store, number, copySeq, { ...options, schema, segmentId: nextSegmentId });
   if (copy !== null && copy.reader !== null) {
     segments.push(copy.reader);
     nextSegmentId += 1;

@@ -28,6 +28,7 @@ import type { ReplicaMessage } from './replication-codec.ts';
 import type { SearchContext, SearchState } from './search-state.ts';
 import type { NodeBandwidth } from './segment-exchange.ts';
 import type { CopiedRecords } from './segment-fetch.ts';
+import { SmallCopy } from './small-copy.ts';
 import { TombstoneCollector } from './tombstone-collector.ts';
 
 export interface ReplicaHostOptions {
@@ -35,6 +36,8 @@ export interface ReplicaHostOptions {
   readonly context: SearchContext & NodeBandwidth;
   readonly search: SearchState;
   readonly loaded: LoadedReplica;
+  /** See `SearchState.copySeq`. */
+  readonly copySeq: number | null;
   /** As it was when `loaded` was read; null: as it is now. */
   readonly index: IndexSource | null;
   readonly vectorNames: readonly string[];
@@ -57,7 +60,7 @@ export interface ReplicaHostOptions {
 
 export class ReplicaHost {
   /** Without what is of use at its beginning alone. */
-  readonly #options: Omit<ReplicaHostOptions, 'loaded' | 'index'>;
+  readonly #options: Omit<ReplicaHostOptions, 'loaded' | 'copySeq' | 'index'>;
   readonly #machine: Machine<OrderedChange, PointId>;
   readonly #records: ReplicaRecords;
   readonly #pages: ReplicaPages;
@@ -66,6 +69,7 @@ export class ReplicaHost {
   readonly #tombstones: TombstoneCollector;
   readonly #digests = new BucketDigests();
   readonly #truth: MemoryTruth;
+  readonly #copy: SmallCopy;
   #inputs: WithoutNow<HostInput>[] = [];
   #history: readonly HistoryEntry[];
   /** Of chunks that came and are not acknowledged. */
@@ -75,7 +79,7 @@ export class ReplicaHost {
   #isStepping = false;
   #isStopped = false;
 
-  constructor({ loaded, index, ...options }: ReplicaHostOptions) {
+  constructor({ loaded, copySeq, index, ...options }: ReplicaHostOptions) {
     this.#options = options;
     const { number, context, search, vectorNames, isTailWhole } = options;
     const { store, env, log } = context;
@@ -87,6 +91,7 @@ export class ReplicaHost {
       sum: loaded.sum,
       history,
       state,
+      copySeq,
       isSurelyDead: (id) => this.#applies.isIdle && search.replica?.isAlive(id) === false,
     });
     this.#truth = new MemoryTruth({
@@ -105,7 +110,10 @@ export class ReplicaHost {
           history: this.#history,
           tombstoneHorizon: this.#records.state.tombstoneHorizon,
         }),
-      onPublished: (publish) => this.step({ kind: 'applied', publish }),
+      onPublished: (publish) => {
+        this.#copy.noteWrite();
+        this.step({ kind: 'applied', publish });
+      },
       onOpened: () => options.onChange(),
       onDigests: (ask, buckets) => this.step({ kind: 'digests_taken', ask, buckets }),
       onFailure,
@@ -123,9 +131,14 @@ export class ReplicaHost {
       limitSeq: () => {
         const manifest = search.manifest();
         const savedSeq = manifest === null || manifest.segments.length === 0 ? Infinity : manifest.replaySeq;
-        return Math.min(savedSeq, search.copySeq);
+        return Math.min(savedSeq, this.#records.tombstoneLimitSeq);
       },
       onFailure,
+    });
+    this.#copy = new SmallCopy({
+      ...{ records: this.#records, persists: this.#persists, env, log, copyTurns: context.copyTurns },
+      replica: () => search.replica,
+      isAtRest: () => this.#truth.isWhole && this.isSearchable && search.optimizer?.isBusy === false,
     });
     const source = index ?? store.snapshot();
     const reading = sumIndex(source, number, env, context.indexChecks, () => !this.#isStopped);
@@ -190,6 +203,11 @@ export class ReplicaHost {
     return true;
   }
 
+  /** The record of the copy is damaged: it is only there for speed. @throws StorageError */
+  dropCopy(): Promise<void> {
+    return this.#copy.drop();
+  }
+
   /** Of the points that are applied; see `ShardState.digest`. */
   get digest(): string | null {
     return this.#digests.total;
@@ -227,6 +245,7 @@ export class ReplicaHost {
     this.#inputs = [];
     this.#applies.stop();
     this.#tombstones.stop();
+    this.#copy.stop();
     return this.#persists.stop();
   }
 

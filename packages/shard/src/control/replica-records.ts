@@ -1,7 +1,8 @@
 /**
  * From the writes of a replica's order to batches of the store. Always: one by-seq entry for each point, naming its last
  * change; state, history and operation keys go in the batch of their records; batches are made in the order they become
- * durable, so what is on its way counts as written.
+ * durable, so what is on its way counts as written; the state names the copy of a small replica's rows as long as what is written leaves it
+ * true.
  */
 import type {
   HistoryEntry,
@@ -39,6 +40,9 @@ interface PendingHead {
 
 const noPayload = new Uint8Array(0);
 
+/** In the place of a copy's seq: there may be one, and it is not true. */
+export const untrueCopy = 0;
+
 export class ReplicaRecords {
   readonly #store: Store;
   readonly #number: number;
@@ -53,6 +57,7 @@ export class ReplicaRecords {
   /** By write (or operation), until it is applied. */
   readonly #written = new WeakMap<object, Written>();
   #state: ReplicaState<PointId>;
+  #copySeq: number | null;
   #collections = 0;
 
   constructor(
@@ -63,6 +68,8 @@ export class ReplicaRecords {
       readonly sum: IndexSum;
       readonly history: readonly HistoryEntry[];
       readonly state: ReplicaState<PointId>;
+      /** Of the copy that memory was made of; `untrueCopy`; null: there is none. */
+      readonly copySeq: number | null;
       /** Memory shows all that is applied, and this point is not alive in it. */
       readonly isSurelyDead: (id: PointId) => boolean;
     },
@@ -73,6 +80,7 @@ export class ReplicaRecords {
     this.#sum = { ...start.sum };
     this.#historyTerms = start.history.map(({ term }) => term);
     this.#state = start.state;
+    this.#copySeq = start.copySeq;
     this.#isSurelyDead = start.isSurelyDead;
     // As long as the replica lives: a slice of the pool that keys are made in would keep 64 KiB of it.
     this.#pointPrefix = Uint8Array.from(keys.points(number).from);
@@ -81,6 +89,34 @@ export class ReplicaRecords {
   /** Of the newest batch. */
   get state(): ReplicaState<PointId> {
     return this.#state;
+  }
+
+  /** Of the copy of a small replica's rows, as of the newest batch; `untrueCopy`; null: there is none. */
+  get copySeq(): number | null {
+    return this.#copySeq;
+  }
+
+  /** Tombstones above it must stay: a start from the copy needs them. */
+  get tombstoneLimitSeq(): number {
+    return this.#copySeq === null || this.#copySeq === untrueCopy ? Infinity : this.#copySeq;
+  }
+
+  /** The batch that writes a copy, or takes it away (null). */
+  copyBatch(
+    copy: { readonly seq: number; readonly head: Uint8Array; readonly rows: Uint8Array } | null,
+  ): Change[] {
+    const key = keys.copy(this.#number);
+    this.#copySeq = copy?.seq ?? null;
+    const out: Change[] = [
+      copy === null ? { kind: 'delete', key } : { kind: 'put', key, value: copy.head, tail: copy.rows },
+    ];
+    this.#putState(out);
+    return out;
+  }
+
+  /** The batch was not written: what lies there is older, and deletions since may have no tombstones any more. */
+  copyFailed(): void {
+    this.#copySeq = untrueCopy;
   }
 
   /** Whether `batchOf` must wait until all earlier batches are durable: it reads which keys there are. */
@@ -129,6 +165,10 @@ export class ReplicaRecords {
       }
       this.#touched.set(persist, batch.touched);
     }
+    if (mixesRecords(effect) && this.#copySeq !== null) {
+      out.push({ kind: 'delete', key: keys.copy(this.#number) });
+      this.#copySeq = null;
+    }
     this.#aside(effect, out);
     return out;
   }
@@ -156,7 +196,8 @@ export class ReplicaRecords {
   }
 
   #putState(out: Change[]): void {
-    const value = encodeState({ state: this.#state, sum: this.#sum });
+    const copySeq = this.#copySeq === untrueCopy ? null : this.#copySeq;
+    const value = encodeState({ state: this.#state, sum: this.#sum, copySeq });
     out.push({ kind: 'put', key: keys.state(this.#number), value });
   }
 
@@ -315,6 +356,16 @@ export class ReplicaRecords {
     const value = this.#store.getSync(keyOfId(this.#pointPrefix, id));
     return value === undefined ? null : decodePoint(value);
   }
+}
+
+/** A catch-up begins: nothing is written yet, and from here on records may be a mixture. */
+export function isPlan(effect: Persist): boolean {
+  return effect.write === null && effect.state.mode === 'catch_up';
+}
+
+/** Records up to what is applied may be others after it, and memory follows only later. */
+export function mixesRecords(effect: Persist): boolean {
+  return isPlan(effect) || (effect.write !== null && effect.write.kind !== 'operation');
 }
 
 export interface Written {

@@ -40,6 +40,8 @@ export async function noteOwner(
 export interface StateRecord {
   readonly state: ReplicaState<PointId>;
   readonly sum: IndexSum;
+  /** Of the copy of a small replica's rows that is true; null: there is none, or a version wrote that does not know of copies. */
+  readonly copySeq: number | null;
 }
 
 interface StateJson {
@@ -55,9 +57,10 @@ interface StateJson {
   readonly horizon: number;
   /** count, tombstones, low, high */
   readonly index: readonly [number, number, number, number];
+  readonly copy?: number;
 }
 
-export function encodeState({ state, sum }: StateRecord): Uint8Array {
+export function encodeState({ state, sum, copySeq }: StateRecord): Uint8Array {
   const { rangeCopy } = state;
   const json: StateJson = {
     term: state.term,
@@ -73,6 +76,7 @@ export function encodeState({ state, sum }: StateRecord): Uint8Array {
     committed: state.committedSeq,
     horizon: state.tombstoneHorizon,
     index: [sum.count, sum.tombstones, sum.low, sum.high],
+    ...(copySeq === null ? {} : { copy: copySeq }),
   };
   return encodeJson(json);
 }
@@ -96,6 +100,7 @@ export function decodeState(value: Uint8Array): StateRecord {
       tombstoneHorizon: json.horizon,
     },
     sum: { count, tombstones, low, high },
+    copySeq: json.copy ?? null,
   };
 }
 
@@ -137,6 +142,8 @@ export function decodeOperationEntry(operationKey: string, value: Uint8Array): O
 export interface LoadedReplica {
   readonly persisted: PersistedReplica<PointId>;
   readonly sum: IndexSum;
+  /** See `StateRecord`. */
+  readonly copySeq: number | null;
 }
 
 /** REQUIRES: nothing of the replica is being written. @throws StorageError 'corruption' */
@@ -155,6 +162,6 @@ export async function loadReplicaState(store: ReplicaSource, replica: number): P
       }
     }
   return found === null
-    ? { persisted: blankReplica, sum: { count: 0, tombstones: 0, low: 0, high: 0 } }
-    : { persisted: { state: found.state, history, operations }, sum: found.sum };
+    ? { persisted: blankReplica, sum: { count: 0, tombstones: 0, low: 0, high: 0 }, copySeq: null }
+    : { persisted: { state: found.state, history, operations }, sum: found.sum, copySeq: found.copySeq };
 }

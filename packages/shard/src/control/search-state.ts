@@ -18,6 +18,7 @@ import type { ReplicaSource } from './read-ahead.ts';
 import { openReplica } from './recovery.ts';
 import { decodeJson, encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
+import { untrueCopy } from './replica-records.ts';
 import type { RetiredRegions } from './retired-regions.ts';
 import type { ReplicaTurns } from './replica-turns.ts';
 import { RecallWindow } from './recall-window.ts';
@@ -63,8 +64,7 @@ export class SearchState {
   /** On its way to the disk. */
   #adopting: Manifest | null = null;
   #configurationMin = 0;
-  /** There may be one while it is not open. */
-  #hasCopy = true;
+  #copySeq: number | null = untrueCopy;
   /** The last one closed: its work ends before the next one opens. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -103,9 +103,14 @@ export class SearchState {
   /**
    * REQUIRES: not open.
    * @param visibleSeq - readers see it up to here at once, and what is newer when it is published
+   * @param copySeq - of the copy that the state says is true; null: none
    * @param ahead - what was read of the disk, which has nothing newer; null: there may be by now
    */
-  async open(visibleSeq: number, ahead: ReplicaSource | null = null): Promise<Replica> {
+  async open(
+    visibleSeq: number,
+    copySeq: number | null,
+    ahead: ReplicaSource | null = null,
+  ): Promise<Replica> {
     await this.#closing;
     const { broadcast, log, env, ...context } = this.#context;
     const startedMs = env.now();
@@ -118,6 +123,7 @@ export class SearchState {
       shardId: this.#shardId,
       number: this.#number,
       visibleSeq,
+      statedCopySeq: copySeq,
       nextSegmentId: this.#nextSegmentId,
       coldOf: ({ id }) => coldVectorsOf(this.#record).union(this.#context.plannedCold(this.#number, id)),
       onSegments: (changed) => broadcast.segments(changed),
@@ -135,14 +141,13 @@ export class SearchState {
       ...this.#context,
       replica,
       manifest: opened.manifest,
-      copySeq: opened.copySeq,
       publish: (changed) => broadcast.segments(changed),
     });
     // What it tries again may end well, and gives memory back then.
     replica.isShrinking = () =>
       optimizer.isBusy || (optimizer.error === null && optimizer.isDue()) || this.#context.isRoomGrowing();
     this.#open = { replica, optimizer };
-    this.#hasCopy = true;
+    this.#copySeq = opened.copySeq;
     broadcast.segments(replica);
     optimizer.poke();
     const tookMs = Math.round(env.now() - startedMs);
@@ -164,6 +169,7 @@ export class SearchState {
     if (this.#open === null) return;
     const { replica, optimizer } = this.#open;
     this.#open = null;
+    this.#copySeq = untrueCopy;
     replica.isDropped = true;
     replica.applied.setServing(false);
     this.#nextSegmentId = replica.takeSegmentId();
@@ -230,7 +236,7 @@ export class SearchState {
    * anew from what is true (`isStale`), or all is saved again.
    * @returns what must be in that batch, and what to do once it is durable
    */
-  #forgetManifest(): { change: Change; onDurable: () => void } {
+  forgetManifest(): { readonly changes: readonly Change[]; readonly onDurable: () => void } {
     // Files that memory is read along with stay: they are saved again, or go at the next start.
     const inUse = new Set(
       this.replica?.allSegments().flatMap(({ descriptor }) => descriptor.rowFiles.map(({ file }) => file)),
@@ -238,7 +244,7 @@ export class SearchState {
     const unneeded = blobsOf(this.manifest() ?? emptyManifest).filter((blob) => !inUse.has(blob));
     this.#open?.optimizer.forgetSaved();
     return {
-      change: { kind: 'delete', key: keys.manifest(this.#number) },
+      changes: [{ kind: 'delete', key: keys.manifest(this.#number) }],
       onDurable: () => {
         if (unneeded.length === 0) return;
         // What a failure leaves behind is deleted at the next start.
@@ -249,37 +255,9 @@ export class SearchState {
     };
   }
 
-  /** Deletions up to it need no tombstones for the copy of a small replica's rows. */
-  get copySeq(): number {
-    if (this.#open !== null) return this.#open.optimizer.copy.seq ?? Infinity;
-    return this.#hasCopy ? 0 : Infinity;
-  }
-
-  /**
-   * What is saved and untrue once the batch under way is written.
-   * @returns changes for that batch, and what to do once it is durable; null: there is nothing
-   */
-  forget(untrue: {
-    readonly manifest: boolean;
-    readonly copy: boolean;
-  }): { readonly changes: Change[]; readonly onDurable: () => void } | null {
-    const copy = untrue.copy ? this.#forgetCopy() : null;
-    const manifest = untrue.manifest ? this.#forgetManifest() : null;
-    const changes = [copy, manifest?.change ?? null].filter((change) => change !== null);
-    return changes.length === 0 ? null : { changes, onDurable: () => manifest?.onDurable() };
-  }
-
-  #forgetCopy(): Change | null {
-    if (this.#open !== null) return this.#open.optimizer.copy.forget();
-    const hadCopy = this.#hasCopy;
-    this.#hasCopy = false;
-    return hadCopy ? { kind: 'delete', key: keys.copy(this.#number) } : null;
-  }
-
-  /** The record of the copy is damaged: it is written again. @returns false: memory is not open */
-  saveCopyAgain(): boolean {
-    this.#open?.optimizer.copy.saveAgain();
-    return this.#open !== null;
+  /** Of the copy that memory was made of; `untrueCopy`: there may be one; null: there was none. */
+  get copySeq(): number | null {
+    return this.#copySeq;
   }
 
   /** Memory will be discarded: from now on nothing of it is saved or read. */

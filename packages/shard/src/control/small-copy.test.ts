@@ -1,16 +1,17 @@
 import { createVirtualEnv } from '@quiver/env/testing';
 import { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { createPlainSegment } from '@quiver/segment';
-import type { Change, Store } from '@quiver/storage';
+import type { Change } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import { expect, test } from 'vitest';
 import type { Replica } from './replica.ts';
 import { createReplicaTurns } from './replica-turns.ts';
-import { SmallCopy } from './small-copy.ts';
+import { untrueCopy } from './replica-records.ts';
+import { SmallCopy, type SmallCopyOptions } from './small-copy.ts';
 
 const log = { debug: () => undefined } as unknown as Log;
 
-function worldOf() {
+function worldOf(copySeq: number | null = null) {
   const env = createVirtualEnv();
   const directory = new ArenaDirectory(0);
   const pool = new ArenaPool({ threads: 1, budgetBytes: 1 << 26, onArena: (arena) => directory.add(arena) });
@@ -28,42 +29,50 @@ function worldOf() {
     applied: { load: () => 7 },
     allSegments: () => [reader],
   };
-  const written: Change['kind'][] = [];
-  const store = {
-    commit(changes: readonly Change[]) {
-      written.push(...changes.map(({ kind }) => kind));
-      return Promise.resolve();
+  const records = {
+    copySeq,
+    copyBatch(copy: { readonly seq: number } | null): Change[] {
+      records.copySeq = copy?.seq ?? null;
+      const key = new Uint8Array(1);
+      return [copy === null ? { kind: 'delete', key } : { kind: 'put', key, value: key }];
+    },
+    copyFailed() {
+      records.copySeq = untrueCopy;
     },
   };
-  const copy = new SmallCopy(
-    {
-      replica: replica as unknown as Replica,
-      store: store as unknown as Store,
-      copyTurns: createReplicaTurns().copyTurns,
-      isFree: () => true,
-      env,
-      log,
-    },
-    null,
-  );
-  return { env, replica, written, copy };
+  const written: Change['kind'][] = [];
+  const world = { isAtRest: true, isFull: false };
+  const aside: SmallCopyOptions['persists']['aside'] = (changes) => {
+    if (world.isFull) return Promise.reject(new Error('full'));
+    written.push(...changes.map(({ kind }) => kind));
+    return Promise.resolve();
+  };
+  const copy = new SmallCopy({
+    records,
+    persists: { aside },
+    replica: () => replica as unknown as Replica,
+    isAtRest: () => world.isAtRest,
+    copyTurns: createReplicaTurns().copyTurns,
+    env,
+    log,
+  });
+  return { env, replica, records, world, written, copy };
 }
 
-test('records that memory may not have yet end copies of it', async () => {
-  const { env, replica, written, copy } = worldOf();
+test('records that memory may not have yet are not copied, and those that it has are, however long it took', async () => {
+  const { env, replica, records, world, written, copy } = worldOf();
   await env.advance(11_000);
   expect(written).toEqual(['put']);
+  // A repair is on the disk and not in memory.
+  records.copySeq = null;
+  world.isAtRest = false;
   replica.changes += 1;
   copy.noteWrite();
-  expect(copy.forget()?.kind).toBe('delete');
-  expect(copy.forget()).toBeNull();
-  // The timer of that change comes while the repair is on the disk and not in memory.
   await env.advance(3_600_000);
-  replica.changes += 100;
-  copy.noteWrite();
-  copy.saveAgain();
-  await env.advance(3_600_000);
-  expect([written, copy.seq]).toEqual([['put'], null]);
+  expect(written).toEqual(['put']);
+  world.isAtRest = true;
+  await env.advance(11_000);
+  expect([written, records.copySeq]).toEqual([['put', 'put'], 7]);
 });
 
 test('what is due sooner does not wait for what was due late', async () => {
@@ -80,7 +89,28 @@ test('what is due sooner does not wait for what was due late', async () => {
   replica.changes += 1;
   copy.noteWrite();
   await env.advance(60_000);
-  copy.saveAgain();
+  await copy.drop();
   await env.advance(1_000);
-  expect(written).toHaveLength(3);
+  expect(written).toEqual(['put', 'put', 'delete', 'put']);
+});
+
+test('a copy that the disk refused is not believed, and is written when there is room', async () => {
+  const { env, records, world, written } = worldOf();
+  world.isFull = true;
+  await env.advance(11_000);
+  expect(records.copySeq).toBe(untrueCopy);
+  world.isFull = false;
+  await env.advance(70_000);
+  expect([written, records.copySeq]).toEqual([['put'], 7]);
+});
+
+test('a copy of no use is replaced, or deleted where there should be none', async () => {
+  const useful = worldOf(untrueCopy);
+  await useful.env.advance(11_000);
+  expect(useful.written).toEqual(['put']);
+  const useless = worldOf(untrueCopy);
+  useless.replica.points = 3;
+  await useless.env.advance(11_000);
+  await useless.env.advance(3_600_000);
+  expect([useless.written, useless.records.copySeq]).toEqual([['delete'], null]);
 });

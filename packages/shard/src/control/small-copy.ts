@@ -1,17 +1,19 @@
 /**
  * A copy of all rows of a small replica in one record, beside the records of its points: a start reads it and what was written
- * since, not three records of each point. Always: it is written while nothing comes, and only as a whole; what it holds is what
- * the records up to its seq say, and a batch that makes this untrue takes it away, after which there is none until the replica is
- * opened anew, since memory follows such a batch only later; it is never needed.
+ * since, not three records of each point. Always: it is written while nothing comes, and only as a whole, of memory that has all that
+ * the records up to its seq say; a batch that makes it untrue takes it away, and the state says in each batch which one is true
+ * (replica-records.ts); it is never needed.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import { ClusterError } from '@quiver/model';
 import { packedBytes, packRows, unpackRows, type SegmentReader, type SegmentSchema } from '@quiver/segment';
-import { StorageError, type Change, type Store } from '@quiver/storage';
+import { StorageError, type Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
+import type { PersistQueue } from './persist-queue.ts';
 import { keys } from './records.ts';
 import type { Replica } from './replica.ts';
+import { untrueCopy, type ReplicaRecords } from './replica-records.ts';
 import type { Turns } from './turns.ts';
 
 /** Fewer are read as fast one by one; more are scanned by codes, which are not part of a copy. */
@@ -26,7 +28,8 @@ const retryMs = 60_000;
 /** From one copy to the next of its turn. */
 const pauseMs = 20;
 
-const format = 1;
+/** 1 was that of copies that no state names. */
+const format = 2;
 const headBytes = 16;
 
 function encodeHead(seq: number): Uint8Array {
@@ -39,20 +42,20 @@ function encodeHead(seq: number): Uint8Array {
 
 /** What a replica's start has of its copy. */
 export interface LoadedCopy {
-  /** Every change up to it is in `reader`; 0: there is a record, and it is of no use. */
+  /** Every change up to it is in `reader`; `untrueCopy`: there is a record, and it is of no use. */
   readonly seq: number;
   readonly reader: SegmentReader | null;
 }
 
 /**
- * @param newestSeq - of the records
+ * @param statedSeq - of the copy that the state names; null: none is true, or none is wanted
  * @returns null: there is none
  * @throws StorageError but for corruption; ArenaBudgetError
  */
 export function loadCopy(
   store: Pick<Store, 'getSync'>,
   number: number,
-  newestSeq: number,
+  statedSeq: number | null,
   options: {
     readonly schema: SegmentSchema;
     readonly segmentId: number;
@@ -67,58 +70,46 @@ export function loadCopy(
     if (value === undefined) return null;
     const head = Buffer.from(value.buffer, value.byteOffset, headBytes);
     const seq = Number(head.readBigUInt64LE(8));
-    if (head.readUInt32LE(0) !== format) throw new ClusterError('corruption', 'it is of another version');
-    if (seq > newestSeq)
-      throw new ClusterError('corruption', `it has changes up to ${seq}, the records up to ${newestSeq}`);
-    return {
-      seq,
-      reader: unpackRows(pool, directory, schema, value.subarray(headBytes), { id, baseGroup: 0 }),
-    };
+    // Another version wrote to this folder since, or made the copy.
+    if (head.readUInt32LE(0) !== format || seq !== statedSeq) return { seq: untrueCopy, reader: null };
+    // Base 0: no saved segment has any of its rows, so a manifest must have all records replayed as long as they are apart.
+    const place = { id, baseGroup: 0 };
+    return { seq, reader: unpackRows(pool, directory, schema, value.subarray(headBytes), place) };
   } catch (error) {
     const isOfNoUse = error instanceof StorageError || error instanceof ClusterError;
     if (!isOfNoUse || error.code !== 'corruption') throw error;
     log.warn('the copy of a small replica is of no use: the records are read', { replica: number, error });
-    return { seq: 0, reader: null };
+    return { seq: untrueCopy, reader: null };
   }
 }
 
 export interface SmallCopyOptions {
-  readonly replica: Replica;
-  readonly store: Store;
+  readonly records: Pick<ReplicaRecords, 'copySeq' | 'copyBatch' | 'copyFailed'>;
+  readonly persists: Pick<PersistQueue, 'aside'>;
+  /** null: memory is not open. */
+  readonly replica: () => Replica | null;
+  /** Memory has what the records say up to what is applied, and nothing is at work on its segments. */
+  readonly isAtRest: () => boolean;
   /** Of copies of all replicas. */
   readonly copyTurns: Turns;
-  /** Nothing is at work on the segments. */
-  readonly isFree: () => boolean;
   readonly env: Env;
   readonly log: Log;
 }
 
 export class SmallCopy {
   readonly #options: SmallCopyOptions;
-  /** Of the record, on the disk or on its way; null: there is none. */
-  #seq: number | null;
-  /** Of the replica's changes, those that it holds. */
+  /** Of the replica's changes, those that the copy holds. */
   #changes = 0;
   #lastWriteMs: number;
   #cancelTimer: (() => void) | null = null;
   /** Of the timer. */
   #firesMs = Infinity;
-  /** Records were written that memory may not have. */
-  #isForgotten = false;
-  #saving: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  /** @param seq - of the record that is there, as `loadCopy` says */
-  constructor(options: SmallCopyOptions, seq: number | null) {
+  constructor(options: SmallCopyOptions) {
     this.#options = options;
-    this.#seq = seq;
     this.#lastWriteMs = options.env.now();
     this.#arm(this.#dueInMs());
-  }
-
-  /** Deletions after it must keep their tombstones. null: there is no copy. */
-  get seq(): number | null {
-    return this.#seq;
   }
 
   noteWrite(): void {
@@ -126,27 +117,18 @@ export class SmallCopy {
     this.#arm(idleMs);
   }
 
-  /** What is written next makes it untrue. @returns what must be in that batch */
-  forget(): Change | null {
-    this.#isForgotten = true;
-    if (this.#seq === null) return null;
-    this.#seq = null;
-    this.#changes = 0;
-    return { kind: 'delete', key: keys.copy(this.#options.replica.number) };
+  /** Takes the record away, which is damaged; another one comes soon, where it is of use. @throws StorageError */
+  async drop(): Promise<void> {
+    const { persists, records } = this.#options;
+    const dropping = persists.aside(records.copyBatch(null));
+    this.#arm(this.#dueInMs());
+    await dropping;
   }
 
-  /** The record is damaged. */
-  saveAgain(): void {
-    if (this.#isForgotten) return;
-    this.#changes = -1;
-    this.#seq = 0;
-    this.#arm(0);
-  }
-
-  async stop(): Promise<void> {
+  /** Nothing is written any more but what is on its way. */
+  stop(): void {
     this.#isStopped = true;
     this.#cancelTimer?.();
-    await this.#saving;
   }
 
   #arm(delayMs: number | null): void {
@@ -167,67 +149,56 @@ export class SmallCopy {
 
   /** null: nothing is to be written */
   #dueInMs(): number | null {
-    if (this.#isForgotten) return null;
-    const { replica, env } = this.#options;
+    const { records, env } = this.#options;
+    const replica = this.#options.replica();
+    if (replica === null || replica.isDropped) return null;
+    const { copySeq } = records;
+    const isTrue = copySeq !== null && copySeq !== untrueCopy;
+    const isUseful = isUsefulFor(replica);
     const changed = replica.changes - this.#changes;
-    const isUseful = this.#isUseful();
-    if (changed === 0 || (!isUseful && this.#seq === null) || replica.isDropped) return null;
-    const isSoon =
-      this.#seq === null || this.#seq === 0 || !isUseful || changed >= changedShareMin * replica.points;
+    if (isUseful ? isTrue && changed === 0 : copySeq === null) return null;
+    const isSoon = !isTrue || !isUseful || changed >= changedShareMin * replica.points;
     return Math.max(0, this.#lastWriteMs + (isSoon ? idleMs : staleMs) - env.now());
   }
 
-  #isUseful(): boolean {
-    const { replica } = this.#options;
-    if (replica.points < rowsMin || replica.points > rowsMax) return false;
-    const segments = replica.allSegments();
-    return (
-      segments.every(({ descriptor }) => descriptor.kind === 'plain') && packedBytes(segments) <= bytesMax
-    );
-  }
-
   async #inTurn(): Promise<void> {
-    const { copyTurns, env, isFree, log, replica } = this.#options;
+    const { copyTurns, env, isAtRest } = this.#options;
     const endTurn = await copyTurns.take();
-    if (this.#isStopped || this.#dueInMs() !== 0) {
+    const replica = this.#options.replica();
+    if (this.#isStopped || replica === null || this.#dueInMs() !== 0) {
       endTurn();
       return;
     }
     env.after(pauseMs, endTurn);
-    if (!isFree()) {
-      this.#arm(idleMs);
-      return;
-    }
-    this.#saving = this.#save().catch((error: unknown) => {
-      log.debug('the copy of a small replica was not written', { replica: replica.number, error });
-      this.#arm(retryMs);
-    });
+    if (isAtRest()) await this.#save(replica);
+    else this.#arm(idleMs);
   }
 
   /** Packed and given to the store at once: what makes it untrue comes after it. */
-  async #save(): Promise<void> {
-    const { replica, store } = this.#options;
-    const key = keys.copy(replica.number);
+  async #save(replica: Replica): Promise<void> {
+    const { records, persists, log } = this.#options;
     const seq = replica.applied.load();
-    const packed = this.#isUseful() ? packRows(replica.allSegments(), seq) : null;
-    if (packed === null && this.#isUseful()) {
+    const isUseful = isUsefulFor(replica);
+    const packed = isUseful ? packRows(replica.allSegments(), seq) : null;
+    if (packed === null && isUseful) {
       // A change is on its way into memory.
       this.#arm(idleMs);
       return;
     }
-    const before = [this.#seq, this.#changes] as const;
-    this.#seq = packed === null ? null : seq;
     this.#changes = replica.changes;
+    const batch = records.copyBatch(packed === null ? null : { seq, head: encodeHead(seq), rows: packed });
     try {
-      await store.commit([
-        packed === null
-          ? { kind: 'delete', key }
-          : { kind: 'put', key, value: encodeHead(seq), tail: packed },
-      ]);
+      await persists.aside(batch, { essential: false });
     } catch (error) {
-      // It was refused at once; what it made untrue meanwhile stays so.
-      if (!this.#isForgotten) [this.#seq, this.#changes] = before;
-      throw error;
+      records.copyFailed();
+      log.debug('the copy of a small replica was not written', { replica: replica.number, error });
+      this.#arm(retryMs);
     }
   }
+}
+
+function isUsefulFor(replica: Replica): boolean {
+  if (replica.points < rowsMin || replica.points > rowsMax) return false;
+  const segments = replica.allSegments();
+  return segments.every(({ descriptor }) => descriptor.kind === 'plain') && packedBytes(segments) <= bytesMax;
 }
