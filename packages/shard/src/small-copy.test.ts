@@ -146,6 +146,28 @@ test('a copy that is found damaged is written again', async () => {
   expect(copyOn(1)).toEqual(whole);
 });
 
+test('a damaged copy of a replica that is not open is deleted, and the replica stays', async () => {
+  await clusterOf([1, 2], 100);
+  await cluster.env.advance(idleMs);
+  // In the middle of a catch-up, which the primary cannot go on with.
+  const { store } = cluster.node(2).running!;
+  const [copy, state] = [store.getSync(keys.copy(2))!.slice(), store.getSync(keys.state(2))!];
+  const catchingUp = encodeJson({ ...(decodeJson(state) as object), mode: 'catch_up' });
+  await cluster.kill(2);
+  await writeTo(2, [
+    { kind: 'put', key: keys.copy(2), value: copy },
+    { kind: 'put', key: keys.state(2), value: catchingUp },
+  ]);
+  cluster.node(2).disk.flipBit(keys.copy(2), 500);
+  cluster.cut(1, 2);
+  await cluster.start(2);
+  await cluster.env.advance(70_000);
+  const { badRecords, mendedRecords } = cluster.control(2).scrubbed();
+  expect({ badRecords, mendedRecords }).toEqual({ badRecords: 1, mendedRecords: 1 });
+  expect(copyOn(2)).toBeUndefined();
+  expect(cluster.meta.accepted.map(({ kind }) => kind)).not.toContain('replica_lost');
+});
+
 test('what a copy holds alive keeps its tombstone until the next copy', async () => {
   await clusterOf([1], 100);
   await cluster.env.advance(idleMs);

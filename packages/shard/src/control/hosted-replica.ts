@@ -22,7 +22,7 @@ import type { ReplicaSource } from './read-ahead.ts';
 import { readReplica } from './replica-reading.ts';
 import { isRecordMessage } from './record-message.ts';
 import { RecordMender } from './record-mender.ts';
-import { isCopy, pointOfKey, removeRecords } from './records.ts';
+import { isCopy, pointOfKey, removeCopy, removeRecords } from './records.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
 import { isRoomMessage } from './room-message.ts';
 import { RoomSearch } from './room-search.ts';
@@ -127,7 +127,9 @@ export class HostedReplica {
   async mendRecord(key: Uint8Array): Promise<boolean> {
     const id = pointOfKey(key);
     if (id !== null) return this.#mender.mend(id);
-    if (isCopy(key) && this.#search.replica !== null) return this.#host!.dropCopy().then(() => true);
+    // It is only there for speed; where it is of use, another one is written.
+    if (isCopy(key))
+      return (this.#host?.dropCopy() ?? removeCopy(this.#context.store, this.number)).then(() => true);
     const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
     if (this.#hasOtherInSync()) this.failed(new StorageError('corruption', text));
     else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);

@@ -111,6 +111,11 @@ export function removeRecords(store: Store, replica: number): Promise<void> {
   return store.deleteRange(from, afterPrefix(from));
 }
 
+/** REQUIRES: the replica is not open. @throws StorageError */
+export async function removeCopy(store: Store, replica: number): Promise<void> {
+  await store.commit([{ kind: 'delete', key: keys.copy(replica) }], { essential: true });
+}
+
 /** Which point a key of a record is of; null: it is of something else. */
 export function pointOfKey(keyBytes: Uint8Array): PointId | null {
   const kind = keyBytes[4];
