@@ -1,37 +1,17 @@
 /**
- * The life of one replica's segments: merges by the policy, columns for payload indexes, the manifest. One task at a
- * time for each replica. Always: a new set is published only when deaths that came meanwhile are in it; memory leaves
- * with the epoch; the manifest names a set only when its parts are durable.
+ * What is done next for one replica's segments: merges by the policy (segment-merge.ts), indexes that are lacking, rows that leave
+ * scarce memory, and what is saved of it all (saved-segments.ts). Always: one task at a time for each replica; what failed is tried
+ * again; memory leaves with the epoch.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
 import type { OptimizationTask } from '@quiver/rpc';
-import {
-  allocateSealed,
-  carryDeaths,
-  filesOf,
-  finishRepack,
-  openSegment,
-  regionsOf,
-  storedSegment,
-  type SegmentDescriptor,
-  type SegmentReader,
-} from '@quiver/segment';
-import type { BlobStore, Change, Store } from '@quiver/storage';
+import { finishRepack, openSegment, type SegmentReader } from '@quiver/segment';
+import type { BlobStore, Store } from '@quiver/storage';
 import type { Log } from '@quiver/telemetry';
 import type { BuildQueue } from './build-queue.ts';
-import {
-  blobsOf,
-  emptyManifest,
-  encodeDeaths,
-  saveParts,
-  without,
-  withoutColumns,
-  type Manifest,
-  type SavedSegment,
-} from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import type { Progress } from './progress-line.ts';
-import { encodeJson, keys } from './records.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
 import {
@@ -41,13 +21,13 @@ import {
   hasWantedColumns,
   type SealedIndexBuild,
 } from './sealed-indexes.ts';
-import { planMerge } from './merge-plan.ts';
 import { policyInput } from './policy-input.ts';
+import { SavedSegments } from './saved-segments.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
-import { rewriteRows } from './rewrite-rows.ts';
-import { assertRoom, dueEviction, hasSlack, noVectors, repack, type Eviction } from './segment-space.ts';
+import { mergeSegments } from './segment-merge.ts';
+import { dueEviction, repack, type Eviction } from './segment-space.ts';
 import { createTaskLog } from './task-log.ts';
-import { indexingThreadsOf, inlineVectorsOf } from './wanted-graphs.ts';
+import { inlineVectorsOf } from './wanted-graphs.ts';
 
 export interface OptimizerOptions {
   readonly replica: Replica;
@@ -87,17 +67,14 @@ const retryAfterMs = 5_000;
 
 export function createOptimizer(options: OptimizerOptions): Optimizer {
   const { replica, pool, directory, build, retired, env, log } = options;
-  let { manifest } = options;
+  const saved = new SavedSegments(options, options.manifest);
   let lastWriteMs = -Infinity;
   let work: Promise<void> | null = null;
   let isStopped = false;
-  let forgotten = 0;
   /** Vectors whose graphs cannot be without their rows in memory. */
   const needingRows = new Set<string>();
   /** Segments for whose smaller core there was no room. */
   const uncrowded = new Set<number>();
-  /** Saved parts that are not what was written. */
-  const damaged = new Set<number>();
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
@@ -124,8 +101,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   function look(): void {
     cancelTimer = null;
     if (isStopped || work !== null || replica.isDropped) return;
-    if (damaged.size > 0) {
-      run(saveManifest());
+    if (saved.isDamaged) {
+      run(saved.save());
       return;
     }
     const eviction = dueEviction(pool, replica.segments, inlineVectorsOf(replica.record), uncrowded);
@@ -176,76 +153,16 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const task = taskLog.start(decision.reason === 'index' ? 'indexing' : decision.reason, inputs);
     try {
       // Apart, so that nothing holds the inputs while the result is saved: their memory goes back meanwhile.
-      await seal(inputs, task.progress);
+      const surroundings = { ...options, needingRows, isStopped: () => isStopped };
+      await mergeSegments(inputs, surroundings, task.progress);
       inputs.length = 0;
       task.progress('save', 0, 1);
-      await saveManifest();
+      await saved.save();
       task.finish(null);
     } catch (thrown) {
       task.finish(thrown instanceof Error ? thrown.message : String(thrown));
       throw thrown;
     }
-  }
-
-  async function seal(inputs: readonly SegmentReader[], progress: Progress): Promise<void> {
-    const { record } = replica;
-    const descriptors = inputs.map(({ descriptor }) => descriptor);
-    const plan = planMerge(replica, inputs, { ...options, needingRows });
-    if (plan.rows === 0) {
-      swap(inputs, null);
-      return;
-    }
-    assertRoom(pool, plan);
-    let target = allocateSealed(pool, plan);
-    const threadsMax = indexingThreadsOf(record);
-    try {
-      const result = await build.build(
-        replica,
-        { inputs: descriptors, target, seed: target.id, threadsMax },
-        ({ stage, done, total }) => progress(stage, done, total),
-      );
-      if (result.needsRows !== null) {
-        needingRows.add(result.needsRows);
-        throw new Error(`codes of vector "${result.needsRows}" are too coarse: its rows stay in memory`);
-      }
-      for (const { file, digest } of result.files) await options.blobs.adoptFile(file, digest);
-      target = await shrunk(target);
-      const indexes = indexBuild(progress);
-      target = { ...target, sparse: await buildSparseIndexes(target, indexes) };
-      target = { ...target, columns: await buildColumns(target, record, indexes) };
-      if (replica.isDropped || isStopped) throw new Error('the collection was dropped');
-      const reader = openSegment(target, directory);
-      carryDeaths(plan, inputs, result.offsetMaps, reader);
-      swap(inputs, reader);
-    } catch (thrown) {
-      for (const region of regionsOf(target)) pool.release(region);
-      for (const file of filesOf(target)) directory.dropFile(file);
-      const files = target.rowFiles.map(({ file }) => file);
-      if (files.length > 0) await options.blobs.delete(files).catch(() => undefined);
-      throw thrown;
-    }
-  }
-
-  function swap(inputs: readonly SegmentReader[], result: SegmentReader | null): void {
-    const gone = new Set(inputs);
-    const at = replica.segments.findIndex((reader) => gone.has(reader));
-    const kept = replica.segments.filter((reader) => !gone.has(reader));
-    if (result !== null) kept.splice(at, 0, result);
-    replica.segments = kept;
-    const epoch = options.publish(replica);
-    const descriptors = inputs.map(({ descriptor }) => descriptor);
-    retired.retire({ regions: descriptors.flatMap(regionsOf), files: descriptors.flatMap(filesOf) }, epoch);
-  }
-
-  /** What was just built, in a core of its size: nobody reads it yet. */
-  async function shrunk(target: SegmentDescriptor): Promise<SegmentDescriptor> {
-    const built = openSegment(target, directory);
-    if (!hasSlack(built, options.threads)) return target;
-    const small = await repack(built, noVectors, options);
-    if (small === null) return target;
-    finishRepack(built, small, directory);
-    pool.release(target.core);
-    return small;
   }
 
   async function evictRows({ reader, vectors }: Eviction): Promise<void> {
@@ -284,7 +201,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       const epoch = options.publish(replica);
       const before = isSparse ? [] : (descriptor.columns ?? []);
       retired.retire({ regions: before.map(({ region }) => region) }, epoch);
-      await saveManifest();
+      await saved.save();
       task.finish(null);
     } catch (thrown) {
       task.finish(thrown instanceof Error ? thrown.message : String(thrown));
@@ -294,59 +211,6 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
 
   function indexBuild(progress: Progress): SealedIndexBuild {
     return { owner: replica, build, pool, directory, progress };
-  }
-
-  /** Rows that only a damaged file has are written to another one, from the records. */
-  async function mendRows(): Promise<void> {
-    for (const reader of replica.segments) {
-      const { descriptor } = reader;
-      if (!filesOf(descriptor).some((file) => damaged.has(file))) continue;
-      const rowFiles = await rewriteRows(reader, damaged, { ...options, number: replica.number });
-      const index = replica.segments.indexOf(reader);
-      if (index < 0 || replica.isDropped) return;
-      replica.segments = replica.segments.with(index, openSegment({ ...descriptor, rowFiles }, directory));
-      const left = filesOf(descriptor).filter((file) => damaged.has(file));
-      retired.retire({ regions: [], files: left }, options.publish(replica));
-    }
-  }
-
-  async function saveManifest(): Promise<void> {
-    await mendRows();
-    const sealed = replica.segments.filter(({ descriptor }) => descriptor.kind === 'sealed');
-    const oldestPlain = replica.allSegments().find(({ descriptor }) => descriptor.kind === 'plain');
-    const replaySeq = oldestPlain?.descriptor.baseGroup ?? replica.applied.load();
-    const group = replica.applied.load();
-    const forgottenBefore = forgotten;
-    const gone = [...damaged];
-    const before = new Map(
-      manifest.segments.map((saved) => [saved.stored.id, { ...saved, parts: without(saved.parts, damaged) }]),
-    );
-    const segments: SavedSegment[] = [];
-    for (const reader of sealed) {
-      const known = before.get(reader.descriptor.id);
-      const sameColumns =
-        JSON.stringify(known?.stored.columns) === JSON.stringify(storedSegment(reader).columns);
-      const reusable =
-        known === undefined || sameColumns ? known : { ...known, parts: withoutColumns(known.parts) };
-      const parts = await saveParts(reader, reusable, options.blobs, directory, options.takeBlobId);
-      segments.push({ stored: storedSegment(reader), parts, deaths: encodeDeaths(reader, group) });
-    }
-    if (replica.isDropped) return;
-    if (forgotten !== forgottenBefore) throw new Error('what was being saved is not true any more');
-    const next: Manifest = {
-      generation: manifest.generation + 1,
-      replaySeq,
-      asOf: group,
-      nextSegmentId: replica.takeSegmentId(),
-      segments,
-    };
-    const change: Change = { kind: 'put', key: keys.manifest(replica.number), value: encodeJson(next) };
-    await options.store.commit([change], { essential: true });
-    const needed = new Set(blobsOf(next));
-    const unneeded = [...blobsOf(manifest), ...gone].filter((blob) => !needed.has(blob));
-    manifest = next;
-    for (const blob of gone) damaged.delete(blob);
-    if (unneeded.length > 0) await options.blobs.delete(unneeded);
   }
 
   return {
@@ -369,16 +233,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     },
     isDue: () => isMergeDue(policy()) || indexesDue() !== null,
     tasks: () => taskLog.list(),
-    manifest: () => manifest,
+    manifest: () => saved.manifest,
     saveAgain(blob) {
-      if (!blobsOf(manifest).includes(blob)) return false;
-      damaged.add(blob);
+      if (!saved.noteDamage(blob)) return false;
       schedule(0);
       return true;
     },
-    forgetSaved() {
-      forgotten += 1;
-      manifest = { ...emptyManifest, generation: manifest.generation };
-    },
+    forgetSaved: () => saved.forget(),
   };
 }
