@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the canonical workload, each part in a process of its own, results as JSON lines with the machine's
- * facts first. Parts: `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
+ * facts first. Parts: `kernels` (scans beside memory bandwidth and native code), `ann` (in process, beside PyPI hnswlib), `rest` (upload and search beside the Qdrant server),
  * `upload` (points a second over REST and gRPC beside it, nothing indexed),
  * `filters` (filtered search beside it), `sparse` and `multivector` (BM25 and MaxSim beside it), `quantization` (recall of
  * every kind and rate beside it and faiss), `recall` (what `target_recall` is worth on held-out queries), `small` (2,000 small
@@ -13,6 +13,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 const parts: Readonly<Record<string, string>> = {
+  kernels: 'kernels.ts',
   ann: 'ann-peers.ts',
   rest: 'rest-peers.ts',
   upload: 'upload-peers.ts',

@@ -3,14 +3,21 @@
 // Always: every element is exactly a float, and sums run in the order of f32 rows, so the same values give the same score
 // bit for bit, stored as either. Zeroed blocks are zeros.
 import { sumF32 } from './score';
+import { CONSTANTS, EIGHTS, NIBBLES } from './scratch';
 
 const BLOCK_BYTES: usize = 18;
 
-/** Sixteen nibbles, a byte each, as signed levels. */
+/** The low nibbles of sixteen bytes as signed levels. */
 // @ts-ignore: decorator
 @inline
-function levelsOf(nibbles: v128): v128 {
-  return i8x16.sub(nibbles, i8x16.splat(8));
+function lowLevels(bytes: v128, mask: v128, eights: v128): v128 {
+  return i8x16.sub(v128.and(bytes, mask), eights);
+}
+/** The high ones: there is no shift of bytes. */
+// @ts-ignore: decorator
+@inline
+function highLevels(bytes: v128, mask: v128, eights: v128): v128 {
+  return lowLevels(i16x8.shr_u(bytes, 4), mask, eights);
 }
 
 // The four elements of each quarter of sixteen levels.
@@ -44,16 +51,17 @@ function scaleOf(block: usize): v128 {
 /** The blocks that hold the first `count` elements, whole. */
 export function unpackFourBits(source: usize, target: usize, count: usize): void {
   const end = target + (count << 2),
-    mask = i8x16.splat(15);
+    mask = v128.load(CONSTANTS, NIBBLES),
+    eights = v128.load(CONSTANTS, EIGHTS);
   while (target < end) {
     const scale = scaleOf(source),
       bytes = v128.load(source, 2);
-    const low = levelsOf(v128.and(bytes, mask));
+    const low = lowLevels(bytes, mask, eights);
     v128.store(target, first(low, scale));
     v128.store(target, second(low, scale), 16);
     v128.store(target, third(low, scale), 32);
     v128.store(target, fourth(low, scale), 48);
-    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    const high = highLevels(bytes, mask, eights);
     v128.store(target, first(high, scale), 64);
     v128.store(target, second(high, scale), 80);
     v128.store(target, third(high, scale), 96);
@@ -86,16 +94,17 @@ function sumOf(metric: i32, query: usize, row: usize, count: usize): f32 {
     s2 = s0,
     s3 = s0;
   const end = query + (count << 2),
-    mask = i8x16.splat(15);
+    mask = v128.load(CONSTANTS, NIBBLES),
+    eights = v128.load(CONSTANTS, EIGHTS);
   while (query < end) {
     const scale = scaleOf(row),
       bytes = v128.load(row, 2);
-    const low = levelsOf(v128.and(bytes, mask));
+    const low = lowLevels(bytes, mask, eights);
     s0 = f32x4.add(s0, term(metric, query, first(low, scale)));
     s1 = f32x4.add(s1, term(metric, query + 16, second(low, scale)));
     s2 = f32x4.add(s2, term(metric, query + 32, third(low, scale)));
     s3 = f32x4.add(s3, term(metric, query + 48, fourth(low, scale)));
-    const high = levelsOf(i8x16.shr_u(bytes, 4));
+    const high = highLevels(bytes, mask, eights);
     s0 = f32x4.add(s0, term(metric, query + 64, first(high, scale)));
     s1 = f32x4.add(s1, term(metric, query + 80, second(high, scale)));
     s2 = f32x4.add(s2, term(metric, query + 96, third(high, scale)));

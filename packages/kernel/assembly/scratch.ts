@@ -21,6 +21,15 @@ export let VECTOR: usize = 0;
 export let INTEGERS: usize = 0;
 /** f32[2048][256]: look-up tables of product codes; or the rows of a multivector query, or their codes. */
 export let TABLES: usize = 0;
+/** v128 constants of inner loops, which load them once: V8 makes a constant of the code anew at every use. */
+export let CONSTANTS: usize = 0;
+
+// Offsets of the constants.
+export const MAGNITUDES: usize = 0; // i16x8: all bits of a half but its sign
+export const HALF_BITS: usize = 16; // i32x4: where a half's bits lie in a float, its exponent not rebased
+export const REBASE: usize = 32; // f32x4: 2^112 moves a half's exponent, taken for a float's, to where a float has it
+export const NIBBLES: usize = 48; // i8x16: 15
+export const EIGHTS: usize = 64; // i8x16: 8
 
 export function placeScratch(
   query: usize,
@@ -33,6 +42,7 @@ export function placeScratch(
   vector: usize,
   integers: usize,
   tables: usize,
+  constants: usize,
 ): void {
   QUERY = query;
   QUERY16 = query16;
@@ -44,4 +54,10 @@ export function placeScratch(
   VECTOR = vector;
   INTEGERS = integers;
   TABLES = tables;
+  CONSTANTS = constants;
+  v128.store(constants, i16x8.splat(0x7fff), MAGNITUDES);
+  v128.store(constants, i32x4.splat(0x8fffe000), HALF_BITS);
+  v128.store(constants, f32x4.splat(5.192296858534828e33), REBASE);
+  v128.store(constants, i8x16.splat(15), NIBBLES);
+  v128.store(constants, i8x16.splat(8), EIGHTS);
 }

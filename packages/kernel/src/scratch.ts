@@ -13,7 +13,7 @@
  * | 3 MiB | 512 KiB | scores f32[131072] |
  * | 3.5 MiB | 256 KiB | centred vector f32[65536] |
  * | 3.75 MiB | 128 KiB | centred vector i8[131072] |
- * | 3.875 MiB | 128 KiB | reserved |
+ * | 3.875 MiB | 80 | constants of inner loops |
  * | 4 MiB | 2 MiB | filter bitset, 16,777,216 rows |
  * | 6 MiB | 2 MiB | look-up tables f32[2048][256], or the rows of a multivector query |
  */
@@ -42,6 +42,7 @@ export interface Scratch {
   readonly vector: number;
   readonly integers: number;
   readonly tables: number;
+  readonly constants: number;
   readonly bitset: number;
   readonly bitsetBytes: number;
 }
@@ -63,5 +64,6 @@ export function scratchOf(arena: Arena, thread: number): Scratch {
     bitset: base + 4096 * KiB,
     bitsetBytes: 2048 * KiB,
     tables: base + 6144 * KiB,
+    constants: base + 3968 * KiB,
   };
 }

@@ -97,8 +97,8 @@ export function createSimdKernel(arena: Arena, thread: number): SimdKernel {
   const instance = new WebAssembly.Instance(kernelModule(), { env: { memory: arena.memory } });
   const exports = instance.exports as unknown as KernelExports;
   const scratch = scratchOf(arena, thread);
-  const { query, query16, top, open, list, scores, work, vector, integers, tables } = scratch;
-  exports.placeScratch(query, query16, top, open, list, scores, work, vector, integers, tables);
+  const { query, query16, top, open, list, scores, work, vector, integers, tables, constants } = scratch;
+  exports.placeScratch(query, query16, top, open, list, scores, work, vector, integers, tables, constants);
 
   const { buffer } = arena.memory;
   const queryView = new Float32Array(buffer, scratch.query, 65_536);
