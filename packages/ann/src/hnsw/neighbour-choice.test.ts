@@ -8,6 +8,8 @@ interface Walk {
   readonly kind: 0 | 3;
   readonly width: number;
   readonly setting: WalkSetting;
+  /** The row asked for, as an index of `asked`. */
+  readonly row: number;
 }
 
 interface Answers {
@@ -32,6 +34,7 @@ const asked: readonly Known[] = Array.from({ length: 200 }, (_, row) => ({
 function choose(answers: Answers): { choice: NeighbourChoice; walks: readonly Walk[] } {
   const walks: Walk[] = [];
   let setting: WalkSetting | null = null;
+  let row = 0;
   const kernel = {
     setQuery: () => undefined,
     readTop: ({ heap, count }: TopK) => {
@@ -39,10 +42,10 @@ function choose(answers: Answers): { choice: NeighbourChoice; walks: readonly Wa
       for (let i = 0; i < count; i += 1) heap[i] = keyOf(i < found ? 0.5 : 2, i);
     },
     exports: {
-      hideRow: () => undefined,
+      hideRow: (hidden: number) => (row = hidden),
       walkedBytes: () => answers.bytes(walks.at(-1)!),
       searchGraph: (kind: 0 | 3, k: number, width: number) => {
-        walks.push({ kind, width, setting: setting! });
+        walks.push({ kind, width, setting: setting!, row });
         return k;
       },
     },
@@ -95,6 +98,18 @@ describe('the choice of a walk', () => {
     const dear = { ...read, reach: [23, 33, 43, 53, 53] };
     const dearer = { ...answers, bytes: (walk: Walk) => (walk.kind === 0 ? 2 : 1) * of(dear, walk) };
     expect(choose(dearer).choice.setting.reach).toBe(0);
+  });
+
+  test('trusts widths by how many answers are missed there', () => {
+    const at = ({ width }: Walk): number => [10, 16, 32, 64, 128].indexOf(width);
+    // From 64 on two answers of 2,000 are missed.
+    const found = (walk: Walk): number => (at(walk) < 3 ? 7 + at(walk) : walk.row < 2 ? 9 : 10);
+    const read = { beam: [10, 20, 30, 40, 50], reach: [9, 18, 27, 80, 100] };
+    const { choice } = choose({
+      hits: (walk) => found(walk) - (isEnough(walk) ? 0 : 1),
+      bytes: (walk) => (walk.kind === 0 ? 200 : (walk.setting.reach > 0 ? read.reach : read.beam)[at(walk)]!),
+    });
+    expect(choice.setting.reach).toBe(1);
   });
 
   test('is int8 codes where no beam reads less, or none finds as much; what it found is known nevertheless', () => {

@@ -44,6 +44,8 @@ const nearlyWhole = 0.993;
 const fewRows = 32;
 /** Logarithm of what a walk within a reach may read more than one with a beam: a sample of some hundred rows tells no less. */
 const dearnessMax = 0.05;
+/** Variance of such logarithms from width to width. */
+const widthVariance = 0.01;
 
 interface Outcome {
   /** By width. */
@@ -146,16 +148,21 @@ function sumOf(values: readonly number[]): number {
 
 /**
  * By how much more one walk reads for the recall that another has, as a mean of logarithms over the widths at which the other
- * has such recall; 0 = equally much. At equal widths nothing can be said: a walk that reads more there may find more.
+ * has such recall; 0 = equally much. What n missed neighbours say of a width errs by 1 / sqrt(n), and what is true of one width is not
+ * of another, which is what widths weigh by (random effects: DerSimonian and Laird 1986). At equal widths nothing can be said: a
+ * walk that reads more there may find more.
  */
 function dearness(walk: Outcome, other: Outcome): number {
-  const logarithms = walk.bytes.flatMap((bytes, i) => {
+  let sum = 0;
+  let weights = 0;
+  for (const [i, bytes] of walk.bytes.entries()) {
     const least = bytesFor(other, missedOf(walk, i));
-    return least === null ? [] : [Math.log(bytes / least)];
-  });
-  return logarithms.length > 0
-    ? sumOf(logarithms) / logarithms.length
-    : Math.log(sumOf(walk.bytes) / sumOf(other.bytes));
+    if (least === null) continue;
+    const weight = 1 / (1 / (neighbourCount * missedOf(walk, i) * walk.counts[i]!) + widthVariance);
+    sum += weight * Math.log(bytes / least);
+    weights += weight;
+  }
+  return weights > 0 ? sum / weights : Math.log(sumOf(walk.bytes) / sumOf(other.bytes));
 }
 
 /** Share of neighbours missed at a width, half a neighbour where none was. */
