@@ -134,6 +134,8 @@ export interface OptimizationTask {
   readonly stage: string;
   readonly done: number;
   readonly total: number;
+  /** Until the stage ends, by how long what is done of it took; null: not known. */
+  readonly leftMs: number | null;
   readonly startedAtMs: number;
   /** null while it runs */
   readonly finishedAtMs: number | null;

@@ -15,6 +15,56 @@ export function collectionInfoJson(info: CollectionInfo): unknown {
     payload_schema: payloadSchemaJson(record, state),
     update_queue: { length: state.updateQueueLength },
     ...(state.liveRecall.length === 0 ? {} : { live_recall: state.liveRecall.map(recallJson) }),
+    ...codesJson(state),
+  };
+}
+
+/**
+ * Quiver's own: for each vector the codes that searches of its graphs read, by how many segments and points have them, with the
+ * recall measured where the choice was the engine's (means over those points). `/optimizations?with=idle_segments` tells it by segment.
+ */
+function codesJson({ idleSegments }: CollectionState): object {
+  const graphs = idleSegments.flatMap(({ points, graphs: own }) =>
+    own.map((graph) => ({ ...graph, points })),
+  );
+  const codes = [
+    ...Map.groupBy(graphs, ({ vector, codes: kind, bits }) => JSON.stringify([vector, kind, bits])),
+  ];
+  if (codes.length === 0) return {};
+  return {
+    codes: codes.map(([, same]) => {
+      const { vector, codes: kind, bits } = same[0]!;
+      const points = same.reduce((sum, graph) => sum + graph.points, 0);
+      return { vector, codes: kind, bits, segments: same.length, points, ...meanOf(same) };
+    }),
+  };
+}
+
+type Measured = NonNullable<CollectionState['idleSegments'][number]['graphs'][number]['measured']>;
+
+function meanOf(graphs: readonly { readonly points: number; readonly measured: Measured | null }[]): object {
+  const known = graphs.filter(({ measured }) => measured !== null);
+  const points = known.reduce((sum, graph) => sum + graph.points, 0);
+  const mean = (of: (measured: Measured) => number | undefined): number | undefined => {
+    const values = known.map(({ measured }) => of(measured!));
+    if (points === 0 || values.includes(undefined)) return undefined;
+    return known.reduce((sum, graph, i) => sum + (graph.points / points) * values[i]!, 0);
+  };
+  return figuresJson({
+    recall: mean(({ recall }) => recall),
+    recallInt8: mean(({ recallInt8 }) => recallInt8),
+    recallRows: mean(({ recallRows }) => recallRows),
+    explainedVariance: mean(({ explainedVariance }) => explainedVariance),
+  });
+}
+
+/** Absent ones do not show in JSON. */
+function figuresJson(measured: { readonly [key in keyof Measured]?: number | undefined }): object {
+  return {
+    recall: measured.recall,
+    recall_int8: measured.recallInt8,
+    recall_vectors: measured.recallRows,
+    explained_variance: measured.explainedVariance,
   };
 }
 
@@ -96,6 +146,8 @@ function taskJson(task: OptimizationTask): unknown {
           }),
       done: task.done,
       total: task.total,
+      // Quiver's own.
+      ...(finishedAtMs !== null || task.leftMs === null ? {} : { eta_sec: Math.ceil(task.leftMs / 1_000) }),
     },
   };
 }
@@ -107,15 +159,7 @@ function idleJson(segment: CollectionState['idleSegments'][number]): unknown {
     codes,
     bits,
     bytes_per_row: rowBytes,
-    ...(measured === null
-      ? {}
-      : {
-          recall: measured.recall,
-          // Absent ones do not show in JSON.
-          recall_int8: measured.recallInt8,
-          recall_vectors: measured.recallRows,
-          explained_variance: measured.explainedVariance,
-        }),
+    ...(measured === null ? {} : figuresJson(measured)),
     recall_curves: curves.map(({ k, queryCount, points }) => ({ limit: k, queries: queryCount, points })),
   }));
   return { ...segmentJson(segment), ...(graphs.length === 0 ? {} : { graphs }) };

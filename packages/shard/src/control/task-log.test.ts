@@ -29,12 +29,32 @@ test('a long optimization tells its share every two seconds, and its end', () =>
   }
   clock.ms = 6_000;
   task.finish(null);
-  expect(lines.map(({ msg, stage, percent, took_ms }) => [msg, stage, percent, took_ms])).toEqual([
-    ['optimizing', 'graph', 50, undefined],
-    ['optimizing', 'graph', 93, undefined],
-    ['optimized', undefined, undefined, 5_000],
+  expect(
+    lines.map(({ msg, stage, percent, eta_s, took_ms }) => [msg, stage, percent, eta_s, took_ms]),
+  ).toEqual([
+    ['optimizing', 'graph', 50, 2, undefined],
+    ['optimizing', 'graph', 93, 1, undefined],
+    ['optimized', undefined, undefined, undefined, 5_000],
   ]);
   expect(lines[0]).toMatchObject({ collection: 'c', task: 'indexing', done: 40, total: 80 });
+});
+
+test('a running one tells when its stage will be done, as far as that can be told', () => {
+  const { clock, tasks } = driven();
+  const task = tasks.start('indexing', []);
+  const left = (): (number | null)[] => tasks.list().running.map(({ leftMs }) => leftMs);
+  expect(left()).toEqual([null]);
+  task.progress('graph', 20, 100);
+  expect(left()).toEqual([null]);
+  clock.ms += 1_000;
+  task.progress('graph', 40, 100);
+  expect(left()).toEqual([3_000]);
+  clock.ms += 500;
+  expect(left()).toEqual([2_500]);
+  clock.ms += 9_000;
+  expect(left()).toEqual([0]);
+  task.progress('save', 0, 1);
+  expect(left()).toEqual([null]);
 });
 
 test('a failed one says so where it is tried again, not here; an unknown total has no share', () => {

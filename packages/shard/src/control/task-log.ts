@@ -6,7 +6,7 @@ import type { Env } from '@quiver/env';
 import type { OptimizationTask } from '@quiver/rpc';
 import type { SegmentReader } from '@quiver/segment';
 import type { Log } from '@quiver/telemetry';
-import { createProgressLine, type Progress } from './progress-line.ts';
+import { createEstimate, createProgressLine, type Progress } from './progress-line.ts';
 
 const completedMax = 16;
 
@@ -27,17 +27,19 @@ export function createTaskLog(options: {
   readonly collection: () => string;
 }): TaskLog {
   const { env, log, collection } = options;
-  const running = new Set<{ task: OptimizationTask }>();
+  const running = new Set<{ task: OptimizationTask; endsMs: number | null }>();
   const completed: OptimizationTask[] = [];
   return {
     start(kind, inputs) {
-      const entry: { task: OptimizationTask } = {
+      const entry: { task: OptimizationTask; endsMs: number | null } = {
+        endsMs: null,
         task: {
           id: env.uuid(),
           kind,
           stage: 'waiting',
           done: 0,
           total: 0,
+          leftMs: null,
           startedAtMs: env.wallNow(),
           finishedAtMs: null,
           error: null,
@@ -49,6 +51,7 @@ export function createTaskLog(options: {
       };
       running.add(entry);
       const startedMs = env.now();
+      const leftMs = createEstimate(env);
       const line = createProgressLine(env, log, 'optimizing', () => ({
         collection: collection(),
         task: kind,
@@ -56,6 +59,8 @@ export function createTaskLog(options: {
       return {
         progress(stage, done, total) {
           entry.task = { ...entry.task, stage, done, total };
+          const left = leftMs(stage, done, total);
+          entry.endsMs = left === null ? null : env.now() + left;
           line(stage, done, total);
         },
         finish(error) {
@@ -69,6 +74,12 @@ export function createTaskLog(options: {
         },
       };
     },
-    list: () => ({ running: [...running].map(({ task }) => task), completed: [...completed] }),
+    list: () => ({
+      running: [...running].map(({ task, endsMs }) => ({
+        ...task,
+        leftMs: endsMs === null ? null : Math.max(0, endsMs - env.now()),
+      })),
+      completed: [...completed],
+    }),
   };
 }
