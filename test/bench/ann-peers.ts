@@ -7,8 +7,8 @@
  * clock: where other work shares the cores only the former compare.
  *
  *   node test/bench/ann-peers.ts [--set wordnet-minilm] [--rows N] [--rounds 7] [--m 16] [--ef-construct 200]
- *     [--targets 0.95,0.99] [--chosen-by first|second] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always] [--projection never|measured]
- *     [--rows-in memory|file: walks end with rows read from a file]
+ *     [--targets 0.90,0.95,0.99] [--chosen-by first|second] [--peers hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8 | --no-peer] [--codes never|measured|always] [--projection never|measured]
+ *     [--rows-in memory|file: walks end with rows read from a file] [--curve: also recall and rate by effort, for plots]
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,12 +42,13 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '7' },
     m: { type: 'string', default: '16' },
     'ef-construct': { type: 'string', default: '200' },
-    targets: { type: 'string', default: '0.95,0.99' },
+    targets: { type: 'string', default: '0.90,0.95,0.99' },
     peers: { type: 'string', default: 'hnswlib,faiss-sq8,usearch-i8,qdrant-edge-int8' },
     codes: { type: 'string', default: 'measured' },
     projection: { type: 'string', default: 'measured' },
     'chosen-by': { type: 'string', default: 'first' },
     'rows-in': { type: 'string', default: 'memory' },
+    curve: { type: 'boolean', default: false },
     'no-peer': { type: 'boolean', default: false },
   },
 });
@@ -252,6 +253,20 @@ for (const target of flags.targets.split(',').map(Number)) {
   }
 }
 
+/** Recall and rate over all queries by effort, up to where nearly all is found: every other step, the median of three runs. */
+async function reportCurve(contender: Contender): Promise<void> {
+  const points: { ef: number; recall: number; qps_cpu: number }[] = [];
+  for (const ef of efs.filter((_, i) => i % 2 === 0)) {
+    const runs: Run[] = [];
+    for (let i = 0; i < 4; i += 1) runs.push(await contender.run(ef, 0, set.queryCount));
+    const seconds = median(runs.slice(1).map(({ cpuSeconds }) => cpuSeconds));
+    const recall = recallOf(runs[0]!.rows, 0);
+    points.push({ ef, recall, qps_cpu: Math.round(set.queryCount / seconds) });
+    if (recall >= 0.998) break;
+  }
+  report({ what: 'curve', set: flags.set, name: contender.name, points });
+}
+
 async function lowestEf(contender: Contender, target: number): Promise<number | null> {
   for (const ef of efs) {
     const { rows } = await contender.run(ef, chosen.from, chosen.to);
@@ -260,6 +275,7 @@ async function lowestEf(contender: Contender, target: number): Promise<number | 
   return null;
 }
 
+if (flags.curve) for (const contender of contenders) await reportCurve(contender);
 for (const contender of contenders) contender.close();
 
 function report(line: object): void {

@@ -73,12 +73,13 @@ class FaissSq8:
 
 class UsearchI8:
     package = "usearch"
+    recipe = "-bytes"
 
     def __init__(self, config, base):
         from usearch.index import Index
 
-        # i8 takes values of -1..1: other sets are scaled, which moves no neighbour.
-        self.scale = 1 if config["cosine"] else 1 / numpy.abs(base).max()
+        # Made of floats, bytes are 127ths of a vector of length one: too coarse for long vectors, and lengths are lost.
+        self.scale = 127 / numpy.abs(base).max()
         self.index = Index(
             ndim=base.shape[1],
             metric="cos" if config["cosine"] else "l2sq",
@@ -88,15 +89,18 @@ class UsearchI8:
         )
 
     def build(self, config, base, path):
-        self.index.add(numpy.arange(len(base)), base * self.scale, threads=1)
+        self.index.add(numpy.arange(len(base)), self.scaled(base), threads=1)
         self.index.save(path)
+
+    def scaled(self, values):
+        return numpy.rint(values * self.scale).clip(-128, 127).astype(numpy.int8)
 
     def load(self, config, base, path):
         self.index.load(path)
 
     def prepare(self, queries, ef, k):
         self.index.expansion_search = ef
-        scaled = queries * numpy.float32(self.scale)
+        scaled = self.scaled(queries)
         return lambda: self.index.search(scaled, k, threads=1).keys
 
 
@@ -182,7 +186,8 @@ def load_or_build(kind, engine, config, base) -> dict:
     from importlib.metadata import version
 
     release = version(kind.package)
-    name = f"{config['engine']}-{release}-{config['set']}-{len(base)}-m{config['m']}-ef{config['efConstruct']}"
+    recipe = getattr(kind, "recipe", "")
+    name = f"{config['engine']}{recipe}-{release}-{config['set']}-{len(base)}-m{config['m']}-ef{config['efConstruct']}"
     folder = os.path.join(config["cache"], name)
     facts = os.path.join(folder, "build.json")
     path = os.path.join(folder, "index")

@@ -11,6 +11,8 @@ const peerPackages = [
   'faiss-cpu==1.15.1',
   'usearch==2.26.6',
   'qdrant-edge-py==0.9.0',
+  // For report.py.
+  'matplotlib==3.11.2',
 ];
 
 /** The engines in a virtual environment under the user's cache; made when missing. */
@@ -19,7 +21,7 @@ export function peerPython(): string {
   const python = join(folder, 'bin', 'python');
   const works = (): boolean =>
     existsSync(python) &&
-    spawnSync(python, ['-c', 'import hnswlib, faiss, usearch, qdrant_edge, numpy']).status === 0;
+    spawnSync(python, ['-c', 'import hnswlib, faiss, usearch, qdrant_edge, numpy, matplotlib']).status === 0;
   if (works()) return python;
   spawnSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
   spawnSync(python, ['-m', 'pip', 'install', '-q', ...peerPackages], { stdio: 'inherit' });
