@@ -91,12 +91,13 @@ export function dueEviction(
   inline: ReadonlySet<string>,
   left: ReadonlySet<number>,
 ): Eviction | null {
-  const leaves = (vector: string): boolean => isScarce(pool) || inline.has(vector);
+  const isShort = isScarce(pool);
+  if (!isShort && inline.size === 0) return null;
   let found: Eviction | null = null;
   let most = 0;
   for (const reader of segments) {
     if (reader.descriptor.kind !== 'sealed' || left.has(reader.descriptor.id)) continue;
-    const rows = residentRows(reader).filter(({ vector }) => leaves(vector));
+    const rows = residentRows(reader).filter(({ vector }) => isShort || inline.has(vector));
     const bytes = rows.reduce((sum, one) => sum + one.bytes, 0);
     if (bytes <= most) continue;
     most = bytes;
