@@ -6,8 +6,8 @@
 //
 // With c = row less mean, r = residual, u = its codeword vector brought back to full size (f = |r| / <r/|r|, u>, so that
 // f * u has the length of r along r), the product (q - c) * r is taken as f * (q - c) * u. The way from the row to the query,
-// not from the origin, is what is projected: its error shrinks as the walk comes near. Always: deterministic, no
-// relaxed instruction; a link that is not there has A = +Infinity and is never offered.
+// not from the origin, is what is projected: its error shrinks as the walk comes near. Always: deterministic; a
+// link that is not there has A = +Infinity and is never offered.
 //
 // For each 32 links: A f32[32], B f32[32], then for each two subspaces 32 bytes: low nibbles the even one, high nibbles the odd
 // one, of links 0, 8, 1, 9, ... 7, 15, then 16, 24, 17, 25, ... 23, 31: even bytes of a 16-byte word thus hold links in order.
@@ -186,76 +186,108 @@ function weighCodewords(book: usize, centre: usize): void {
   }
 }
 
-/** The nearest codeword of each of four residuals in one subspace; adds to their FIT and CENTRE sums. */
+/** What the codewords at these places (in bytes) have in a table of 16. */
 // @ts-ignore: decorator
 @inline
-function nearestCodewords(pieces: usize, book: usize, lane: usize): v128 {
+function pickFour(table: usize, places: v128): v128 {
+  let picked = v128.load32_zero(table + <usize>i32x4.extract_lane(places, 0));
+  picked = v128.load_lane<u32>(table + <usize>i32x4.extract_lane(places, 1), picked, 1);
+  picked = v128.load_lane<u32>(table + <usize>i32x4.extract_lane(places, 2), picked, 2);
+  return v128.load_lane<u32>(table + <usize>i32x4.extract_lane(places, 3), picked, 3);
+}
+
+/** Adds to the FIT and CENTRE sums of four residuals what their codewords have. @param best - product less half the square */
+// @ts-ignore: decorator
+@inline
+function addFour(lane: usize, best: v128, places: v128): void {
+  const fit = f32x4.add(best, pickFour(WORK + HALVES, places));
+  v128.store(WORK + FIT + lane, f32x4.add(v128.load(WORK + FIT + lane), fit));
+  const centre = pickFour(WORK + PRODUCTS, places);
+  v128.store(WORK + CENTRE + lane, f32x4.add(v128.load(WORK + CENTRE + lane), centre));
+}
+
+/** Two elements of four residuals times those of a codeword. */
+// @ts-ignore: decorator
+@inline
+function productOfTwo(x0: v128, x1: v128, w0: v128, w1: v128): v128 {
+  return f32x4.add(f32x4.mul(x0, w0), f32x4.mul(x1, w1));
+}
+
+/** The nearest codewords of eight residuals in one subspace, as i16; adds to their FIT and CENTRE sums. */
+// @ts-ignore: decorator
+@inline
+function nearestOfEight(dims: usize, pieces: usize, book: usize, lane: usize): v128 {
   const x0 = v128.load(pieces),
-    x1 = v128.load(pieces, 128);
+    x1 = v128.load(pieces, 128),
+    y0 = v128.load(pieces, 16),
+    y1 = v128.load(pieces, 144);
   let x2 = x0,
     x3 = x0,
-    x4 = x0,
-    x5 = x0,
-    x6 = x0,
-    x7 = x0;
-  if (SUBSPACE_DIMS >= 4) {
+    y2 = x0,
+    y3 = x0;
+  if (dims >= 4) {
     x2 = v128.load(pieces, 256);
     x3 = v128.load(pieces, 384);
+    y2 = v128.load(pieces, 272);
+    y3 = v128.load(pieces, 400);
   }
-  if (SUBSPACE_DIMS == 8) {
-    x4 = v128.load(pieces, 512);
-    x5 = v128.load(pieces, 640);
-    x6 = v128.load(pieces, 768);
-    x7 = v128.load(pieces, 896);
-  }
-  let best = f32x4.splat(-Infinity),
-    index = i32x4.splat(0),
-    fit = best,
-    centre = best;
+  let best0 = f32x4.splat(-Infinity),
+    best1 = best0,
+    places0 = i32x4.splat(0),
+    places1 = places0;
   for (let j: usize = 0; j < 64; j += 4) {
     const word = book + j;
-    let product = f32x4.add(
-      f32x4.mul(x0, v128.load32_splat(word)),
-      f32x4.mul(x1, v128.load32_splat(word, 64)),
-    );
-    if (SUBSPACE_DIMS >= 4) {
-      product = f32x4.add(
-        product,
-        f32x4.add(f32x4.mul(x2, v128.load32_splat(word, 128)), f32x4.mul(x3, v128.load32_splat(word, 192))),
-      );
+    let w0 = v128.load32_splat(word),
+      w1 = v128.load32_splat(word, 64);
+    let near0 = productOfTwo(x0, x1, w0, w1),
+      near1 = productOfTwo(y0, y1, w0, w1);
+    if (dims >= 4) {
+      w0 = v128.load32_splat(word, 128);
+      w1 = v128.load32_splat(word, 192);
+      near0 = f32x4.add(near0, productOfTwo(x2, x3, w0, w1));
+      near1 = f32x4.add(near1, productOfTwo(y2, y3, w0, w1));
     }
-    if (SUBSPACE_DIMS == 8) {
-      product = f32x4.add(
-        product,
-        f32x4.add(
-          f32x4.add(f32x4.mul(x4, v128.load32_splat(word, 256)), f32x4.mul(x5, v128.load32_splat(word, 320))),
-          f32x4.add(f32x4.mul(x6, v128.load32_splat(word, 384)), f32x4.mul(x7, v128.load32_splat(word, 448))),
-        ),
-      );
+    // No room for all of these among the registers.
+    for (let more: usize = 4; more < dims; more += 2) {
+      const at = pieces + (more << 7);
+      w0 = v128.load32_splat(word + (more << 6));
+      w1 = v128.load32_splat(word + (more << 6), 64);
+      near0 = f32x4.add(near0, productOfTwo(v128.load(at), v128.load(at, 128), w0, w1));
+      near1 = f32x4.add(near1, productOfTwo(v128.load(at, 16), v128.load(at, 144), w0, w1));
     }
-    const closeness = f32x4.sub(product, v128.load32_splat(WORK + HALVES + j));
-    const isBetter = f32x4.gt(closeness, best);
-    best = v128.bitselect(closeness, best, isBetter);
-    index = v128.bitselect(i32x4.splat(<i32>(j >> 2)), index, isBetter);
-    fit = v128.bitselect(product, fit, isBetter);
-    centre = v128.bitselect(v128.load32_splat(WORK + PRODUCTS + j), centre, isBetter);
+    const half = v128.load32_splat(WORK + HALVES + j),
+      place = i32x4.splat(<i32>j);
+    near0 = f32x4.sub(near0, half);
+    near1 = f32x4.sub(near1, half);
+    // Masks are whole lanes, of which a relaxed select is the plain one on every machine.
+    places0 = i32x4.relaxed_laneselect(place, places0, f32x4.gt(near0, best0));
+    places1 = i32x4.relaxed_laneselect(place, places1, f32x4.gt(near1, best1));
+    best0 = f32x4.pmax(best0, near0);
+    best1 = f32x4.pmax(best1, near1);
   }
-  v128.store(WORK + FIT + lane, f32x4.add(v128.load(WORK + FIT + lane), fit));
-  v128.store(WORK + CENTRE + lane, f32x4.add(v128.load(WORK + CENTRE + lane), centre));
-  return index;
+  addFour(lane, best0, places0);
+  addFour(lane + 16, best1, places1);
+  return i16x8.shr_u(i16x8.narrow_i32x4_s(places0, places1), 2);
 }
 
 /** Codes of 32 links in one subspace, as bytes: links 0..15 then 16..31, in the stored order. */
 let codesLow: v128 = i32x4.splat(0);
 let codesHigh: v128 = i32x4.splat(0);
-function encodeSubspace(pieces: usize, book: usize): void {
-  const a = i16x8.narrow_i32x4_s(nearestCodewords(pieces, book, 0), nearestCodewords(pieces + 16, book, 16));
-  const b = i16x8.narrow_i32x4_s(nearestCodewords(pieces + 32, book, 32), nearestCodewords(pieces + 48, book, 48));
-  const c = i16x8.narrow_i32x4_s(nearestCodewords(pieces + 64, book, 64), nearestCodewords(pieces + 80, book, 80));
-  const d = i16x8.narrow_i32x4_s(nearestCodewords(pieces + 96, book, 96), nearestCodewords(pieces + 112, book, 112));
+// @ts-ignore: decorator
+@inline
+function encodeDims(dims: usize, pieces: usize, book: usize): void {
+  const a = nearestOfEight(dims, pieces, book, 0),
+    b = nearestOfEight(dims, pieces + 32, book, 32),
+    c = nearestOfEight(dims, pieces + 64, book, 64),
+    d = nearestOfEight(dims, pieces + 96, book, 96);
   // Bytes 2t of a word hold links 0..7, bytes 2t + 1 links 8..15.
   codesLow = v128.or(a, i16x8.shl(b, 8));
   codesHigh = v128.or(c, i16x8.shl(d, 8));
+}
+function encodeSubspace(pieces: usize, book: usize): void {
+  if (SUBSPACE_DIMS == 4) encodeDims(4, pieces, book);
+  else if (SUBSPACE_DIMS == 2) encodeDims(2, pieces, book);
+  else encodeDims(8, pieces, book);
 }
 
 /** Codes and factors of 32 links of a row to `target`. */
