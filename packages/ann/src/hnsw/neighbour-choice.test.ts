@@ -122,6 +122,21 @@ describe('the choice of a walk', () => {
     expect(worse.choice).toMatchObject({ walksNeighbourCodes: false, recallNeighbourCodes: 0.8 });
   });
 
+  test('asks at wide beams only the settings that are taken', () => {
+    const bytes = ({ kind }: Walk): number => (kind === 0 ? 100 : 50);
+    const { walks } = choose({ hits, bytes });
+    const wide = walks.filter(({ kind, width }) => kind === 3 && width > 10);
+    const settings = new Set(wide.map(({ setting }) => `${setting.beamScale}, ${setting.reach}`));
+    expect([...settings]).toEqual(['1.5, 0', '1.5, 1']);
+  });
+
+  test('goes on from settings that fail at a wider beam only', () => {
+    const hardest = ({ width, setting }: Walk): boolean => width < 64 || setting.beamScale >= 2.25;
+    const found = (walk: Walk): number => (walk.kind === 0 || (isEnough(walk) && hardest(walk)) ? 9 : 8);
+    const { choice } = choose({ hits: found, bytes: ({ kind }) => (kind === 0 ? 100 : 50) });
+    expect(choice.setting).toMatchObject({ beamScale: 2.25, reach: 1 });
+  });
+
   test('asks a walk no further than it can still find enough, and few rows where nearly all is found', () => {
     const ofWidth = ({ width }: Walk): number => (width >= 32 ? 10 : 9);
     const { walks } = choose({

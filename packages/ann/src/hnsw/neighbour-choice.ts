@@ -42,25 +42,31 @@ const widthSlack = 0.005;
 /** Recall of int8 codes from which a quarter of the rows is asked at wider beams: there walks differ least and cost most. */
 const nearlyWhole = 0.993;
 const fewRows = 32;
+/** Sums of recalls in another order differ by less. */
+const rounding = 1e-9;
+/** The kernel's numbers for kinds of walks. */
+const kinds = { int8: 0, neighbours: 3 } as const;
 /** Logarithm of what a walk within a reach may read more than one with a beam: a sample of some hundred rows tells no less. */
 const dearnessMax = 0.05;
 /** Variance of such logarithms from width to width. */
 const widthVariance = 0.01;
 
+/** What walks do, by width: at the first ones, or at all. */
 interface Outcome {
-  /** By width. */
   readonly recalls: readonly number[];
-  readonly recall: number;
-  /** Bytes of blocks and codes that a row's walk of each width reads. */
+  /** Bytes of blocks and codes that a row's walk reads. */
   readonly bytes: readonly number[];
-  /** Rows asked, by width. */
+  /** Rows asked. */
   readonly counts: readonly number[];
 }
-/** What walks by int8 codes do, and whether one that can no longer do as well is given up. */
-interface Bar {
-  readonly int8: Outcome;
-  readonly mayStop: boolean;
+interface Tried {
+  readonly setting: WalkSetting;
+  readonly outcome: Outcome;
 }
+/** Asks the rows at one width more; null when these walks cannot keep the recall of int8 codes, and `mayStop`. */
+type Asking = (tried: Tried, mayStop: boolean) => Generator<undefined, Outcome | null, undefined>;
+
+const nothingKnown: Outcome = { recalls: [], bytes: [], counts: [] };
 
 /**
  * @param asked - rows of the graph with the scores of their nearest; of none nothing is known, and int8 codes stay
@@ -74,72 +80,86 @@ export function* chooseWalk(
   crowding: number,
   open: (setting: WalkSetting) => void,
 ): Generator<undefined, NeighbourChoice, undefined> {
-  const int8 = yield* measure(kernel, rows, asked, null, () => open(widest));
-  const keepsRecall = ({ recalls }: Outcome): boolean => canKeep(int8, recalls);
-  const leastOf = (settings: readonly WalkSetting[]): Generator<undefined, Tried, undefined> =>
-    leastThat(
-      settings,
-      (setting, mayStop) => measure(kernel, rows, asked, { int8, mayStop }, () => open(setting)),
-      keepsRecall,
-    );
-  let recallNeighbourCodes = int8.recall;
+  const int8 = yield* askInt8(kernel, rows, asked, () => open(widest));
+  const recallInt8 = meanOf(int8);
+  const askOn: Asking = function* ({ setting, outcome }, mayStop) {
+    const at = outcome.recalls.length;
+    const count = int8.counts[at]!;
+    const enough = mayStop ? leastRecall(int8, outcome.recalls) * neighbourCount * count : 0;
+    const walks: Walks = { kind: kinds.neighbours, width: widths[at]!, count, enough };
+    const walked = yield* askWidth(kernel, rows, asked, walks, () => open(setting));
+    return walked === null ? null : withWidth(outcome, walked, count);
+  };
+  let recallNeighbourCodes = recallInt8;
   for (const entryTable of entryTables) {
-    const byBeam = yield* leastOf(scales.map((beamScale) => ({ beamScale, reach: 0, entryTable })));
-    recallNeighbourCodes = byBeam.outcome.recall;
-    if (!keepsRecall(byBeam.outcome) || sumOf(byBeam.outcome.bytes) >= sumOf(int8.bytes)) continue;
+    const beams = scales.map((beamScale) => ({ beamScale, reach: 0, entryTable }));
+    const byBeam = yield* leastThat(beams, askOn);
+    recallNeighbourCodes = meanOf(byBeam.outcome);
+    if (!keepsRecall(int8, byBeam.outcome) || sumOf(byBeam.outcome.bytes) >= sumOf(int8.bytes)) continue;
     const { beamScale } = byBeam.setting;
-    const byReach =
-      crowding > 0 ? yield* leastOf(reaches.map((reach) => ({ beamScale, reach, entryTable }))) : byBeam;
+    const withinReach = reaches.map((reach) => ({ beamScale, reach, entryTable }));
+    const byReach = crowding > 0 ? yield* leastThat(withinReach, askOn) : byBeam;
     const isCheaper =
       dearness(byReach.outcome, byBeam.outcome) < dearnessMax &&
       sumOf(byReach.outcome.bytes) < sumOf(int8.bytes);
-    const best = isCheaper && keepsRecall(byReach.outcome) ? byReach : byBeam;
+    const best = isCheaper && keepsRecall(int8, byReach.outcome) ? byReach : byBeam;
     return {
       setting: best.setting,
-      recallInt8: int8.recall,
-      recallNeighbourCodes: best.outcome.recall,
+      recallInt8,
+      recallNeighbourCodes: meanOf(best.outcome),
       walksNeighbourCodes: true,
     };
   }
-  return { setting: widest, recallInt8: int8.recall, recallNeighbourCodes, walksNeighbourCodes: false };
-}
-
-interface Tried {
-  readonly setting: WalkSetting;
-  readonly outcome: Outcome;
+  return { setting: widest, recallInt8, recallNeighbourCodes, walksNeighbourCodes: false };
 }
 
 /**
- * The first of settings of ascending cost that suits, by halving; the last where none does.
- * @param measured - with the second argument it may stop once a setting cannot suit
+ * The first of settings of ascending cost that suits at all widths; the last where none does. By halving at the narrowest width, where walks
+ * cost least and most settings fail; what is left is asked at the next width from the first on, which mostly is the one.
  */
-function* leastThat(
-  settings: readonly WalkSetting[],
-  measured: (setting: WalkSetting, mayStop: boolean) => Generator<undefined, Outcome, undefined>,
-  suits: (outcome: Outcome) => boolean,
-): Generator<undefined, Tried, undefined> {
+function* leastThat(settings: readonly WalkSetting[], askOn: Asking): Generator<undefined, Tried, undefined> {
+  const tried = settings.map((setting): Tried => ({ setting, outcome: nothingKnown }));
+  const last = settings.length - 1;
+  const suits = function* (at: number, widthCount: number): Generator<undefined, boolean, undefined> {
+    while (tried[at]!.outcome.recalls.length < widthCount) {
+      const outcome = yield* askOn(tried[at]!, true);
+      if (outcome === null) return false;
+      tried[at] = { setting: settings[at]!, outcome };
+    }
+    return true;
+  };
   let low = 0;
-  let high = settings.length - 1;
-  let found: Tried | null = null;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const setting = settings[middle]!;
-    const outcome = yield* measured(setting, true);
-    if (suits(outcome)) {
-      found = { setting, outcome };
-      high = middle;
-    } else {
-      low = middle + 1;
+  for (let widthCount = 1; widthCount <= widths.length; widthCount += 1) {
+    let high = last;
+    let leap = widthCount === 1 ? Infinity : 0;
+    let at = widthCount === 1 ? (low + high) >> 1 : low;
+    while (low < high) {
+      if (yield* suits(at, widthCount)) high = at;
+      else low = at + 1;
+      if (high < last) leap = Infinity;
+      at = Math.min(low + leap, (low + high) >> 1);
+      leap = 2 * leap + 1;
     }
   }
-  const last = settings[high]!;
-  return found?.setting === last ? found : { setting: last, outcome: yield* measured(last, false) };
+  let found = tried[low]!;
+  while (found.outcome.recalls.length < widths.length)
+    found = { setting: found.setting, outcome: (yield* askOn(found, false))! };
+  return found;
 }
 
-/** Whether recalls of the first widths leave room for those of int8 codes, where wider beams miss nothing. */
-function canKeep(int8: Outcome, recalls: readonly number[]): boolean {
-  if (recalls.some((recall, i) => recall < int8.recalls[i]! - widthSlack)) return false;
-  return (sumOf(recalls) + widths.length - recalls.length) / widths.length >= int8.recall;
+/** Recall that walks need at the next width to keep that of int8 codes at each and as a mean, where wider beams miss nothing. */
+function leastRecall(int8: Outcome, recalls: readonly number[]): number {
+  const at = recalls.length;
+  const wider = widths.length - 1 - at;
+  return Math.max(int8.recalls[at]! - widthSlack, sumOf(int8.recalls) - sumOf(recalls) - wider) - rounding;
+}
+
+function keepsRecall(int8: Outcome, { recalls }: Outcome): boolean {
+  return recalls.every((recall, at) => recall >= leastRecall(int8, recalls.slice(0, at)));
+}
+
+function meanOf({ recalls }: Outcome): number {
+  return sumOf(recalls) / widths.length;
 }
 
 function sumOf(values: readonly number[]): number {
@@ -183,48 +203,67 @@ function bytesFor(walk: Outcome, missed: number): number | null {
   return null;
 }
 
-/** @param bar - null: walks are by int8 codes, and say what is asked of others */
-function* measure(
+function* askInt8(
   kernel: SimdKernel,
   rows: Rows,
   asked: readonly Known[],
-  bar: Bar | null,
   open: () => void,
 ): Generator<undefined, Outcome, undefined> {
-  const recalls: number[] = [];
-  const counts: number[] = [];
-  const bytes: number[] = [];
+  let outcome = nothingKnown;
   let count = asked.length;
-  for (const [at, width] of widths.entries()) {
-    count = bar?.int8.counts[at] ?? count;
-    let hits = 0;
-    let read = 0;
-    for (let i = 0; i < count; i += 1) {
-      const { row, query, farthest } = asked[i]!;
-      kernel.setQuery(rows, query);
-      open();
-      kernel.exports.hideRow(row);
-      const top = createTopK(neighbourCount);
-      const kind = bar === null ? 0 : 3;
-      top.count = kernel.exports.searchGraph(kind, neighbourCount, width, 0, 0, 0, 0, 0, 0, 0);
-      read += kernel.exports.walkedBytes();
-      kernel.readTop(top);
-      for (const score of foundIn(top, rows.metric).scores)
-        if (compareScores(rows.metric, score, farthest[0]!) <= 0) hits += 1;
-      if (i % 4 !== 3) continue;
-      const most = (hits + neighbourCount * (count - 1 - i)) / (neighbourCount * count);
-      if (bar?.mayStop === true && !canKeep(bar.int8, [...recalls, most]))
-        return outcomeOf([...recalls, most], counts, bytes);
-      yield;
-    }
-    recalls.push(count > 0 ? hits / (neighbourCount * count) : 1);
-    counts.push(count);
-    bytes.push(read / Math.max(1, count));
-    if (recalls[at]! >= nearlyWhole) count = Math.max(Math.min(fewRows, asked.length), asked.length >> 2);
+  for (const width of widths) {
+    const walks: Walks = { kind: kinds.int8, width, count, enough: 0 };
+    outcome = withWidth(outcome, (yield* askWidth(kernel, rows, asked, walks, open))!, count);
+    if (outcome.recalls.at(-1)! >= nearlyWhole)
+      count = Math.max(Math.min(fewRows, asked.length), asked.length >> 2);
   }
-  return outcomeOf(recalls, counts, bytes);
+  return outcome;
 }
 
-function outcomeOf(recalls: readonly number[], counts: readonly number[], bytes: readonly number[]): Outcome {
-  return { recalls, recall: sumOf(recalls) / widths.length, bytes, counts };
+interface Walks {
+  readonly kind: number;
+  readonly width: number;
+  /** Rows asked. */
+  readonly count: number;
+  /** Neighbours to be found. */
+  readonly enough: number;
+}
+interface Walked {
+  readonly hits: number;
+  readonly bytes: number;
+}
+
+/** @returns null as soon as these walks cannot find enough */
+function* askWidth(
+  kernel: SimdKernel,
+  rows: Rows,
+  asked: readonly Known[],
+  { kind, width, count, enough }: Walks,
+  open: () => void,
+): Generator<undefined, Walked | null, undefined> {
+  let hits = 0;
+  let bytes = 0;
+  for (let i = 0; i < count; i += 1) {
+    const { row, query, farthest } = asked[i]!;
+    kernel.setQuery(rows, query);
+    open();
+    kernel.exports.hideRow(row);
+    const top = createTopK(neighbourCount);
+    top.count = kernel.exports.searchGraph(kind, neighbourCount, width, 0, 0, 0, 0, 0, 0, 0);
+    bytes += kernel.exports.walkedBytes();
+    kernel.readTop(top);
+    for (const score of foundIn(top, rows.metric).scores)
+      if (compareScores(rows.metric, score, farthest[0]!) <= 0) hits += 1;
+    if (hits + neighbourCount * (count - 1 - i) < enough) return null;
+    if (i % 4 === 3) yield;
+  }
+  return { hits, bytes };
+}
+
+function withWidth(outcome: Outcome, { hits, bytes }: Walked, count: number): Outcome {
+  return {
+    recalls: [...outcome.recalls, count > 0 ? hits / (neighbourCount * count) : 1],
+    bytes: [...outcome.bytes, bytes / Math.max(1, count)],
+    counts: [...outcome.counts, count],
+  };
 }
