@@ -6,7 +6,7 @@ import { createRng, readRow, type Rng, type Rows } from '@quiver/kernel';
 import type { Subspaces } from './format.ts';
 
 export const codewords = 16;
-const samplesMax = 8192;
+const samplesMax = 4096;
 /** Bounds the samples of long vectors: 16 MiB of f32. */
 const sampleElementsMax = 4 << 20;
 const rounds = 8;
