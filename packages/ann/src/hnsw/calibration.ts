@@ -10,7 +10,10 @@ import {
   compareScores,
   createRng,
   createTopK,
+  encodeScanCodes,
   foundIn,
+  hasScanCodes,
+  scanRecordBytes,
   type Metric,
   type Region,
   type RowAccess,
@@ -68,9 +71,12 @@ const widthMax = 4096;
 const widthShareMax = 0.25;
 /** More answers than this share of the rows are scanned for (segment/src/plan.ts). */
 const answersShareMax = 0.2;
-/** Rows of a chunk, about what a core's cache holds, and scans of chunks between two yields. */
+/** Rows of a chunk, about what a core's cache holds, and scans of chunks between two yields: one or two milliseconds. */
 const chunkRows = 512;
-const callsPerStep = 32;
+const scansPerStep = 32;
+const codeScansPerStep = 128;
+/** Shorter rows are scanned as fast without codes. */
+const codesDimMin = 128;
 
 interface Asked {
   readonly row: number;
@@ -168,8 +174,8 @@ function drawRows(
 }
 
 /**
- * The exact neighbours, over all rows: chunk by chunk for all queries, so that a chunk is read from memory once. (A first
- * choice by codes would save nothing: their blocks are wide.)
+ * The exact neighbours, over all rows: chunk by chunk for all queries, so that a chunk is read from memory once, with codes that rule
+ * out most rows and are made for the chunk. (A first choice by the graph's codes would save nothing: their blocks are wide.)
  */
 function* askAll(
   kernel: SimdKernel,
@@ -182,17 +188,22 @@ function* askAll(
     // The row itself is one of them.
     return { row, query: access.read(row).slice(), top: createTopK(k + 1) };
   });
-  let calls = 0;
-  const step = Math.min(chunkRows, access.windowMax);
+  const hasCodes = access.file === null && hasScanCodes(rows) && rows.dim >= codesDimMin;
+  const recordBytes = scanRecordBytes(rows.dim);
+  const step = hasCodes
+    ? Math.min(chunkRows, Math.floor(kernel.stage.length / recordBytes))
+    : Math.min(chunkRows, access.windowMax);
+  const callsPerStep = hasCodes ? codeScansPerStep : scansPerStep;
   for (let from = 0; from < count; from += step) {
     const to = Math.min(count, from + step);
-    let window = access.window(from, to);
-    for (const { query, top } of asked) {
-      kernel.scan(window, query, { from, to, visibility: null, filter: 0, present }, top);
-      calls += 1;
-      if (calls % callsPerStep !== 0) continue;
+    const codes = hasCodes ? kernel.stageAddress - from * recordBytes : 0;
+    for (let first = 0; first < asked.length; first += callsPerStep) {
+      const window = access.window(from, to);
+      // Others may have used the stage since.
+      if (hasCodes) for (let row = from; row < to; row += 1) encodeScanCodes(kernel, rows, row, codes);
+      for (const { query, top } of asked.slice(first, first + callsPerStep))
+        kernel.scan(window, query, { from, to, visibility: null, filter: 0, present, codes }, top);
       yield;
-      window = access.window(from, to);
     }
   }
   return asked.map((one) => knownOf(rows, one));
