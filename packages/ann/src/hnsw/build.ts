@@ -283,10 +283,13 @@ function* prepareRows(
   for (const [i, row] of upper.entries()) upper[i] = copies.get(row) ?? row;
   const first = upper.findIndex((row) => states[row] === rowStates.linked);
   if (first >= 0) [upper[0], upper[first]] = [upper[first]!, upper[0]!];
-  else
-    upper[0] = states.findIndex(
+  else {
+    // None where nothing was carried over: rows that are all copies of one have no links.
+    const other = states.findIndex(
       (state, row) => state === rowStates.linked && isPresent(row) && !copies.has(row),
     );
+    if (other >= 0) upper[0] = other;
+  }
   graph.upper.set(upper);
   return linked;
 }

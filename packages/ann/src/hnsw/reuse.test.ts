@@ -87,6 +87,20 @@ describe(`a graph that goes on from an older one (QUIVER_SEED=${seed})`, () => {
     expect(recallOf(index, stage.flat, distinct, { k: 30 })).toBe(1);
   });
 
+  test.each([
+    ['others', 500],
+    ['nothing else', 0],
+  ])('copies of one row have no links to carry over: they and %s are inserted', (_, others) => {
+    const rng = createRng(seed);
+    const [one] = drawn(rng, 1);
+    const old = Array.from({ length: 1000 }, () => one!);
+    const { graph } = built(old);
+    const vectors = [...old, ...old.slice(0, 500 - others), ...drawn(rng, others)];
+    const { graph: after, index, stage } = built(vectors, { graph, rowOf: Uint32Array.from(old.keys()) });
+    expect(checkHnsw(after).problems).toEqual([]);
+    expect(recallOf(index, stage.flat, [one!, ...drawn(rng, 20)], { ef: 200 })).toBe(1);
+  });
+
   test('rows keep the links that are left, with candidates for the others; who lost most is linked again', () => {
     const rng = createRng(seed);
     const old = drawn(rng, 1000);
