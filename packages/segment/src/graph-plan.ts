@@ -47,8 +47,18 @@ export function canBeInFile(schema: SegmentSchema, name: string): boolean {
   return vector?.kind === 'dense' && isFloat(vector.element);
 }
 
-/** The graph's own limit. */
-const graphMMax = 512;
+/** The graph's own limits. */
+const [linksMin, linksMax, buildEfMax] = [2, 512, 4096];
+
+/** `m` or `payload_m` as a graph has it; 0 = no links. */
+export function graphLinks(m: number): number {
+  return m <= 0 ? 0 : Math.min(linksMax, Math.max(linksMin, m));
+}
+
+/** `ef_construct` as a graph has it. */
+export function graphEfConstruct(efConstruct: number): number {
+  return Math.min(buildEfMax, Math.max(1, efConstruct));
+}
 
 /** Codes of half a byte: with exact scores of what they find, recall is that of codes of a byte. */
 const compactCodes: Quantization = { kind: 'turbo', bits: 4 };
@@ -68,8 +78,8 @@ export function sizedGraph(
   },
 ): SizedGraph {
   const { rows, threads, isCompact, payloadLinks } = choice;
-  const m = params.m <= 0 ? 0 : Math.min(graphMMax, Math.max(2, params.m));
-  const efConstruct = Math.min(4096, Math.max(1, params.efConstruct));
+  const m = graphLinks(params.m);
+  const efConstruct = graphEfConstruct(params.efConstruct);
   const quantization = isCompact ? compactCodes : params.quantization;
   const canHave = m > 0 && quantization === null && canHaveNeighbourCodes(metric, element, dim);
   const neighbourCodes = canHave ? choice.neighbourCodes : 'never';
@@ -126,7 +136,7 @@ export function payloadLinksPlan(
   const { m, fullScanThresholdKib, fields } = payloadLinks;
   const blockRowsMin = Math.max(blockRowsLeast, rowsOfKib(fullScanThresholdKib, dim));
   if (rows < blockRowsMin) return null;
-  return { m: Math.min(graphMMax, Math.max(2, m)), blockRowsMin, fields };
+  return { m: Math.min(linksMax, Math.max(2, m)), blockRowsMin, fields };
 }
 
 /** Short vectors gain nothing: rows of a graph are aligned. Manhattan distances are not estimated well enough. */
@@ -135,7 +145,7 @@ export function isSmallerCompact({ metric, element, dim }: DenseSchema, m: numbe
     count: segmentRowsMax,
     dim,
     element,
-    m: Math.min(graphMMax, Math.max(2, m)),
+    m: Math.min(linksMax, Math.max(2, m)),
     threads,
     neighbourCodes: 'never',
     quantization: compactCodes,

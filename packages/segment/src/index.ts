@@ -32,7 +32,14 @@ export type { Hits, SegmentPlan, SegmentSearch } from './search.ts';
 export { multiSearchFacts } from './search-multi.ts';
 export { sparseDocumentCounts } from './search-sparse.ts';
 export { buildSparseBytes } from './sparse-bytes.ts';
-export { canBeInFile, coldRowBytes, isSmallerCompact, wantsGraph } from './graph-plan.ts';
+export {
+  canBeInFile,
+  coldRowBytes,
+  graphEfConstruct,
+  graphLinks,
+  isSmallerCompact,
+  wantsGraph,
+} from './graph-plan.ts';
 export type { GraphParams } from './graph-plan.ts';
 export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
 export type { SealOptions, SealPlan } from './seal-plan.ts';

@@ -93,3 +93,15 @@ test('graphs link within the values of indexed fields, those of tenants first, a
     expect(isOutdated(graph, graphsOf(recordOf(null, undefined, payloadM)))).toBe(false);
   }
 });
+
+test('a graph at its limits is not outdated by settings beyond them', () => {
+  const { config, ...rest } = recordOf(null);
+  const asked = (m: number, efConstruct: number): ReturnType<typeof graphsOf> =>
+    graphsOf({
+      ...rest,
+      config: { ...config, hnsw_config: { ...config.hnsw_config, m, ef_construct: efConstruct } },
+    });
+  expect(isOutdated({ ...graph, m: 2, efConstruct: 4096 }, asked(1, 100_000))).toBe(false);
+  expect(isOutdated({ ...graph, m: 512, efConstruct: 4 }, asked(10_000, 4))).toBe(false);
+  expect(isOutdated({ ...graph, m: 512, efConstruct: 4 }, asked(500, 4))).toBe(true);
+});

@@ -2,6 +2,8 @@
 import { denseVectors, type CollectionRecord } from '@quiver/model';
 import {
   canBeInFile,
+  graphEfConstruct,
+  graphLinks,
   quantizationOf,
   type GraphDescriptor,
   type GraphParams,
@@ -9,7 +11,7 @@ import {
   type SegmentDescriptor,
 } from '@quiver/segment';
 
-/** By vector name. */
+/** By vector name, within the limits of graphs: what is asked beyond them is no reason to build again. */
 export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
   const { hnsw_config: base, quantization_config: codes, params } = record.config;
   const inline = inlineVectorsOf(record);
@@ -19,11 +21,11 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
       return [
         name,
         {
-          m: own?.m ?? base.m,
-          efConstruct: own?.ef_construct ?? base.ef_construct,
+          m: graphLinks(own?.m ?? base.m),
+          efConstruct: graphEfConstruct(own?.ef_construct ?? base.ef_construct),
           quantization: quantizationOf(vector.quantization_config ?? codes),
           payloadLinks: {
-            m: linksOf(own?.payload_m ?? base.payload_m ?? own?.m ?? base.m),
+            m: graphLinks(own?.payload_m ?? base.payload_m ?? own?.m ?? base.m),
             fullScanThresholdKib: own?.full_scan_threshold ?? base.full_scan_threshold,
             fields: linkedFieldsOf(record),
           },
@@ -32,11 +34,6 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
       ];
     }),
   );
-}
-
-/** As graphs have them; 0 = none. */
-function linksOf(m: number): number {
-  return m <= 0 ? 0 : Math.min(512, Math.max(2, m));
 }
 
 /** Each takes 8 * payload_m bytes of every row, and its share of the build. */
