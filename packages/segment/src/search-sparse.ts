@@ -51,8 +51,9 @@ export function* searchSparse(
   const top = createBoundedTop(k, floor);
   const entries = wordsOf(reader.views.blob);
   const query = { indices: vector.indices, values: Float64Array.from(vector.values) };
+  // Candidates of a low bound are also rows beside those with a posting; where one has no vector its refs say nothing.
   const exactScore = (row: number): number | null =>
-    sharedDot(entries, view.refs[2 * row]!, view.refs[2 * row + 1]!, query);
+    isPresent(view, row) ? sharedDot(entries, view.refs[2 * row]!, view.refs[2 * row + 1]!, query) : null;
   const sealed = sealedIndexOf(reader, directory, view.schema.name);
   if (sealed !== null && isSearchable(vector)) {
     const { index, kernel, sparse } = sealed;

@@ -229,3 +229,16 @@ test('a sealed segment without the index, from before there was one, answers the
     expect(ours).toEqual(theirs);
   }
 });
+
+test('a row without the vector is no answer, whatever lies where its vector would be noted', () => {
+  const { replica, sealed } = sealedReplica(createRng(seed), stepped(true));
+  const view = sealed.views.vectors.find(({ schema }) => schema.name === 'words')!;
+  if (view.kind !== 'sparse') throw new Error('no sparse vector');
+  // Memory is used again as it is: here every row without a vector has that of row 1.
+  const [offset, count] = [view.refs[2]!, view.refs[3]!];
+  for (let row = 0; row < rowCount; row += 11) view.refs.set([offset, count], 2 * row);
+  const rows = visibleVectors(replica, sealed);
+  const asked = { vector: sealed.vector(1, 'words') as SparseVector, k: rowCount, filter: null };
+  const hits = search(replica, sealed, asked);
+  expect(Array.from(hits.rows, (row, i) => [row, hits.scores[i]])).toEqual(exactHits(rows, asked));
+});

@@ -15,6 +15,7 @@ import {
 import type { LinkedBlocks, SearchRequest, VectorIndex, Walk } from '../vector-index.ts';
 import { entriesPerBlock, visitedBytes } from './format.ts';
 import { canLackRows, viewGraph } from './graph-view.ts';
+import { queryScaling } from './query-scale.ts';
 
 /** Widest beam of a walk over neighbour codes: beyond it, results would not fit the kernel's room. */
 const neighbourBeamMax = 8192;
@@ -59,6 +60,7 @@ export function openHnsw(
     throw new Error('invariant broken: a graph whose walks read rows was opened without them');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
+  const scaleOf = queryScaling(rows.metric, graph.mean);
   // Estimates by components order rows well enough to choose among them, but are no scores to report.
   const leastRescore = graph.projection === null ? -1 : 0;
   let askedWalk: Walk = 'plain';
@@ -118,7 +120,8 @@ export function openHnsw(
         walk === 'plain' ? Number(isChecked) + (byNeighbourCodes ? kinds.neighbours : 0) : kinds[walk];
       if (file !== null && ignoresCodes)
         throw new Error('invariant broken: a walk by rows was asked of a graph without them');
-      kernel.setQuery(rows, query);
+      const scale = ignoresCodes ? 1 : scaleOf(query);
+      kernel.setQuery(rows, scale === 1 ? query : query.map((value) => scale * value));
       exports.openGraph(region.offset, file === null ? rows.address : 0, rows.stride, visited);
       if (ignoresCodes) exports.ignoreCodes();
       if (walk === 'linked' || fallback?.walk === 'linked') offerBlocks(request.links ?? null);
@@ -143,7 +146,9 @@ export function openHnsw(
       } else {
         takeListed(kernel, { rows, file: cold }, count, top);
       }
-      return foundIn(top, rows.metric);
+      const found = foundIn(top, rows.metric);
+      if (scale !== 1) found.scores.forEach((score, i) => (found.scores[i] = score / scale));
+      return found;
     },
   };
 }

@@ -1,0 +1,36 @@
+/**
+ * How much longer or shorter a query of dot products is asked. Codes are of the query less the mean of the rows: of a query much shorter
+ * than the mean, rounding leaves only the mean, and neighbour codes are for queries like the rows. The order of products does
+ * not change with the query's length, and a power of two changes no digit of a score.
+ */
+import type { Metric } from '@quiver/kernel';
+
+/** A query with a cosine to the mean of this or more is asked as long as makes it least when the mean is taken off. */
+const alongMin = 0.5;
+/** Any other at this many times the mean's length at least. */
+const meanLengths = 4;
+/** Of the mean; products with a query as long as a longer one might not fit a float. */
+const lengthMax = 2 ** 20;
+
+/**
+ * What a query is multiplied by: a power of two, 1 where its length is within a factor of two of what it should be.
+ * @param mean - taken off rows and query before they are encoded
+ */
+export function queryScaling(metric: Metric, mean: Float32Array): (query: Float32Array) => number {
+  const meanLength = metric === 'dot' ? Math.sqrt(product(mean, mean)) : 0;
+  if (!(meanLength > 0 && meanLength < lengthMax)) return () => 1;
+  return (query) => {
+    const length = Math.sqrt(product(query, query));
+    const cosine = product(query, mean) / (length * meanLength);
+    const isAlong = cosine >= alongMin;
+    const scale = isAlong ? meanLength / (length * cosine) : (meanLengths * meanLength) / length;
+    if (!(scale > 0 && scale < Infinity) || (scale > 0.5 && scale < 2) || (scale < 1 && !isAlong)) return 1;
+    return 2 ** Math.round(Math.log2(scale));
+  };
+}
+
+function product(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i += 1) sum += a[i]! * b[i]!;
+  return sum;
+}
