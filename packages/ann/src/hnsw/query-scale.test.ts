@@ -48,10 +48,13 @@ test('scores are those of the query as it was asked, bit for bit', () => {
 
 test('only products are scaled, by powers of two, and what is of about the right length is not', () => {
   const mean = Float32Array.of(3, 4);
-  expect(queryScaling('euclid', mean)(Float32Array.of(1e-3, 0))).toBe(1);
-  expect(queryScaling('dot', Float32Array.of(0, 0))(Float32Array.of(1e-3, 0))).toBe(1);
-  expect(queryScaling('dot', Float32Array.of(1e30, 0))(Float32Array.of(1e-3, 0))).toBe(1);
-  const scale = queryScaling('dot', mean);
+  const tiny = Float32Array.of(1e-3, 0);
+  expect(queryScaling({ metric: 'euclid', element: 'f32' }, mean)(tiny)).toBe(1);
+  expect(queryScaling({ metric: 'cosine', element: 'u8' }, mean)(tiny)).toBe(1);
+  expect(queryScaling({ metric: 'dot', element: 'i8' }, mean)(tiny)).toBe(1);
+  expect(queryScaling({ metric: 'dot', element: 'f32' }, Float32Array.of(0, 0))(tiny)).toBe(1);
+  expect(queryScaling({ metric: 'dot', element: 'f32' }, Float32Array.of(1e30, 0))(tiny)).toBe(1);
+  const scale = queryScaling({ metric: 'dot', element: 'f32' }, mean);
   expect(scale(Float32Array.of(0, 0))).toBe(1);
   expect(scale(Float32Array.of(3, 4))).toBe(1);
   expect(scale(Float32Array.of(300, 400))).toBe(2 ** -7);
@@ -59,4 +62,13 @@ test('only products are scaled, by powers of two, and what is of about the right
   // At a right angle to the mean: four times as long as it, or longer.
   expect(scale(Float32Array.of(0.04, -0.03))).toBe(2 ** 9);
   expect(scale(Float32Array.of(400, -300))).toBe(1);
+});
+
+test('a query of cosines that was too short to be brought to length one finds what a longer one does', () => {
+  const { vectors, queries } = drawnSet(0.5);
+  const normalised = [...vectors, ...queries].map((vector) => vector.map((x) => x / Math.hypot(...vector)));
+  const stage = stageRows({ metric: 'cosine', vectors: normalised.slice(0, 2000) });
+  const index = buildIndex(stage);
+  const short = normalised.slice(2000).map((query) => query.map((x) => x * 1e-20));
+  expect(recallOf(index, stage.flat, short, { ef: 48 })).toBeGreaterThan(0.95);
 });

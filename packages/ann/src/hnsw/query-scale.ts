@@ -1,9 +1,9 @@
 /**
- * How much longer or shorter a query of dot products is asked. Codes are of the query less the mean of the rows: of a query much shorter
+ * How much longer or shorter a query of products is asked. Codes are of the query less the mean of the rows: of a query much shorter
  * than the mean, rounding leaves only the mean, and neighbour codes are for queries like the rows. The order of products does
  * not change with the query's length, and a power of two changes no digit of a score.
  */
-import type { Metric } from '@quiver/kernel';
+import { isFloat, type Rows } from '@quiver/kernel';
 
 /** A query with a cosine to the mean of this or more is asked as long as makes it least when the mean is taken off. */
 const alongMin = 0.5;
@@ -16,17 +16,32 @@ const lengthMax = 2 ** 20;
  * What a query is multiplied by: a power of two, 1 where its length is within a factor of two of what it should be.
  * @param mean - taken off rows and query before they are encoded
  */
-export function queryScaling(metric: Metric, mean: Float32Array): (query: Float32Array) => number {
-  const meanLength = metric === 'dot' ? Math.sqrt(product(mean, mean)) : 0;
+export function queryScaling(
+  { metric, element }: Pick<Rows, 'metric' | 'element'>,
+  mean: Float32Array,
+): (query: Float32Array) => number {
+  // Bytes are asked for by bytes.
+  if (!isFloat(element)) return () => 1;
+  // Queries of cosines have length one, but those that are too short to be brought to it.
+  if (metric === 'cosine') return (query) => powerOfTwo(1 / lengthOf(query));
+  const meanLength = metric === 'dot' ? lengthOf(mean) : 0;
   if (!(meanLength > 0 && meanLength < lengthMax)) return () => 1;
   return (query) => {
-    const length = Math.sqrt(product(query, query));
+    const length = lengthOf(query);
     const cosine = product(query, mean) / (length * meanLength);
-    const isAlong = cosine >= alongMin;
-    const scale = isAlong ? meanLength / (length * cosine) : (meanLengths * meanLength) / length;
-    if (!(scale > 0 && scale < Infinity) || (scale > 0.5 && scale < 2) || (scale < 1 && !isAlong)) return 1;
-    return 2 ** Math.round(Math.log2(scale));
+    if (cosine >= alongMin) return powerOfTwo(meanLength / (length * cosine));
+    return Math.max(1, powerOfTwo((meanLengths * meanLength) / length));
   };
+}
+
+/** The nearest one; 1 for what is neither half nor double. */
+function powerOfTwo(scale: number): number {
+  if (!(scale > 0 && scale < Infinity) || (scale > 0.5 && scale < 2)) return 1;
+  return 2 ** Math.round(Math.log2(scale));
+}
+
+function lengthOf(vector: Float32Array): number {
+  return Math.sqrt(product(vector, vector));
 }
 
 function product(a: Float32Array, b: Float32Array): number {
