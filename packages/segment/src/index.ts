@@ -1,4 +1,4 @@
-export { runSteps } from './steps.ts';
+export { inLockstep, runSteps } from './steps.ts';
 export type { Steps } from './steps.ts';
 export { denseRowBytes, codedRowBytes, segmentSchemaOf, vectorSchema } from './schema.ts';
 export type { DenseSchema, MultiSchema, SegmentSchema, SparseSchema, VectorSchema } from './schema.ts';

@@ -11,3 +11,26 @@ export function runSteps<T>(steps: Steps<T>): T {
     if (next.done === true) return next.value;
   }
 }
+
+/**
+ * Runs work side by side, a step of each in turn: what reads the same memory in the same order finds it in the cache. The first error
+ * ends all.
+ */
+export function* inLockstep<T>(all: readonly Steps<T>[]): Steps<T[]> {
+  const results = new Array<T>(all.length);
+  const open = new Map(all.entries());
+  try {
+    while (open.size > 0) {
+      for (const [i, steps] of open) {
+        const next = steps.next();
+        if (next.done !== true) continue;
+        results[i] = next.value;
+        open.delete(i);
+      }
+      if (open.size > 0) yield;
+    }
+  } finally {
+    for (const steps of open.values()) steps.return(undefined as T);
+  }
+  return results;
+}

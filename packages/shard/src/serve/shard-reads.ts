@@ -33,6 +33,7 @@ import {
   countFacet,
   evaluateFilter,
   FilterCache,
+  inLockstep,
   orderRows,
   withinSlots,
   type FacetValue,
@@ -146,10 +147,11 @@ export function createShardReads(options: {
       const asked = requests.map((request) => partOf(request, shardIds.length));
       const lists = await each(target, reading, async (view, _, shardId) => {
         const answers: ScoredPoint[][] = [];
-        for (const request of asked) {
-          const points = await scheduler.run(answer(view, collection, request), deadlineMs);
-          answers.push(keyed(collection, shardId, points));
-          recall.note(collection, shardId, request);
+        for (const group of togetherIn(asked)) {
+          const searches = group.map((request) => answer(view, collection, request));
+          for (const points of await scheduler.run(inLockstep(searches), deadlineMs))
+            answers.push(keyed(collection, shardId, points));
+          for (const request of group) recall.note(collection, shardId, request);
         }
         return answers;
       });
@@ -221,6 +223,21 @@ export function createShardReads(options: {
         return { ids: isAllSlots(slots) ? ids : ids.filter((id) => ownsPoint(slots, id)), asOf: view.group };
       }),
   };
+}
+
+/** Searches that scan the same rows at the same time read them from memory once; others wait for as many chunks. */
+const togetherMax = 4;
+
+/** Queries of a batch in groups that run side by side, in order. One with a filter is alone: the next may have the same, and finds it evaluated. */
+export function togetherIn(requests: readonly QueryRequest[]): QueryRequest[][] {
+  const groups: QueryRequest[][] = [];
+  for (const request of requests) {
+    const last = groups.at(-1);
+    const joins = last !== undefined && last.length < togetherMax && last[0]!.filter === null;
+    if (joins && request.filter === null) last.push(request);
+    else groups.push([request]);
+  }
+  return groups;
 }
 
 function isAllSlots(slots: SlotRuns): boolean {
