@@ -13,8 +13,9 @@ import {
 } from '@quiver/replication';
 import type { PointId } from '@quiver/model';
 import { StorageError } from '@quiver/storage';
-import { bytesOfRecords, changeTraits, type OrderedChange } from './change.ts';
 import { ApplyQueue } from './apply-queue.ts';
+import { CatchUpTraffic, type RecordsWanted } from './catch-up-traffic.ts';
+import { changeTraits, type OrderedChange } from './change.ts';
 import { BucketDigests, sumIndex, type IndexSource } from './digests.ts';
 import type { HostEffect, HostInput, MetaEffect, WithoutNow } from './host-effect.ts';
 import { checkIndex } from './index-check.ts';
@@ -64,6 +65,7 @@ export class ReplicaHost {
   readonly #machine: Machine<OrderedChange, PointId>;
   readonly #records: ReplicaRecords;
   readonly #pages: ReplicaPages;
+  readonly #traffic: CatchUpTraffic;
   readonly #persists: PersistQueue;
   readonly #applies: ApplyQueue;
   readonly #tombstones: TombstoneCollector;
@@ -72,10 +74,6 @@ export class ReplicaHost {
   readonly #copy: SmallCopy;
   #inputs: WithoutNow<HostInput>[] = [];
   #history: readonly HistoryEntry[];
-  /** Of chunks that came and are not acknowledged. */
-  #unackedBytes = 0;
-  /** Of the copy under way, for the log. */
-  #copied = { records: 0, bytes: 0 };
   #isStepping = false;
   #isStopped = false;
 
@@ -99,6 +97,7 @@ export class ReplicaHost {
       isClean: state.mode === 'clean',
     });
     this.#pages = new ReplicaPages(store, number, vectorNames);
+    this.#traffic = new CatchUpTraffic({ pages: this.#pages, bandwidth: context, send: options.send });
     const digests = this.#digests;
     this.#applies = new ApplyQueue({
       search,
@@ -181,11 +180,7 @@ export class ReplicaHost {
 
   /** @param bytes - of the frame it came in */
   receive(from: number, message: ReplicaMessage, bytes: number): void {
-    if (message.kind === 'chunk') {
-      this.#unackedBytes += bytes;
-      this.#copied.bytes += bytes;
-      this.#copied.records += message.records.length;
-    }
+    if (message.kind === 'chunk') this.#traffic.noteChunk(message, bytes);
     this.step({ kind: 'receive', from: String(from), message });
   }
 
@@ -270,7 +265,7 @@ export class ReplicaHost {
         calls.answer(effect);
         break;
       case 'send':
-        this.#send(Number(effect.to), effect.message);
+        this.#traffic.send(Number(effect.to), effect.message);
         break;
       case 'role':
         context.log.info('replica changed its role', {
@@ -289,22 +284,12 @@ export class ReplicaHost {
         onMeta(effect);
         break;
       case 'read_keys':
-        this.#answerPage(this.#pages.readKeys(effect));
-        break;
       case 'read_by_seq':
-        this.#answerPage(this.#pages.readBySeq(effect));
-        break;
       case 'read_range':
-        this.#answerPage(this.#pages.readRange(effect));
-        break;
       case 'list_dirty':
-        this.#answer(this.#pages.listDirty(effect));
-        break;
       case 'list_bucket':
-        this.#answer(this.#pages.listBucket(effect));
-        break;
       case 'plan_repair':
-        this.#answer(this.#pages.planRepair(effect));
+        this.#answer(effect);
         break;
       case 'collect_tombstones':
         this.#tombstones.collect(effect.upToSeq);
@@ -321,31 +306,8 @@ export class ReplicaHost {
     }
   }
 
-  /** The source sends no faster than this side may take in: it waits for the answer to each chunk. */
-  #send(to: number, message: ReplicaMessage): void {
-    const { send, context } = this.#options;
-    if (message.kind !== 'chunk_ack') {
-      send(to, message);
-      return;
-    }
-    const bytes = this.#unackedBytes;
-    this.#unackedBytes = 0;
-    context.inbound.whenFree(bytes, () => send(to, message));
-  }
-
-  /** Pages are what catch-ups send: they wait for the node's bandwidth. */
-  #answerPage(reading: Promise<Omit<Extract<HostInput, { kind: 'page' }>, 'nowMs'>>): void {
-    const { outbound } = this.#options.context;
-    this.#answer(
-      reading.then(async (page) => {
-        await outbound.take(bytesOfRecords(page.records));
-        return page;
-      }),
-    );
-  }
-
-  #answer(reading: Promise<WithoutNow<HostInput>>): void {
-    reading.then(
+  #answer(wanted: RecordsWanted): void {
+    this.#traffic.read(wanted).then(
       (input) => this.step(input),
       (error: unknown) => this.#fail(error),
     );
@@ -368,9 +330,8 @@ export class ReplicaHost {
     if (!this.#truth.durable(persist)) return;
     this.#options.context.log.info('a copy has caught up', {
       replica: this.#options.number,
-      ...this.#copied,
+      ...this.#traffic.takeCounts(),
     });
-    this.#copied = { records: 0, bytes: 0 };
     this.#options.onChange();
   }
 
