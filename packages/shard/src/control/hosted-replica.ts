@@ -8,7 +8,7 @@ import type { ShardState } from '@quiver/rpc';
 import { asClusterError, StorageError } from '@quiver/storage';
 import type { ConfirmedRead } from '../protocol.ts';
 import type { ShardMeta } from '../shard-cluster.ts';
-import { bytesOfOperation, untilIndexed, type Admission } from './admission.ts';
+import type { Admission } from './admission.ts';
 import { describeReplica } from './describe.ts';
 import { blobsOf, emptyManifest } from './manifest.ts';
 import { LeaseRenewal } from './lease-renewal.ts';
@@ -16,13 +16,13 @@ import { Primacy } from './primacy.ts';
 import { ReplicaCalls } from './replica-calls.ts';
 import type { MetaEffect } from './host-effect.ts';
 import { ReplicaHost } from './replica-host.ts';
-import { writeOperation, type ReplicaWrite } from './replica-writes.ts';
+import { ReplicaWrites } from './replica-writes.ts';
 import { isSlotMessage, type FrameMessage } from './replication-codec.ts';
 import type { ReplicaSource } from './read-ahead.ts';
 import { readReplica } from './replica-reading.ts';
 import { isRecordMessage } from './record-message.ts';
-import { RecordMender } from './record-mender.ts';
-import { isCopy, pointOfKey, removeCopy, removeRecords } from './records.ts';
+import { removeRecords } from './records.ts';
+import { ReplicaMending } from './replica-mending.ts';
 import { reportOf, type ReplicaReport } from './replica-report.ts';
 import { isRoomMessage } from './room-message.ts';
 import { RoomSearch } from './room-search.ts';
@@ -53,7 +53,9 @@ export class HostedReplica {
   readonly #search: SearchState;
   readonly #calls = new ReplicaCalls();
   readonly #segments: SegmentExchange;
-  readonly #mender: RecordMender;
+  readonly writes: ReplicaWrites;
+  /** Of what the disk holds of it. */
+  readonly mending: ReplicaMending;
   readonly #room: RoomSearch;
   readonly #meta: ShardProposals;
   readonly #slots: SlotMover;
@@ -112,33 +114,20 @@ export class HostedReplica {
       ...{ number, store: context.store, env, log, ...others },
       handOver: (to, timeoutMs) => this.#primacy.handOver(timeoutMs, to),
     });
-    this.#mender = new RecordMender({
-      ...{ number, env, log, ...others },
-      read: async (ids) => (await this.#host?.readRecords(ids)) ?? [],
-      write: async (record) => (await this.#host?.mendRecord(record)) ?? false,
+    this.writes = new ReplicaWrites({
+      ...{ ...own, primacy: this.#primacy, room: this.#room, slots: this.#slots },
+      record: () => this.record,
+      host: () => this.#host,
+    });
+    this.mending = new ReplicaMending({
+      ...{ ...own, ...others },
+      host: () => this.#host,
+      onDamage: (error) => this.failed(error),
     });
   }
 
   get shard(): ShardRecord {
     return this.#shard;
-  }
-
-  /** One thing that the disk holds of this replica is not what was written. @returns whether it is whole again */
-  async mendRecord(key: Uint8Array): Promise<boolean> {
-    const id = pointOfKey(key);
-    if (id !== null) return this.#mender.mend(id);
-    // It is only there for speed; where it is of use, another one is written.
-    if (isCopy(key))
-      return (this.#host?.dropCopy() ?? removeCopy(this.#context.store, this.number)).then(() => true);
-    const text = `the record ${Buffer.from(key).toString('hex')} of replica ${this.number} is damaged`;
-    if (this.#hasOtherInSync()) this.failed(new StorageError('corruption', text));
-    else this.#context.log.error(`${text}, and no other replica is in sync: it cannot be replaced`);
-    return false;
-  }
-
-  /** A part of a saved segment is damaged: memory has it whole. @returns whether it will be written again */
-  mendPart(blob: number): boolean {
-    return this.#search.optimizer?.saveAgain(blob) ?? false;
   }
 
   get search(): SearchState {
@@ -208,7 +197,7 @@ export class HostedReplica {
 
   /** @param bytes - of the frame it came in */
   receive(from: number, message: FrameMessage, bytes: number): void {
-    if (isRecordMessage(message)) this.#mender.receive(from, message);
+    if (isRecordMessage(message)) this.mending.receive(from, message);
     else if (isRoomMessage(message)) this.#room.receive(from, message);
     else if (isSlotMessage(message)) this.#slots.receive(from, message);
     else if (!this.#segments.takes(from, message)) {
@@ -222,36 +211,6 @@ export class HostedReplica {
     for (const { replica, nodeId: at } of this.#shard.replicas)
       if (at === nodeId && replica !== this.number)
         this.#host?.step({ kind: 'disconnected', from: String(replica) });
-  }
-
-  /** @returns seq. @throws ClusterError */
-  async write({ operation, slots, operationKey, timeoutMs }: ReplicaWrite): Promise<number> {
-    const deadlineMs = this.#context.env.now() + timeoutMs;
-    await this.#primacy.awaited(timeoutMs);
-    // Deletions are what makes room: they stay.
-    if (operation.kind !== 'delete' && (await this.#room.movedAway()))
-      throw new ClusterError('stale_route', 'the disk is full; another replica leads now');
-    const { admission, unindexedBytesMax, env, store } = this.#context;
-    const end = admission.begin(bytesOfOperation(operation));
-    try {
-      await untilIndexed(this.#search.replica!, operation, { env, unindexedBytesMax, deadlineMs });
-      if (this.#host?.isDraining === true) await this.#calls.whenHandedOver(env);
-      await this.#primacy.awaited(deadlineMs - env.now());
-      return await writeOperation({
-        host: this.#host!,
-        replica: this.#search.replica!,
-        store,
-        env,
-        calls: this.#calls,
-        payloadSchema: this.record.payloadSchema,
-        operation,
-        isElsewhere: this.#slots.isElsewhere(operation, slots),
-        operationKey,
-        deadlineMs,
-      });
-    } finally {
-      end();
-    }
   }
 
   /** Resolves when what was read is known to have been linearizable. @throws ClusterError */
@@ -287,7 +246,7 @@ export class HostedReplica {
   /** It is about to be closed: what waits for others is not waited for any more. */
   stopWaiting(): void {
     this.#isClosed = true;
-    this.#mender.close();
+    this.mending.close();
     this.#room.close();
     this.#slots.close();
     this.#meta.stop();

@@ -8,13 +8,12 @@ import { afterPrefix, StorageError, type BlobStore, type Store } from '@quiver/s
 import type { Log } from '@quiver/telemetry';
 import { Bandwidth } from './bandwidth.ts';
 import { keys } from './records.ts';
+import type { ReplicaMending } from './replica-mending.ts';
 
 export interface ScrubbedReplica {
   readonly number: number;
   readonly blobIds: readonly number[];
-  /** @returns whether it is whole again */
-  mendRecord(key: Uint8Array): Promise<boolean>;
-  mendPart(blob: number): boolean;
+  readonly mending: Pick<ReplicaMending, 'mendRecord' | 'mendPart'>;
 }
 
 export interface ScrubOptions {
@@ -134,7 +133,7 @@ export class Scrub {
       if (lastKey === null) return;
       for (const key of badKeys) {
         this.counts.badRecords += 1;
-        if (await replica.mendRecord(key)) this.counts.mendedRecords += 1;
+        if (await replica.mending.mendRecord(key)) this.counts.mendedRecords += 1;
       }
       if (firstKeys.length < coolingKeysMax) firstKeys.push(lastKey);
       from = Buffer.concat([lastKey, Buffer.of(0)]);
@@ -158,7 +157,7 @@ export class Scrub {
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'corruption') throw error;
       this.counts.badParts += 1;
-      if (replica.mendPart(blob)) this.counts.mendedParts += 1;
+      if (replica.mending.mendPart(blob)) this.counts.mendedParts += 1;
     }
   }
 

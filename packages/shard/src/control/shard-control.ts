@@ -1,53 +1,37 @@
 /**
- * The control thread's side of a shard node: its replicas follow the catalogue, writes come from serve threads, builds go
- * to build threads, and messages of replicas from and to other nodes. Always: the only writer of the data volume and of
- * shared memory that readers see.
+ * The control thread's side of a shard node: its replicas follow the catalogue (replica-openings.ts), writes come from serve threads
+ * (serve-requests.ts), builds go to build threads, and messages of replicas from and to other nodes. Always: the only writer of the data
+ * volume and of shared memory that readers see.
  */
-import { ArenaBudgetError, arenaBytesMax, ArenaDirectory, ArenaPool } from '@quiver/kernel';
-import {
-  ClusterError,
-  parsePayloadText,
-  sumMemory,
-  type Catalogue,
-  type NodeId,
-  type ResolvedOperation,
-} from '@quiver/model';
+import { arenaBytesMax, ArenaDirectory, ArenaPool } from '@quiver/kernel';
+import { ClusterError, sumMemory, type Catalogue, type NodeId } from '@quiver/model';
 import { servingLeaseMs } from '@quiver/replication';
-import { asClusterError, StorageError } from '@quiver/storage';
 import type { ShardControl, ShardControlOptions } from '../node.ts';
-import type { PlainError } from '@quiver/rpc';
-import type { ShardPort, ToControl } from '../protocol.ts';
+import type { ShardPort } from '../protocol.ts';
 import { Admission } from './admission.ts';
 import { Bandwidth } from './bandwidth.ts';
-import { createBroadcast, setOf, type BuildPort, type ServePort } from './broadcast.ts';
+import { createBroadcast, setOf, type BuildPort } from './broadcast.ts';
 import { createBuildQueue } from './build-queue.ts';
 import { takesCopies } from './disk-room.ts';
-import { HostedReplica, type HostedContext } from './hosted-replica.ts';
-import { manifestsOf } from './manifest.ts';
+import type { HostedContext, HostedReplica } from './hosted-replica.ts';
 import { removeRecords } from './records.ts';
 import { PrimaryBalance } from './primary-balance.ts';
 import { encodeReplicaFrame, openReplicaFrame } from './replication-codec.ts';
-import { createReplicaTurns, holdTurns } from './replica-turns.ts';
+import { ReplicaOpenings } from './replica-openings.ts';
+import { createReplicaTurns } from './replica-turns.ts';
 import { createRetiredRegions } from './retired-regions.ts';
 import { memoryLimits } from './memory-limits.ts';
 import { NodeMemory } from './node-memory.ts';
 import { orphansIn } from './orphans.ts';
-import { placementChange, type PlacedReplica } from './placed-replicas.ts';
-import { placeKey, placeRows, type PlacedSegment, type RowPlacements } from './row-placement.ts';
+import { placementChange } from './placed-replicas.ts';
 import { Scrub } from './scrub.ts';
-import { StartScan } from './start-scan.ts';
-import { coldVectorsOf } from './wanted-graphs.ts';
+import { ServeRequests } from './serve-requests.ts';
 
 const controlThread = 0;
 /** Given to a hand-over that only makes the primaries more even. */
 const plannedMoveMs = 2_000;
 /** Deadlines, resending and eviction of replicas hang on it. */
 const tickEveryMs = 50;
-/** Of the memory that is free, what is loaded may take: the rest is for writes and builds. */
-const loadedShareMax = 0.75;
-const noVectors: ReadonlySet<string> = new Set();
-/** Opened side by side: one waits for the disk while another works. */
-const opensMax = 8;
 
 export async function createShardControl(options: ShardControlOptions): Promise<ShardControl> {
   const { nodeId, store, blobs, shared, threads, links, meta, env, log } = options;
@@ -74,9 +58,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
   const inbound = new Bandwidth(env, options.copyBytesPerSecond);
   const outbound = new Bandwidth(env, options.copyBytesPerSecond);
   const hosted = new Map<number, HostedReplica>();
-  let placements: RowPlacements = new Map();
   let isClosing = false;
-  let isOpening = false;
   let isDraining = false;
   const listed = await blobs.list();
   // Ids are never reused: they go on from the clock, which is beyond all that was ever given out.
@@ -93,7 +75,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     residentBytes: options.residentBytes ?? null,
     trimHeaps: options.trimHeaps ?? null,
     isBusy() {
-      if (isOpening) return true;
+      if (openings.isStarting) return true;
       // Asked ten times a second: thousands of replicas are looked at in place.
       for (const { search } of hosted.values()) if (search.optimizer?.isBusy === true) return true;
       return false;
@@ -114,7 +96,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     retired,
     broadcast,
     takeBlobId: () => nextBlobId++,
-    plannedCold: (replica, segmentId) => placements.get(placeKey(replica, segmentId)) ?? noVectors,
+    plannedCold: (replica, segmentId) => openings.plannedCold(replica, segmentId),
     isRoomGrowing: () => memory.isRoomGrowing(),
     ...createReplicaTurns(),
     inbound,
@@ -140,6 +122,12 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       else links.send(target, bytes);
     },
   };
+  const openings = new ReplicaOpenings(context, hosted);
+  const requests = new ServeRequests({
+    ...{ hosted, log },
+    isClosing: () => isClosing,
+    isDraining: () => isDraining,
+  });
   /** Where a replica's last message came from: it may be placed by a catalogue that is not here yet. */
   const lastSeenAt = new Map<number, NodeId>();
   const scrub = new Scrub({
@@ -166,70 +154,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     cancelTick = env.after(tickEveryMs, tick);
     ticks += 1;
     for (const replica of hosted.values()) replica.tick(ticks);
-  }
-
-  /** What is wrong at the start ends it; later the others go on, and this one is opened when it can be. */
-  async function open({ record, shard, number }: PlacedReplica, scan: StartScan | null): Promise<void> {
-    const replica = new HostedReplica(context, record, shard, number);
-    hosted.set(number, replica);
-    try {
-      await replica.open(await scan?.take(number));
-    } catch (error) {
-      if (scan !== null && !isRefusal(error)) throw error;
-      replica.failed(error);
-    }
-  }
-
-  /** Of all that is saved, before any of it is loaded. */
-  async function planPlacements(missing: readonly PlacedReplica[]): Promise<void> {
-    const saved: PlacedSegment[] = [];
-    for await (const [{ record, number }, { segments }] of manifestsOf(store, missing)) {
-      const cold = coldVectorsOf(record);
-      for (const { stored } of segments) saved.push({ replica: number, stored, cold });
-    }
-    const { usedBytes, retiredBytes } = pool.stats();
-    const freeBytes = options.budgetBytes - usedBytes - retiredBytes;
-    placements = placeRows(saved, loadedShareMax * freeBytes);
-  }
-
-  async function openAll(missing: readonly PlacedReplica[], isStart: boolean): Promise<void> {
-    if (missing.length === 0) return;
-    await planPlacements(missing);
-    if (!isStart) {
-      await openInTurns(missing, null);
-      return;
-    }
-    const ordered = missing.toSorted((a, b) => a.number - b.number);
-    const scan = new StartScan(
-      store,
-      ordered.map(({ number }) => number),
-    );
-    // Opening comes first: until it has ended nobody can write, which is what a new term and checks of the index are for.
-    const resume = holdTurns(context);
-    const startedMs = env.now();
-    isOpening = true;
-    try {
-      await openInTurns(ordered, scan);
-    } finally {
-      isOpening = false;
-      await scan.close();
-      resume();
-    }
-    const points = ordered.reduce(
-      (sum, { number }) => sum + (hosted.get(number)?.search.replica?.points ?? 0),
-      0,
-    );
-    const tookMs = Math.round(env.now() - startedMs);
-    log.info('what this node holds is loaded', { replicas: ordered.length, points, took_ms: tookMs });
-  }
-
-  /** @param scan - of a start */
-  async function openInTurns(missing: readonly PlacedReplica[], scan: StartScan | null): Promise<void> {
-    const left = missing.values();
-    const openers = Array.from({ length: opensMax }, async () => {
-      for (const one of left) await open(one, scan);
-    });
-    await Promise.all(openers);
   }
 
   async function drop(number: number, next: Catalogue): Promise<void> {
@@ -265,45 +189,6 @@ export async function createShardControl(options: ShardControlOptions): Promise<
     }
   }
 
-  function hostedOf(number: number, uuid: string): HostedReplica {
-    const found = hosted.get(number);
-    if (found?.record.uuid !== uuid)
-      throw new ClusterError('stale_route', `replica ${number} is not on this node (any more, or yet)`);
-    return found;
-  }
-
-  function noteRecall(message: Extract<ToControl, { kind: 'recall_measured' }>): void {
-    const replica = hosted.get(message.replica);
-    if (replica?.record.uuid === message.collectionUuid) replica.search.recall.add(message.vector, message);
-  }
-
-  async function answer(port: ServePort, message: Extract<ToControl, { call: number }>): Promise<void> {
-    const { call } = message;
-    try {
-      if (isClosing) throw new ClusterError('unavailable', 'the server is stopping');
-      const replica = hostedOf(message.replica, message.collectionUuid);
-      switch (message.kind) {
-        case 'write': {
-          if (isDraining && replica.isPrimary)
-            throw new ClusterError('stale_route', 'the node is being drained; another one takes its writes');
-          const operation = withPayload(message.operation, message.payload);
-          const operationId = await replica.write({ ...message, operation });
-          port.post({ kind: 'written', call, operationId });
-          break;
-        }
-        case 'confirm_read':
-          await replica.confirmRead(message);
-          port.post({ kind: 'read_confirmed', call });
-          break;
-        case 'describe':
-          port.post({ kind: 'described', call, state: replica.describe() });
-      }
-    } catch (error) {
-      port.post({ kind: 'failed', call, failure: failureOf(error) });
-      if (!(error instanceof ClusterError)) log.error('a request failed for a reason of our own', { error });
-    }
-  }
-
   return {
     async applyCatalogue(next: Catalogue) {
       const isStart = catalogue === null;
@@ -313,7 +198,7 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       for (const { number, record, shard } of changed) hosted.get(number)?.setRecord(record, shard);
       for (const number of gone) if (hosted.has(number)) await drop(number, next);
       const missing = changed.filter(({ number }) => !hosted.has(number));
-      await openAll(missing, isStart);
+      await openings.open(missing, isStart);
       applied = next;
     },
     removeOrphans(current) {
@@ -327,8 +212,8 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       port.post({ kind: 'segments', epoch: shared.epoch(), sets: open.map(setOf) });
       port.onMessage((message) => {
         if (message.kind === 'arenas_dropped') broadcast.arenasDropped(port, message.arenas);
-        else if (message.kind === 'recall_measured') noteRecall(message);
-        else void answer(port, message);
+        else if (message.kind === 'recall_measured') requests.noteRecall(message);
+        else void requests.answer(port, message);
       });
     },
     attachBuild(port: BuildPort) {
@@ -374,23 +259,4 @@ export async function createShardControl(options: ShardControlOptions): Promise<
       await Promise.all([...hosted.values()].map((replica) => replica.close()));
     },
   };
-}
-
-function withPayload(operation: ResolvedOperation, payload: string | null): ResolvedOperation {
-  if (payload === null || (operation.kind !== 'set_payload' && operation.kind !== 'overwrite_payload'))
-    return operation;
-  return { ...operation, payload: parsePayloadText(payload) };
-}
-
-/** A full or busy volume: nothing is wrong with what it holds. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof StorageError && (error.code === 'insufficient_storage' || error.code === 'busy');
-}
-
-function failureOf(error: unknown): PlainError {
-  if (error instanceof ClusterError)
-    return { code: error.code, message: error.message, retryAfterSeconds: error.retryAfterSeconds };
-  if (error instanceof StorageError) return failureOf(asClusterError(error));
-  if (error instanceof ArenaBudgetError) return { code: 'insufficient_storage', message: error.message };
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
