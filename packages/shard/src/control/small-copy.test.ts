@@ -114,3 +114,20 @@ test('a copy of no use is replaced, or deleted where there should be none', asyn
   await useless.env.advance(3_600_000);
   expect([useless.written, useless.records.copySeq]).toEqual([['delete'], null]);
 });
+
+test('where writes never pause, a copy is replaced after an hour, or taken away: tombstones wait for it', async () => {
+  const { env, replica, written, copy } = worldOf();
+  await env.advance(11_000);
+  const writeOn = async (): Promise<void> => {
+    for (let seconds = 0; seconds < 3_700; seconds += 5) {
+      replica.changes += 10;
+      copy.noteWrite();
+      await env.advance(5_000);
+    }
+  };
+  await writeOn();
+  expect(written).toEqual(['put', 'put']);
+  replica.points = 5_000;
+  await writeOn();
+  expect(written).toEqual(['put', 'put', 'delete']);
+});

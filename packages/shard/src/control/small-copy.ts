@@ -1,8 +1,8 @@
 /**
  * A copy of all rows of a small replica in one record, beside the records of its points: a start reads it and what was written
- * since, not three records of each point. Always: it is written while nothing comes, and only as a whole, of memory that has all that
- * the records up to its seq say; a batch that makes it untrue takes it away, and the state says in each batch which one is true
- * (replica-records.ts); it is never needed.
+ * since, not three records of each point. Always: it is written while nothing comes, if that is within an hour, and only as a whole, of
+ * memory that has all that the records up to its seq say; a batch that makes it untrue takes it away, and the state says in each batch
+ * which one is true (replica-records.ts); it is never needed.
  */
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory, ArenaPool } from '@quiver/kernel';
@@ -24,6 +24,8 @@ const bytesMax = 1 << 20;
 const changedShareMin = 1 / 4;
 const idleMs = 10_000;
 const staleMs = 600_000;
+/** Deletions since a copy keep their tombstones: it does not wait longer for a pause of the writes. */
+const oldMs = 3_600_000;
 const retryMs = 60_000;
 /** From one copy to the next of its turn. */
 const pauseMs = 20;
@@ -100,6 +102,8 @@ export class SmallCopy {
   readonly #options: SmallCopyOptions;
   /** Of the replica's changes, those that the copy holds. */
   #changes = 0;
+  /** When it was written or found. */
+  #writtenMs: number;
   #lastWriteMs: number;
   #cancelTimer: (() => void) | null = null;
   /** Of the timer. */
@@ -109,6 +113,7 @@ export class SmallCopy {
   constructor(options: SmallCopyOptions) {
     this.#options = options;
     this.#lastWriteMs = options.env.now();
+    this.#writtenMs = this.#lastWriteMs;
     this.#arm(this.#dueInMs());
   }
 
@@ -158,7 +163,8 @@ export class SmallCopy {
     const changed = replica.changes - this.#changes;
     if (isUseful ? isTrue && changed === 0 : copySeq === null) return null;
     const isSoon = !isTrue || !isUseful || changed >= changedShareMin * replica.points;
-    return Math.max(0, this.#lastWriteMs + (isSoon ? idleMs : staleMs) - env.now());
+    const dueMs = this.#lastWriteMs + (isSoon ? idleMs : staleMs);
+    return Math.max(0, Math.min(dueMs, isTrue ? this.#writtenMs + oldMs : Infinity) - env.now());
   }
 
   async #inTurn(): Promise<void> {
@@ -176,7 +182,7 @@ export class SmallCopy {
 
   /** Packed and given to the store at once: what makes it untrue comes after it. */
   async #save(replica: Replica): Promise<void> {
-    const { records, persists, log } = this.#options;
+    const { records, persists, env, log } = this.#options;
     const seq = replica.applied.load();
     const isUseful = isUsefulFor(replica);
     const packed = isUseful ? packRows(replica.allSegments(), seq) : null;
@@ -186,6 +192,7 @@ export class SmallCopy {
       return;
     }
     this.#changes = replica.changes;
+    this.#writtenMs = env.now();
     const batch = records.copyBatch(packed === null ? null : { seq, head: encodeHead(seq), rows: packed });
     try {
       await persists.aside(batch, { essential: false });
