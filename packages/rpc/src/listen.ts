@@ -88,7 +88,7 @@ export async function listenHttp2(listen: RpcListenOptions, options: Http2Option
 
   /**
    * Only to quiet sessions: calls of Node clients that began about when the GOAWAY came were seen to hang until the connection ended,
-   * and to fail then (docs/benchmarks.md, rolling restart); presumably their streams were asked for and not sent yet.
+   * and to fail then (docs/benchmarks/tried.md, rolling restart); presumably their streams were asked for and not sent yet.
    */
   function tellQuiet(): void {
     if (stopping !== null) return;

@@ -1,7 +1,7 @@
 /**
  * How one segment is searched: decided from counts alone, so that a plan can be shown and tested. Pure.
  * Costs are counted in codes scored by a scan (about 75 ns at 384 dimensions, most of it cache misses); the factors were
- * measured by `node test/bench/filter-plans.ts`, docs/benchmarks.md.
+ * measured by `node test/bench/filter-plans.ts`, docs/benchmarks/tried.md.
  */
 export interface PlanInput {
   readonly hasGraph: boolean;

@@ -1,6 +1,6 @@
 /**
  * The fast lane: requests of the usual kind are read right off the socket and answered in one write, at half the cost of
- * node:http's parser and streams (figures in docs/benchmarks.md). A connection that sends anything else is handed to
+ * node:http's parser and streams (figures in docs/benchmarks/tried.md). A connection that sends anything else is handed to
  * node:http with its unread bytes, and stays there.
  * Always: a connection has one request under way, answers leave in the order of the requests; a body is held only up to its
  * announced length, which is checked first, and a long one is read in turns with what else the thread has to do; what comes while a
