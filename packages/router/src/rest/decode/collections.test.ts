@@ -61,6 +61,23 @@ describe('collections', () => {
     expect(() => decodeCreateCollection(body)).toThrow(text);
   });
 
+  test('where payload lies may be said in the newer way', () => {
+    for (const [memory, onDisk] of [
+      ['cold', true],
+      ['cached', false],
+    ] as const) {
+      const said = { on_disk_payload: !onDisk, payload: { memory } };
+      expect(decodeCreateCollection({ vectors, ...said })).toEqual({ vectors, on_disk_payload: onDisk });
+      expect(decodeUpdateCollection({ params: said })).toEqual({ params: { on_disk_payload: onDisk } });
+    }
+    expect(decodeCreateCollection({ vectors, payload: {} })).toEqual({ vectors });
+    expect(() => decodeCreateCollection({ vectors, payload: { memory: 'hot' } })).toThrow(
+      'unknown variant `hot`',
+    );
+    const pinned = '[params.payload.memory: `pinned` memory placement is not supported for payload storage]';
+    expect(() => decodeUpdateCollection({ params: { payload: { memory: 'pinned' } } })).toThrow(pinned);
+  });
+
   test('a change may switch quantization off', () => {
     const change = { vectors: { '': { quantization_config: 'Disabled' } }, quantization_config: 'Disabled' };
     expect(decodeUpdateCollection(change)).toEqual(change);

@@ -1,9 +1,10 @@
 /** Creation and change of collections, payload indexes and aliases, out of JSON. */
-import { ClusterError, type PayloadFieldSchema } from '@quiver/model';
+import { ClusterError, type PayloadFieldSchema, type VectorParams } from '@quiver/model';
 import type { AliasAction } from '@quiver/rpc';
 import type { CreateCollection, UpdateCollection } from '../../api.ts';
 import {
   hnswConfig,
+  memory,
   metadata,
   optimizersConfig,
   quantizationConfig,
@@ -28,13 +29,28 @@ import { fieldSchema } from './field-schema.ts';
 import { decodeKey } from './filter.ts';
 import { boolean, integer, struct, text, variant, type Reader } from './schema.ts';
 
-const createCollection = struct<CreateCollection>('CreateCollection', {
+/** The newer way to say `on_disk_payload`: only cold payloads stay on disk. */
+interface PayloadStorage {
+  readonly payload?: { readonly memory?: VectorParams['memory'] };
+}
+
+const payload = struct<NonNullable<PayloadStorage['payload']>>('PayloadStorageParams', {
+  memory: (value, path, problems) => {
+    const placement = memory(value, path, problems);
+    if (placement === 'pinned')
+      problems.add(path, '`pinned` memory placement is not supported for payload storage');
+    return placement;
+  },
+});
+
+const createCollection = struct<CreateCollection & PayloadStorage>('CreateCollection', {
   vectors: vectorsConfig,
   shard_number: integer({ min: 1, type: 'u32' }),
   sharding_method: variant('auto', 'custom'),
   replication_factor: integer({ min: 1, type: 'u32' }),
   write_consistency_factor: integer({ min: 1, type: 'u32' }),
   on_disk_payload: boolean,
+  payload,
   hnsw_config: hnswConfig,
   wal_config: walConfig,
   optimizers_config: optimizersConfig,
@@ -44,20 +60,22 @@ const createCollection = struct<CreateCollection>('CreateCollection', {
   metadata,
 });
 
-const collectionParams: Reader<NonNullable<UpdateCollection['params']>> = struct<
-  NonNullable<UpdateCollection['params']>
->('CollectionParamsDiff', {
-  replication_factor: integer({ min: 1, type: 'u32' }),
-  write_consistency_factor: integer({ min: 1, type: 'u32' }),
-  read_fan_out_factor: integer({ type: 'u32' }),
-  read_fan_out_delay_ms: integer(),
-  on_disk_payload: boolean,
-});
+const collectionParams = struct<NonNullable<UpdateCollection['params']> & PayloadStorage>(
+  'CollectionParamsDiff',
+  {
+    replication_factor: integer({ min: 1, type: 'u32' }),
+    write_consistency_factor: integer({ min: 1, type: 'u32' }),
+    read_fan_out_factor: integer({ type: 'u32' }),
+    read_fan_out_delay_ms: integer(),
+    on_disk_payload: boolean,
+    payload,
+  },
+);
 
 const updateCollection = struct<UpdateCollection>('UpdateCollection', {
   vectors: vectorsDiff,
   optimizers_config: optimizersConfig,
-  params: collectionParams,
+  params: (value, path, problems) => withPayload(collectionParams(value, path, problems)),
   hnsw_config: hnswConfig,
   quantization_config: quantizationDiff,
   sparse_vectors: sparseVectors,
@@ -66,11 +84,15 @@ const updateCollection = struct<UpdateCollection>('UpdateCollection', {
 });
 
 export function decodeCreateCollection(doc: unknown): CreateCollection {
-  return checked(createCollection, doc);
+  return withPayload(checked(createCollection, doc));
 }
 
 export function decodeUpdateCollection(doc: unknown): UpdateCollection {
   return checked(updateCollection, doc);
+}
+
+function withPayload<T extends PayloadStorage>({ payload: storage, ...rest }: T): Omit<T, 'payload'> {
+  return storage?.memory === undefined ? rest : { ...rest, on_disk_payload: storage.memory === 'cold' };
 }
 
 function checked<T>(reader: Reader<T>, doc: unknown): T {

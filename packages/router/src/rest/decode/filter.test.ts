@@ -152,6 +152,10 @@ describe('what the Qdrant server refuses', () => {
     ],
     [{ min_should: { conditions: [] } }, 'missing field `min_count`'],
     [
+      { min_should: { conditions: [], min_count: 0 } },
+      '[filter.min_should.min_count: min_count must be greater than 0]',
+    ],
+    [
       { must: [{ key: 'a' }] },
       'Validation error in JSON body: [filter.must[0].__all__: Validation error: At least one field condition must be specified [{}]]',
     ],

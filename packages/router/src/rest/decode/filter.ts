@@ -70,7 +70,9 @@ function decodeMinShould(value: unknown, path: string, problems: Problems): Filt
   );
   const minCount = fieldOf(fields, 'min_count');
   if (minCount === undefined) throw missingField('min_count');
-  return { conditions, minCount: integerOf(minCount) };
+  const count = integerOf(minCount);
+  if (count === 0) problems.add(`${path}.min_count`, 'min_count must be greater than 0');
+  return { conditions, minCount: count };
 }
 
 function decodeCondition(value: unknown, path: string, problems: Problems): Condition {
