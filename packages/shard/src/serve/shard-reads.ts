@@ -50,6 +50,9 @@ import { replicaNumber, type OpenSegment, type ReplicaView, type ReplicaViews } 
 import type { Scheduler } from './scheduler.ts';
 import { scrollById } from './scroll.ts';
 
+/** Of points that no vector ranks; Qdrant's. */
+const unrankedScore = 1;
+
 export interface ShardReadsEnd extends ShardReads {
   /** Ids that match, and the snapshot they were read at: the target of a filtered write. */
   readonly resolve: (
@@ -105,7 +108,7 @@ export function createShardReads(options: {
       { ...request, offset: null, limit: request.offset + request.limit, orderBy: null },
       filter,
     );
-    return page.points.slice(request.offset).map((point) => ({ ...point, score: 0 }));
+    return page.points.slice(request.offset).map((point) => ({ ...point, score: unrankedScore }));
   }
 
   /** Points of a collection with shard keys say which one they were read from. */
@@ -302,7 +305,7 @@ function* rankByValue(
   const recordOf = recordMaker(selectors.withPayload, selectors.withVector);
   return found
     .slice(0, limit)
-    .map(({ reader, row, value }) => ({ ...recordOf(reader, row), score: 0, orderValue: value }));
+    .map(({ reader, row, value }) => ({ ...recordOf(reader, row), score: unrankedScore, orderValue: value }));
 }
 
 function* sample(
@@ -331,7 +334,7 @@ function* sample(
   const recordOf = recordMaker(request.withPayload, request.withVector);
   return kept
     .slice(request.offset)
-    .map(({ reader, row }) => ({ ...recordOf(reader, row), score: 0, orderValue: null }));
+    .map(({ reader, row }) => ({ ...recordOf(reader, row), score: unrankedScore, orderValue: null }));
 }
 
 function* count(view: ReplicaView, filter: FilterNode | null): Steps<number> {
