@@ -89,6 +89,18 @@ describe('what is cut', () => {
     expect(scan(body, true)).toEqual(JSON.parse(body));
   });
 
+  test('a body that brings no points has no marks', () => {
+    const vector = Array.from({ length: 40 }, (_, i) => i / 8);
+    const body = {
+      metadata: { payload: { a: [1, 2] }, vector, query: { vectors: [vector] } },
+      payload: { b: 1 },
+    };
+    expect(scanner.parse([Buffer.from(JSON.stringify(body))])).toEqual(body);
+    expect(scanner.parse([Buffer.from('18446744073709551615')])).toBe(18446744073709551615n);
+    for (const text of ['{', '1e400', '['.repeat(128) + ']'.repeat(128)])
+      expect(() => scanner.parse([Buffer.from(text)])).toThrow(SyntaxError);
+  });
+
   test('strings that look like marks are strings', () => {
     for (const text of ['"\\u0001v0"', '"\\u0001p0"', '"v0"', '"@0"']) {
       const body = `{"vector":${eight},"filter":${text},"payload":{"a":${text}}}`;

@@ -182,6 +182,22 @@ describe('replies', () => {
     ]);
   });
 
+  test('metadata keeps what is called as parts of points are, and payload.memory is heeded', async () => {
+    const metadata = { payload: { a: 1 }, vector: Array.from({ length: 32 }, (_, i) => i / 4) };
+    const vectors = { size: 4, distance: 'Dot' };
+    const asked = { vectors, metadata, payload: { memory: 'cached' } };
+    expect((await server.call('PUT', '/collections/meta', asked)).status).toBe(200);
+    const config = async (): Promise<unknown> =>
+      ((await server.call('GET', '/collections/meta')).result as { config: unknown }).config;
+    expect(await config()).toMatchObject({ metadata, params: { on_disk_payload: false } });
+    const change = { metadata: { x: { payload: { b: 2 } } }, params: { payload: { memory: 'cold' } } };
+    expect((await server.call('PATCH', '/collections/meta', change)).status).toBe(200);
+    expect(await config()).toMatchObject({
+      metadata: { ...metadata, ...change.metadata },
+      params: { on_disk_payload: true },
+    });
+  });
+
   test('a long reply is compressed for a client that takes it', async () => {
     const many = new Map(
       Array.from({ length: 100 }, (_, i) => [i, point(i, `{"text":"${'x'.repeat(50)}"}`, dense)]),

@@ -127,7 +127,9 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         const lent = lend(route, chunks);
         if (lent !== null) decoded = await lent;
         else {
-          const scanned = bodies.scan(exchange, chunks);
+          const scanned = route.bringsNoPoints
+            ? bodies.parse(exchange, chunks)
+            : bodies.scan(exchange, chunks);
           body = scanned instanceof Promise ? await scanned : scanned;
         }
       }

@@ -50,6 +50,8 @@ export interface Route {
   /** "/collections/{collection_name}/points" */
   readonly template: string;
   readonly hasBody: boolean;
+  /** Its body is read without marks: a key `payload` or `vector` in it is a name like any other. */
+  readonly bringsNoPoints?: boolean;
   /** Its long bodies may be decoded by another thread, in the way of this name. REQUIRES: `run` reads them by `update` alone. */
   readonly longBody?: LongBodyKind;
   /** May throw; what it throws becomes the error answer. */

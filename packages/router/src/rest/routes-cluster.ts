@@ -113,6 +113,7 @@ export const clusterRoutes: readonly Route[] = [
     method: 'PUT',
     template: '/cluster/metadata/keys/{key}',
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) => {
       const value = call.doc as JsonValue;
       return json(await call.api.setClusterMetadata(call.parameter('key'), value, call.context(null)));
@@ -136,6 +137,7 @@ export const clusterRoutes: readonly Route[] = [
     method: 'POST',
     template: `${base}/cluster`,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) =>
       json(await call.api.updateCluster(name(call), decodeClusterOperation(call.doc), context(call))),
   },
@@ -149,6 +151,7 @@ export const clusterRoutes: readonly Route[] = [
     method: 'PUT',
     template: `${base}/shards`,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) => {
       const operation = { kind: 'create_shard_key', ...decodeCreateShardKey(call.doc) } as const;
       return json(await call.api.updateCluster(name(call), operation, context(call)));
@@ -158,6 +161,7 @@ export const clusterRoutes: readonly Route[] = [
     method: 'POST',
     template: `${base}/shards/delete`,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) => {
       const operation = { kind: 'drop_shard_key', key: decodeDropShardKey(call.doc) } as const;
       return json(await call.api.updateCluster(name(call), operation, context(call)));

@@ -54,6 +54,7 @@ export const collectionRoutes: readonly Route[] = [
     method: 'PUT',
     template: base,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) =>
       json(await call.api.createCollection(name(call), decodeCreateCollection(call.doc), context(call))),
   },
@@ -61,6 +62,7 @@ export const collectionRoutes: readonly Route[] = [
     method: 'PATCH',
     template: base,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) =>
       json(await call.api.updateCollection(name(call), decodeUpdateCollection(call.doc), context(call))),
   },
@@ -100,6 +102,7 @@ export const collectionRoutes: readonly Route[] = [
     method: 'PUT',
     template: `${base}/index`,
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) => {
       const { field, schema } = decodeCreateIndex(call.doc);
       const result = await call.api.createPayloadIndex(name(call), field, schema, indexContext(call));
@@ -125,6 +128,7 @@ export const collectionRoutes: readonly Route[] = [
     method: 'POST',
     template: '/collections/aliases',
     hasBody: true,
+    bringsNoPoints: true,
     run: async (call) => json(await call.api.changeAliases(decodeAliasActions(call.doc), context(call))),
   },
   { method: 'GET', template: '/aliases', hasBody: false, run: (call) => aliasesJson(call, null) },

@@ -19,6 +19,8 @@ export interface ScannedBody {
 export interface BodyScan {
   /** Releases the exchange's body. @throws ClusterError malformed, at once or later */
   scan(exchange: Exchange, chunks: Chunks): ScannedBody | Promise<ScannedBody>;
+  /** The same without marks, for bodies that bring no points. */
+  parse(exchange: Exchange, chunks: Chunks): ScannedBody;
 }
 
 const nothing = (): void => undefined;
@@ -54,20 +56,29 @@ export function createBodyScan(soon: (task: () => void) => void): BodyScan {
     }
   }
 
+  function atOnce(exchange: Exchange, chunks: Chunks, read: () => unknown): ScannedBody {
+    try {
+      return { doc: read(), marks: scanner, release: nothing };
+    } catch (error) {
+      throw malformedBody(error, lengthOf(chunks) === 0);
+    } finally {
+      exchange.releaseBody();
+    }
+  }
+
   return {
     scan(exchange, chunks) {
-      let bytes = 0;
-      for (const chunk of chunks) bytes += chunk.length;
-      if (bytes >= longBodyBytes) return scanLong(exchange, chunks);
-      try {
-        return { doc: scanner.scan(chunks, true), marks: scanner, release: nothing };
-      } catch (error) {
-        throw malformedBody(error, bytes === 0);
-      } finally {
-        exchange.releaseBody();
-      }
+      if (lengthOf(chunks) >= longBodyBytes) return scanLong(exchange, chunks);
+      return atOnce(exchange, chunks, () => scanner.scan(chunks, true));
     },
+    parse: (exchange, chunks) => atOnce(exchange, chunks, () => scanner.parse(chunks)),
   };
+}
+
+function lengthOf(chunks: Chunks): number {
+  let bytes = 0;
+  for (const chunk of chunks) bytes += chunk.length;
+  return bytes;
 }
 
 /** What the scanner threw, as the client is told. */
