@@ -41,10 +41,13 @@ function encodeFloat(row: u32): void {
   memory.fill(codes + DIM, 0, padded - DIM);
   store<f32>(terms, metric == 0 ? <f32>-meanProduct : metric == 2 ? 0 : <f32>squares);
   store<f32>(terms, step, 4);
-  if (isCut && metric != 2) correctCut(source, codes, terms, step, squares);
+  if (isCut) correctCut(source, codes, terms, step, squares);
 }
 
-/** Makes up for what cutting took of a row's length, and notes what error is left of the row, as steps of rounding. */
+/**
+ * Makes up for what cutting took of a row's length (Manhattan: of its codes' common step nothing can be changed), and notes what error is
+ * left of the row, as steps of rounding.
+ */
 function correctCut(source: usize, codes: usize, terms: usize, step: f32, squares: f64): void {
   let fit: f64 = 0,
     rest: f64 = 0;
@@ -54,7 +57,7 @@ function correctCut(source: usize, codes: usize, terms: usize, step: f32, square
     fit += <f64>c * <f64>worth;
     rest += <f64>(c - worth) * <f64>(c - worth);
   }
-  if (fit > 0) store<f32>(terms, step * <f32>(squares / fit), 4);
+  if (fit > 0 && (MODE & 3) != 2) store<f32>(terms, step * <f32>(squares / fit), 4);
   store<f32>(terms, <f32>sqrt((rest * 12) / <f64>DIM), 8);
 }
 

@@ -333,11 +333,13 @@ export function queryFromVector(): void {
     max<f32>(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)),
   );
   const limit: f32 = min<f32>(2047, <f32>0x7fffff00 / (<f32>127 * <f32>CODE_DIM));
-  // Manhattan codes are a common lattice of step SCALE; the query is rounded to it, far beyond the codes' range.
+  // Manhattan codes are a common lattice of step SCALE; the query is rounded to it, far beyond the codes' range, or cut as they are:
+  // what is cut of the query and of the rows near it is about as much.
   const step: f32 = isManhattan ? SCALE : peak > 0 ? peak / limit : 1;
+  const most: f32 = isManhattan && CUT > 0 ? 127 : 16000;
   const inverse = f32x4.splat(1 / step),
-    low = f32x4.splat(-16000),
-    high = f32x4.splat(16000);
+    low = f32x4.splat(-most),
+    high = f32x4.splat(most);
   for (let i: usize = 0; i < CODE_DIM; i += 8) {
     const at = i << 2;
     const a = f32x4.mul(f32x4.sub(v128.load(QUERY + at), v128.load(MEAN + at)), inverse);

@@ -37,7 +37,7 @@ export function writeMean(
   if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
   if (!isFloat(rows.element)) return;
   const cut = cutOf(quantization, () => magnitudesOf(picked, mean));
-  figures[248 / 4] = rows.metric === 'manhattan' ? 0 : cut;
+  figures[248 / 4] = cut;
   if (rows.metric !== 'manhattan') return;
   let largest = 0;
   for (const vector of picked)

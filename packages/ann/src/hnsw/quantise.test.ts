@@ -191,6 +191,21 @@ describe(`quantised rows (QUIVER_SEED=${seed})`, () => {
     expect(errorOf({ kind: 'scalar', quantile: 1 })).toBeLessThan(0.02);
   });
 
+  test.each([0.9, 0.99])(
+    'Manhattan codes cut at the quantile %d find what those of all elements do',
+    (quantile) => {
+      const rng = createRng(seed);
+      const centres = Array.from({ length: 20 }, () => Float32Array.from({ length: 48 }, () => rng.normal()));
+      const draw = (): Float32Array => centres[rng.below(20)]!.map((x) => x + 0.6 * rng.normal());
+      const vectors = Array.from({ length: 3000 }, draw);
+      const queries = Array.from({ length: 40 }, draw);
+      const stage = stageRows({ metric: 'manhattan', vectors, quantization: { kind: 'scalar', quantile } });
+      const index = buildIndex(stage);
+      expect(viewGraph(stage.kernel.arena.memory.buffer, stage.region).walksRows).toBe(false);
+      expect(recallOf(index, stage.flat, queries, { ef: 64 })).toBeGreaterThan(0.97);
+    },
+  );
+
   test('a query of 4 bits whose square is beyond floats has finite estimates', () => {
     const rng = createRng(seed);
     const vectors = Array.from({ length: 100 }, () => Float32Array.from({ length: 64 }, () => rng.normal()));
