@@ -154,6 +154,14 @@ describe('queries', () => {
     );
   });
 
+  test('min_should of none is refused', () => {
+    const message = { limit: 1, filter: { min_should: { conditions: [] } } };
+    const text = failureOf((problems) => decodeQueryPoints(wired('QueryPoints', message), '', problems));
+    expect(text).toBe(
+      'Validation error in body: [filter.min_should.min_count: min_count must be greater than 0]',
+    );
+  });
+
   test.each([
     [{ prefetch: [{}] }, 'prefetch is not supported by this version'],
     [{ query: { fusion: 0 } }, 'Query kind `fusion` is not supported by this version'],

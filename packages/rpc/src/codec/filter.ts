@@ -75,6 +75,8 @@ export function decodeFilterTree(message: FilterMessage, path: string, problems:
   const conditions = (list: readonly ConditionMessage[] | undefined, name: string): Condition[] =>
     (list ?? []).flatMap((item, i) => decodeCondition(item, `${path}.${name}[${i}]`, problems));
   const minShould = message.min_should;
+  if (minShould !== undefined && countOf(minShould.min_count ?? 0) === 0)
+    problems.add(`${path}.min_should.min_count`, 'min_count must be greater than 0');
   return {
     must: conditions(message.must, 'must'),
     should: conditions(message.should, 'should'),
