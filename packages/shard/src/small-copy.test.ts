@@ -262,6 +262,31 @@ test('the first saved segment takes the place of the copy', async () => {
   expect(copyOn(1)).toBeUndefined();
 });
 
+test.each([[[]], [[1, 2, 3]]])(
+  'what was deleted with its saved segment stays deleted, though there is a copy; %j came again',
+  async (again) => {
+    await clusterOf([1], 100);
+    await cluster.env.advance(idleMs);
+    expect(copyOn(1)).toBeDefined();
+    const { config, ...record } = cluster.collection('c');
+    const optimizer = {
+      ...config.optimizer_config,
+      indexing_threshold: 4,
+      vacuum_min_vector_number: 10,
+      deleted_threshold: 0.2,
+    };
+    cluster.meta.setCollection({ ...record, config: { ...config, optimizer_config: optimizer } });
+    await cluster.until('saved', () => (cluster.manifest(1, 1)?.segments.length ?? 0) > 0);
+    await cluster.write('c', deletionOf(ids(0, 100)));
+    await cluster.until('gone', () => cluster.manifest(1, 1)?.segments.length === 0);
+    if (again.length > 0) await cluster.write('c', upsertOf(again, dim, 7));
+    const before = await cluster.contents(1, 'c');
+    expect(before).toHaveLength(again.length);
+    await restart(1);
+    expect(await cluster.contents(1, 'c')).toEqual(before);
+  },
+);
+
 test('a replica that others brought up to date has a copy again, of what it was brought to', async () => {
   await clusterOf([1, 2], 100);
   await cluster.env.advance(idleMs);

@@ -83,7 +83,8 @@ export async function openReplica(options: {
     },
   });
   try {
-    const heldSeq = Math.max(manifest.replaySeq, copy?.seq ?? 0);
+    // A copy is loaded where no saved segment has anything, and then the manifest's seq says nothing of it: what was deleted since may be below that.
+    const heldSeq = copy?.reader != null ? copy.seq : manifest.replaySeq;
     const replayed = await replayChanges(replica, options, isDamaged ? null : heldSeq);
     return { replica, manifest: loaded.manifest, copySeq: copy?.seq ?? null, replayed };
   } catch (error) {
