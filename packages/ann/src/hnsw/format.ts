@@ -32,6 +32,7 @@
  * | 148 | crowding f32 of distances around the graph's own rows, 0 = not measured (see `calibration.ts`) |
  * | 152 | reach f32: how far walks over neighbour codes go beyond the k-th answer where k places are asked for, 0 = they have a beam (see `neighbour-choice.ts`) |
  * | 156 | payload links: offset of links within blocks of rows, 0 = none (see `payload-links.ts`) |
+ * | 160 | spread f32: length of rows less the mean, as the root of the mean square; 0 = not measured |
  * | 160 + 4l | links of layer l: offset of u32[layerCounts[l]][m], l = 1..layerCount-1 |
  * | 192 | codebook: offset of f32[subspaces][dims of one][16] |
  * | 196, 200 | subspaces u32 (even), dims of one u32 (2, 4 or 8) |

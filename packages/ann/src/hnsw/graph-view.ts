@@ -65,6 +65,8 @@ export interface GraphView {
   readonly upper: Uint32Array;
   /** Taken off a row before it is encoded: f32[dim]; zeros of byte rows. */
   readonly mean: Float32Array;
+  /** Length of rows less the mean, as the root of the mean square; 0 = not measured. */
+  readonly spread: number;
   /** By layer - 1; u32[layerCounts[layer - 1]][m] */
   readonly upperLinks: readonly Uint32Array[];
   readonly next: Uint32Array;
@@ -132,6 +134,7 @@ export function viewGraph(buffer: ArrayBuffer | SharedArrayBuffer, region: Regio
         : null,
     upper: words(field(68), field(36)),
     mean: new Float32Array(buffer, region.offset + field(76), field(12)),
+    spread: figure(160),
     upperLinks: layerCounts.slice(0, -1).map((rows, i) => words(field(164 + 4 * i), rows * m)),
     next: words(field(72), count),
     payloadLinks: field(156) === 0 ? [] : readPayloadLinks(buffer, region.offset + field(156), count),

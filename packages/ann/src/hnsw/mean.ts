@@ -10,7 +10,7 @@ export const sampleRows = 4096;
 /** Elements of them that a quantile is taken of. */
 const magnitudesMax = 1_000_000;
 
-/** Mean of a sample, taken off before encoding; for Manhattan also the range of the sample's elements, the lattice's. */
+/** Mean of a sample, taken off before encoding, and how long rows are without it; for Manhattan also the range of the sample's elements, the lattice's. */
 export function writeMean(
   kernel: SimdKernel,
   region: Region,
@@ -35,6 +35,7 @@ export function writeMean(
   const sums = new Float64Array(rows.dim);
   for (const vector of picked) vector.forEach((value, i) => (sums[i]! += value));
   if (picked.length > 0) mean.set(sums.map((sum) => sum / picked.length));
+  figures[160 / 4] = spreadOf(picked, mean);
   if (!isFloat(rows.element)) return;
   const cut = cutOf(quantization, () => magnitudesOf(picked, mean));
   figures[248 / 4] = cut;
@@ -44,6 +45,14 @@ export function writeMean(
     vector.forEach((value, i) => (largest = Math.max(largest, Math.abs(value - mean[i]!))));
   const range = cut > 0 ? cut : largest;
   figures[84 / 4] = range > 0 ? range / 127 : 1;
+}
+
+/** Length of vectors less the mean, as the root of the mean square. */
+function spreadOf(picked: readonly Float32Array[], mean: Float32Array): number {
+  let squares = 0;
+  for (const vector of picked)
+    for (let i = 0; i < vector.length; i += 1) squares += (vector[i]! - mean[i]!) ** 2;
+  return Math.sqrt(squares / Math.max(1, picked.length));
 }
 
 /** Byte rows are not stored normalised; their cosine is that of their directions. */

@@ -60,7 +60,7 @@ export function openHnsw(
     throw new Error('invariant broken: a graph whose walks read rows was opened without them');
   const visited = visitedAddress(region, persistedBytes, count, kernel.thread);
   const { exports } = kernel;
-  const scaleOf = queryScaling(rows, graph.mean);
+  const scaleOf = queryScaling(rows, graph.mean, graph.spread);
   // Estimates by components order rows well enough to choose among them, but are no scores to report.
   const leastRescore = graph.projection === null ? -1 : 0;
   let askedWalk: Walk = 'plain';
