@@ -81,7 +81,7 @@ export function sizedGraph(
   const m = graphLinks(params.m);
   const efConstruct = graphEfConstruct(params.efConstruct);
   const quantization = isCompact ? compactCodes : params.quantization;
-  const canHave = m > 0 && quantization === null && canHaveNeighbourCodes(metric, element, dim);
+  const canHave = !isCompact && mayHaveNeighbourCodes({ metric, element, dim }, params);
   const neighbourCodes = canHave ? choice.neighbourCodes : 'never';
   const size = hnswBytes({
     count: rows,
@@ -96,6 +96,14 @@ export function sizedGraph(
   });
   const { isInline = false } = params;
   return { m, efConstruct, neighbourCodes, quantization, isCompact, isInline, payloadLinks, ...size };
+}
+
+/** Rows of floats by any metric but Manhattan, where the codes are the engine's choice. */
+export function mayHaveNeighbourCodes(
+  { metric, element, dim }: Pick<DenseSchema, 'metric' | 'element' | 'dim'>,
+  { m, quantization }: GraphParams,
+): boolean {
+  return m > 0 && quantization === null && canHaveNeighbourCodes(metric, element, dim);
 }
 
 const sampleRows = 4_096;

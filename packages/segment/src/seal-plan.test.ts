@@ -81,6 +81,8 @@ test('rows that are to be in their file are in memory for the codes of an inline
     false,
     'never',
   ]);
+  // Such rows have no codes of this kind.
+  expect(placed(planned(roomy, { isInline: true, distance: 'Manhattan' }))).toEqual([false, 'never']);
 });
 
 test('codes that were asked for, and those that would not become smaller, stay what they are', () => {

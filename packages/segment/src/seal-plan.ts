@@ -15,6 +15,7 @@ import type { RowFileDescriptor, SegmentDescriptor } from './descriptor.ts';
 import {
   canBeInFile,
   isSmallerCompact,
+  mayHaveNeighbourCodes,
   payloadLinksPlan,
   placeGraphs,
   sizedGraph,
@@ -173,7 +174,12 @@ function placeWanted(
     return place('never', small.cold, { compact: new Set(compact.map(({ name }) => name)) });
   }
   const hasLinks = [...wanted.values()].some(({ payloadLinks }) => (payloadLinks ?? null) !== null);
-  const inline = new Set([...wanted].filter(([, { isInline }]) => isInline === true).map(([name]) => name));
+  const inline = new Set(
+    schema.vectors
+      .filter((vector) => vector.kind === 'dense' && wanted.get(vector.name)?.isInline === true)
+      .filter((vector) => mayHaveNeighbourCodes(vector as DenseSchema, wanted.get(vector.name)!))
+      .map(({ name }) => name),
+  );
   const built = small.cold.difference(inline);
   for (const [wish, inFile] of [
     ['measured', built],

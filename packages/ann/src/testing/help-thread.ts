@@ -12,7 +12,8 @@ parentPort!.postMessage('ready');
 while (Atomics.load(words, helpWords.stop) === 0) {
   if (isShared(arena.memory.buffer, region)) {
     const help = helpHnsw(kernel, region, params);
-    while (help.next().done !== true) Atomics.add(words, helpWords.turns, 1);
+    do Atomics.add(words, helpWords.turns, 1);
+    while (help.next().done !== true);
   }
   Atomics.wait(words, helpWords.stop, 0, 1);
 }

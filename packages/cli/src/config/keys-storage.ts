@@ -104,7 +104,7 @@ export const storageKeys = {
       'Default of new collections: links within values of payload indexes; null: as m.',
     ),
     inline_storage: maybeFlag(
-      'Default of new collections: graphs over vectors on disk have codes of the neighbours in memory.',
+      'Default of new collections: graphs over float32 vectors on disk have codes of the neighbours in memory, where quantization is left to the engine.',
     ),
   },
   collection: {

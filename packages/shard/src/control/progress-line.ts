@@ -11,9 +11,12 @@ export type Progress = (stage: string, done: number, total: number) => void;
 export type LeftMs = (stage: string, done: number, total: number) => number | null;
 
 export function createEstimate(env: Pick<Env, 'now'>): LeftMs {
-  let current = { stage: '', startedMs: 0, doneBefore: 0 };
+  let current = { stage: '', total: 0, startedMs: 0, doneBefore: 0, done: 0 };
   return (stage, done, total) => {
-    if (stage !== current.stage) current = { stage, startedMs: env.now(), doneBefore: done };
+    // The same stage again, of another vector, begins anew.
+    if (stage !== current.stage || total !== current.total || done < current.done)
+      current = { stage, total, startedMs: env.now(), doneBefore: done, done };
+    current.done = done;
     const [took, made] = [env.now() - current.startedMs, done - current.doneBefore];
     return total > 0 && made > 0 && took > 0 ? (took * Math.max(0, total - done)) / made : null;
   };

@@ -127,7 +127,12 @@ export class SmallCopy {
     const { persists, records } = this.#options;
     const dropping = persists.aside(records.copyBatch(null));
     this.#arm(this.#dueInMs());
-    await dropping;
+    try {
+      await dropping;
+    } catch (error) {
+      records.copyFailed();
+      throw error;
+    }
   }
 
   /** Nothing is written any more but what is on its way. */

@@ -53,6 +53,12 @@ test('a running one tells when its stage will be done, as far as that can be tol
   expect(left()).toEqual([2_500]);
   clock.ms += 9_000;
   expect(left()).toEqual([0]);
+  // The graph of the next vector.
+  task.progress('graph', 0, 100);
+  expect(left()).toEqual([null]);
+  clock.ms += 1_000;
+  task.progress('graph', 50, 100);
+  expect(left()).toEqual([1_000]);
   task.progress('save', 0, 1);
   expect(left()).toEqual([null]);
 });
