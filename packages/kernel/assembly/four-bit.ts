@@ -2,6 +2,7 @@
 // and 16 bytes, whose low nibbles are the first 16 elements and whose high ones the others. Element = scale * (nibble - 8).
 // Always: every element is exactly a float, and sums run in the order of f32 rows, so the same values give the same score
 // bit for bit, stored as either. Zeroed blocks are zeros.
+import { DOT, EUCLID, MANHATTAN, term } from './metric-term';
 import { sumF32 } from './score';
 import { CONSTANTS, EIGHTS, NIBBLES } from './scratch';
 
@@ -69,20 +70,6 @@ export function unpackFourBits(source: usize, target: usize, count: usize): void
     target += 128;
     source += BLOCK_BYTES;
   }
-}
-
-const DOT: i32 = 0;
-const EUCLID: i32 = 1;
-const MANHATTAN: i32 = 2;
-
-/** What four elements add to the sum of a metric, which is a constant where this is inlined. */
-// @ts-ignore: decorator
-@inline
-function term(metric: i32, query: usize, x: v128): v128 {
-  const q = v128.load(query);
-  if (metric == DOT) return f32x4.mul(q, x);
-  const d = f32x4.sub(q, x);
-  return metric == EUCLID ? f32x4.mul(d, d) : f32x4.abs(d);
 }
 
 /** Of a query of floats and a row. REQUIRES: the query is zero from `count` to a multiple of 32. */

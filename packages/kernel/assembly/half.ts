@@ -1,5 +1,6 @@
 // Rows of half precision (IEEE 754 binary16). Always: a half is exactly a float, and sums run in the order of f32 rows, so the
 // same values give the same score bit for bit, stored as either.
+import { DOT, EUCLID, MANHATTAN, term } from './metric-term';
 import { sumF32 } from './score';
 import { CONSTANTS, HALF_BITS, MAGNITUDES, REBASE } from './scratch';
 
@@ -27,20 +28,6 @@ function load4(at: usize): v128 {
 
 export function unpackHalves(source: usize, target: usize, count: usize): void {
   for (let i: usize = 0; i < count; i += 4) v128.store(target + (i << 2), load4(source + (i << 1)));
-}
-
-const DOT: i32 = 0;
-const EUCLID: i32 = 1;
-const MANHATTAN: i32 = 2;
-
-/** What four elements add to the sum of a metric, which is a constant where this is inlined. */
-// @ts-ignore: decorator
-@inline
-function term(metric: i32, query: usize, x: v128): v128 {
-  const q = v128.load(query);
-  if (metric == DOT) return f32x4.mul(q, x);
-  const d = f32x4.sub(q, x);
-  return metric == EUCLID ? f32x4.mul(d, d) : f32x4.abs(d);
 }
 
 /** Of a query of floats and a row; count is a multiple of 16. */
