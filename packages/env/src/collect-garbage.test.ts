@@ -1,5 +1,6 @@
+import { getHeapStatistics } from 'node:v8';
 import { expect, test } from 'vitest';
-import { collectGarbage, untilCollected } from './collect-garbage.ts';
+import { collectGarbage, emptyPages, untilCollected } from './collect-garbage.ts';
 import { createVirtualEnv } from './testing/index.ts';
 
 test('what nothing refers to is gone afterwards', () => {
@@ -10,6 +11,22 @@ test('what nothing refers to is gone afterwards', () => {
     collectGarbage();
     expect(reference.deref()).toBeUndefined();
   });
+});
+
+test('pages with a few objects on them are emptied', () => {
+  const held = Array.from({ length: 1_000_000 }, (_, i) => ({ i }));
+  collectGarbage();
+  // Every page of theirs keeps some.
+  const kept = held.filter((_, i) => i % 16 === 0);
+  held.length = 0;
+  collectGarbage();
+  const full = getHeapStatistics();
+  emptyPages();
+  const emptied = getHeapStatistics();
+  expect(kept.length).toBe(62_500);
+  expect(emptied.total_heap_size - emptied.used_heap_size).toBeLessThan(
+    (full.total_heap_size - full.used_heap_size) / 2,
+  );
 });
 
 test('what somebody holds is waited for until it is let go of', async () => {

@@ -7,15 +7,25 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Env } from './env.ts';
 
-let collect: (() => void) | null = null;
+type Collect = (options?: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
+let collect: Collect | null = null;
 
 /** Takes some tens of milliseconds. */
 export function collectGarbage(): void {
+  openCollect()();
+}
+
+/** Also moves objects off nearly empty pages, and returns those to the system: others are kept by V8 for what comes. Takes twice to three times as long. */
+export function emptyPages(): void {
+  openCollect()({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+function openCollect(): Collect {
   if (collect === null) {
     setFlagsFromString('--expose-gc');
-    collect = runInNewContext('gc') as () => void;
+    collect = runInNewContext('gc') as Collect;
   }
-  collect();
+  return collect;
 }
 
 /** Waits before each look, in milliseconds: what was just let go of may still be read by a request, or by work that ends soon. */
