@@ -1,13 +1,7 @@
 /** Pages by id: the segments' id orders merged. Always: a page starts at its offset's id, and its end is the next id. */
 import type { PointRecord, ScrollPage, ScrollRequest } from '@quiver/model';
-import {
-  Bitset,
-  compareRows,
-  evaluateFilter,
-  type FilterNode,
-  type SegmentReader,
-  type Steps,
-} from '@quiver/segment';
+import { compareRows, type Bitset, type FilterNode, type SegmentReader, type Steps } from '@quiver/segment';
+import { passingRows } from './passing-rows.ts';
 import { recordMaker } from './records.ts';
 import type { ReplicaView } from './replica-views.ts';
 
@@ -28,12 +22,7 @@ export function* scrollById(
   const cursors: Cursor[] = [];
   for (const segment of view.segments) {
     const { reader } = segment;
-    let passing: Bitset | null = null;
-    if (filter !== null) {
-      const source = view.source(segment);
-      passing = new Bitset(source.rowCount);
-      yield* evaluateFilter(filter, source, passing);
-    }
+    const passing = yield* passingRows(view, segment, filter);
     const order = reader.idOrder();
     const at = request.offset === null ? 0 : reader.lowerBound(order, request.offset);
     cursors.push({ reader, order, passing, at });

@@ -2,56 +2,37 @@
 import type { Env } from '@quiver/env';
 import type { ArenaDirectory } from '@quiver/kernel';
 import {
-  comparePointIds,
   countSlots,
-  ownsPoint,
   mergeFacet,
   mergeQuery,
   mergeRetrieve,
   mergeScroll,
+  ownsPoint,
   partOf,
   shardOf,
   slotCount,
   type CollectionRecord,
-  type FacetHit,
-  type NodeId,
   type Filter,
-  type OrderBy,
+  type NodeId,
   type PointId,
   type PointRecord,
   type QueryRequest,
   type ScoredPoint,
-  type ScrollPage,
-  type ScrollRequest,
   type ShardExplanation,
   type SlotRuns,
 } from '@quiver/model';
 import type { ReadOptions, ShardReads, ShardTarget } from '@quiver/rpc';
-import {
-  Bitset,
-  canonicalKey,
-  countFacet,
-  evaluateFilter,
-  FilterCache,
-  inLockstep,
-  orderRows,
-  withinSlots,
-  type FacetValue,
-  type FilterNode,
-  type SegmentReader,
-  type Steps,
-} from '@quiver/segment';
+import { FilterCache, inLockstep, withinSlots, type FilterNode, type Steps } from '@quiver/segment';
 import type { ControlCalls } from './control-calls.ts';
 import { explainQuery } from './explain.ts';
 import { LiveRecall, type MeasuredQuery } from './live-recall.ts';
 import { findRow, searchNearest } from './nearest.ts';
+import { count, facet, idsThatPass } from './passing-points.ts';
 import { recordMaker } from './records.ts';
-import { replicaNumber, type OpenSegment, type ReplicaView, type ReplicaViews } from './replica-views.ts';
+import { replicaNumber, type ReplicaView, type ReplicaViews } from './replica-views.ts';
 import type { Scheduler } from './scheduler.ts';
-import { scrollById } from './scroll.ts';
-
-/** Of points that no vector ranks; Qdrant's. */
-const unrankedScore = 1;
+import { togetherIn } from './together.ts';
+import { scrollPage, unrankedPoints } from './unranked.ts';
 
 export interface ShardReadsEnd extends ShardReads {
   /** Ids that match, and the snapshot they were read at: the target of a filtered write. */
@@ -94,21 +75,9 @@ export function createShardReads(options: {
     request: QueryRequest,
   ): Steps<ScoredPoint[]> {
     const filter = masked(view, compile(collection, request.filter));
-    const { query } = request;
-    if (query?.kind === 'nearest')
+    if (request.query?.kind === 'nearest')
       return yield* searchNearest(view, directory, collection, request, filter, filters);
-    if (query?.kind === 'order_by') {
-      const wanted = request.offset + request.limit;
-      const ordered = yield* rankByValue(view, collection, query.orderBy, filter, wanted, request);
-      return ordered.slice(request.offset);
-    }
-    if (query?.kind === 'sample') return yield* sample(view, request, filter, () => env.random());
-    const page = yield* scrollById(
-      view,
-      { ...request, offset: null, limit: request.offset + request.limit, orderBy: null },
-      filter,
-    );
-    return page.points.slice(request.offset).map((point) => ({ ...point, score: unrankedScore }));
+    return yield* unrankedPoints(view, collection, request, filter, () => env.random());
   }
 
   /** Points of a collection with shard keys say which one they were read from. */
@@ -228,21 +197,6 @@ export function createShardReads(options: {
   };
 }
 
-/** Searches that scan the same rows at the same time read them from memory once; others wait for as many chunks. */
-const togetherMax = 4;
-
-/** Queries of a batch in groups that run side by side, in order. One with a filter is alone: the next may have the same, and finds it evaluated. */
-export function togetherIn(requests: readonly QueryRequest[]): QueryRequest[][] {
-  const groups: QueryRequest[][] = [];
-  for (const request of requests) {
-    const last = groups.at(-1);
-    const joins = last !== undefined && last.length < togetherMax && last[0]!.filter === null;
-    if (joins && request.filter === null) last.push(request);
-    else groups.push([request]);
-  }
-  return groups;
-}
-
 function isAllSlots(slots: SlotRuns): boolean {
   return countSlots(slots) === slotCount;
 }
@@ -254,137 +208,4 @@ function masked(view: ReplicaView, filter: FilterNode | null): FilterNode | null
 
 function isEmpty(filter: Filter): boolean {
   return filter.must.length + filter.should.length + filter.mustNot.length === 0 && filter.minShould === null;
-}
-
-/** Visible rows of a segment that pass; null = every visible row. */
-export function* passingRows(
-  view: ReplicaView,
-  segment: OpenSegment,
-  filter: FilterNode | null,
-): Steps<Bitset | null> {
-  if (filter === null) return null;
-  const source = view.source(segment);
-  const passing = new Bitset(source.rowCount);
-  yield* evaluateFilter(filter, source, passing);
-  return passing;
-}
-
-function* scrollPage(
-  view: ReplicaView,
-  collection: CollectionRecord,
-  request: ScrollRequest,
-  filter: FilterNode | null,
-): Steps<ScrollPage> {
-  if (request.orderBy === null) return yield* scrollById(view, request, filter);
-  const points = yield* rankByValue(view, collection, request.orderBy, filter, request.limit, request);
-  return { points, nextOffset: null };
-}
-
-function* rankByValue(
-  view: ReplicaView,
-  collection: CollectionRecord,
-  orderBy: OrderBy,
-  filter: FilterNode | null,
-  limit: number,
-  selectors: Pick<ScrollRequest, 'withPayload' | 'withVector'>,
-): Steps<ScoredPoint[]> {
-  const schema = Object.entries(collection.payloadSchema).find(
-    ([key]) => canonicalKey(key) === canonicalKey(orderBy.key),
-  )?.[1];
-  if (schema === undefined) throw new Error(`invariant broken: order_by ${orderBy.key} without an index`);
-  const found: { reader: SegmentReader; row: number; id: PointId; value: number | bigint }[] = [];
-  for (const segment of view.segments) {
-    const passing = yield* passingRows(view, segment, filter);
-    for (const row of yield* orderRows(orderBy, schema, view.source(segment), passing, limit))
-      found.push({ reader: segment.reader, ...row });
-  }
-  const sign = orderBy.direction === 'asc' ? 1 : -1;
-  found.sort((a, b) =>
-    a.value < b.value ? -sign : a.value > b.value ? sign : sign * comparePointIds(a.id, b.id),
-  );
-  const recordOf = recordMaker(selectors.withPayload, selectors.withVector);
-  return found
-    .slice(0, limit)
-    .map(({ reader, row, value }) => ({ ...recordOf(reader, row), score: unrankedScore, orderValue: value }));
-}
-
-function* sample(
-  view: ReplicaView,
-  request: QueryRequest,
-  filter: FilterNode | null,
-  random: () => number,
-): Steps<ScoredPoint[]> {
-  const wanted = request.offset + request.limit;
-  const kept: { reader: SegmentReader; row: number }[] = [];
-  let seen = 0;
-  // Reservoir sampling (Vitter 1985, algorithm R).
-  for (const segment of view.segments) {
-    const passing = yield* passingRows(view, segment, filter);
-    const rows = passing === null ? segment.reader.visibleRows(view.group) : passing.rows();
-    for (const row of rows) {
-      seen += 1;
-      if (kept.length < wanted) kept.push({ reader: segment.reader, row });
-      else {
-        const at = Math.floor(random() * seen);
-        if (at < wanted) kept[at] = { reader: segment.reader, row };
-      }
-      if (seen % 8192 === 0) yield;
-    }
-  }
-  const recordOf = recordMaker(request.withPayload, request.withVector);
-  return kept
-    .slice(request.offset)
-    .map(({ reader, row }) => ({ ...recordOf(reader, row), score: unrankedScore, orderValue: null }));
-}
-
-function* count(view: ReplicaView, filter: FilterNode | null): Steps<number> {
-  let total = 0;
-  for (const segment of view.segments) {
-    const passing = yield* passingRows(view, segment, filter);
-    if (passing !== null) total += passing.count();
-    else {
-      const { reader } = segment;
-      const rows = reader.rowCount();
-      for (let row = 0; row < rows; row += 1) {
-        if (reader.isVisible(row, view.group)) total += 1;
-        if (row % 65_536 === 65_535) yield;
-      }
-    }
-  }
-  return total;
-}
-
-function* facet(
-  view: ReplicaView,
-  collection: CollectionRecord,
-  key: string,
-  limit: number,
-  filter: FilterNode | null,
-): Steps<FacetHit[]> {
-  const schema = Object.entries(collection.payloadSchema).find(
-    ([field]) => canonicalKey(field) === canonicalKey(key),
-  )?.[1];
-  if (schema === undefined) throw new Error(`invariant broken: facet over ${key} without an index`);
-  const counts = new Map<FacetValue, number>();
-  for (const segment of view.segments) {
-    const passing = yield* passingRows(view, segment, filter);
-    yield* countFacet(key, schema, view.source(segment), passing, counts);
-  }
-  return [...counts]
-    .map(([value, hits]) => ({ value, count: hits }))
-    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
-    .slice(0, limit);
-}
-
-function* idsThatPass(view: ReplicaView, filter: FilterNode | null): Steps<PointId[]> {
-  const ids: PointId[] = [];
-  for (const segment of view.segments) {
-    const { reader } = segment;
-    const passing = yield* passingRows(view, segment, filter);
-    for (const row of passing === null ? reader.visibleRows(view.group) : passing.rows()) {
-      ids.push(reader.id(row));
-      if (ids.length % 8192 === 0) yield;
-    }
-  }
-  return ids;
 }

@@ -9,7 +9,8 @@ afterEach(() => cluster.close());
 test('points that no vector ranks have the score of 1, as in Qdrant', async () => {
   cluster = new NodeCluster(1);
   await cluster.addNode(1);
-  cluster.meta.setCollection(collectionOn('c', [1]));
+  const record = collectionOn('c', [1]);
+  cluster.meta.setCollection({ ...record, payloadSchema: { n: { data_type: 'integer', params: null } } });
   await cluster.env.settle();
   await cluster.write('c', upsertOf([1, 2, 3], 4, 1));
   const answer = async (query: QueryRequest['query']): Promise<readonly ScoredPoint[]> => {
@@ -18,6 +19,7 @@ test('points that no vector ranks have the score of 1, as in Qdrant', async () =
     const options = { deadlineMs: cluster.env.now() + 10_000, consistency: { kind: 'any' } } as const;
     return (await cluster.run(cluster.node(1).running!.serve.reads.query(target, [request], options)))[0]!;
   };
-  for (const query of [null, { kind: 'sample' }] as const)
+  const orderBy = { key: 'n', direction: 'asc', startFrom: null, startFromDatetime: false } as const;
+  for (const query of [null, { kind: 'sample' }, { kind: 'order_by', orderBy }] as const)
     expect((await answer(query)).map(({ score }) => score)).toEqual([1, 1]);
 });

@@ -1,6 +1,6 @@
 import type { QueryRequest } from '@quiver/model';
 import { expect, test } from 'vitest';
-import { togetherIn } from './shard-reads.ts';
+import { togetherIn } from './together.ts';
 
 test('queries of a batch run four at a time in their order, one with a filter by itself', () => {
   const query = (limit: number, isFiltered = false): QueryRequest =>
