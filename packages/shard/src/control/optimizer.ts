@@ -12,6 +12,7 @@ import type { Log } from '@quiver/telemetry';
 import type { BuildQueue } from './build-queue.ts';
 import type { Manifest } from './manifest.ts';
 import type { Progress } from './progress-line.ts';
+import { RefusedMoves } from './refused-moves.ts';
 import type { Replica } from './replica.ts';
 import type { RetiredRegions } from './retired-regions.ts';
 import {
@@ -25,7 +26,7 @@ import { policyInput } from './policy-input.ts';
 import { SavedSegments } from './saved-segments.ts';
 import { decideMerge, isMergeDue, type Decision, type PolicyInput } from './segment-policy.ts';
 import { mergeSegments } from './segment-merge.ts';
-import { dueEviction, repack, type Eviction } from './segment-space.ts';
+import { dueEviction, freeBytes, repack, type Eviction } from './segment-space.ts';
 import { createTaskLog } from './task-log.ts';
 import { inlineVectorsOf } from './wanted-graphs.ts';
 
@@ -73,8 +74,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
   let isStopped = false;
   /** Vectors whose graphs cannot be without their rows in memory. */
   const needingRows = new Set<string>();
-  /** Segments for whose smaller core there was no room. */
-  const uncrowded = new Set<number>();
+  const refused = new RefusedMoves();
   let error: string | null = null;
   let cancelTimer: (() => void) | null = null;
   const taskLog = createTaskLog({ env, log, collection: () => replica.record.name });
@@ -105,7 +105,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       run(saved.save());
       return;
     }
-    const eviction = dueEviction(pool, replica.segments, inlineVectorsOf(replica.record), uncrowded);
+    const eviction = dueEviction(pool, replica.segments, inlineVectorsOf(replica.record), refused);
     if (eviction !== null) {
       run(evictRows(eviction));
       return;
@@ -114,6 +114,8 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const lacking = decision === null ? indexesDue() : null;
     if (decision === null && lacking === null) {
       if (isMergeDue(policy())) schedule(lookEveryMs);
+      else if (refused.isAnyLeft(replica.segments.map(({ descriptor }) => descriptor.id)))
+        schedule(retryAfterMs);
       return;
     }
     run(decision !== null ? merge(decision) : rebuildIndexes(lacking!));
@@ -169,7 +171,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const moved = await repack(reader, vectors, options);
     const index = replica.segments.indexOf(reader);
     if (moved === null || index < 0 || replica.isDropped) {
-      if (moved === null) uncrowded.add(reader.descriptor.id);
+      if (moved === null) refused.note(reader.descriptor.id, freeBytes(pool));
       else pool.release(moved.core);
       return;
     }

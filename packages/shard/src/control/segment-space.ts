@@ -13,6 +13,7 @@ import {
   type SegmentDescriptor,
   type SegmentReader,
 } from '@quiver/segment';
+import type { RefusedMoves } from './refused-moves.ts';
 
 export interface SegmentSpace {
   readonly pool: ArenaPool;
@@ -83,20 +84,20 @@ export interface Eviction {
  * Rows of the segment that should leave memory: where memory is scarce all that need not be there, of the largest; else
  * those that were there only while their graph was built.
  * @param inline - vectors with such graphs
- * @param left - segments that stay as they are
  */
 export function dueEviction(
   pool: ArenaPool,
   segments: readonly SegmentReader[],
   inline: ReadonlySet<string>,
-  left: ReadonlySet<number>,
+  refused: RefusedMoves,
 ): Eviction | null {
   const isShort = isScarce(pool);
+  const free = freeBytes(pool);
   if (!isShort && inline.size === 0) return null;
   let found: Eviction | null = null;
   let most = 0;
   for (const reader of segments) {
-    if (reader.descriptor.kind !== 'sealed' || left.has(reader.descriptor.id)) continue;
+    if (reader.descriptor.kind !== 'sealed' || refused.isLeft(reader.descriptor.id, free)) continue;
     const rows = residentRows(reader).filter(({ vector }) => isShort || inline.has(vector));
     const bytes = rows.reduce((sum, one) => sum + one.bytes, 0);
     if (bytes <= most) continue;

@@ -1,0 +1,21 @@
+/** Segments for whose smaller core there was no room beside the larger one. Pure. Always: a segment is tried again once more is free. */
+export class RefusedMoves {
+  /** Free bytes when it was refused, by the segment's id. */
+  readonly #freeBytes = new Map<number, number>();
+
+  note(segment: number, freeBytes: number): void {
+    this.#freeBytes.set(segment, freeBytes);
+  }
+
+  /** @param freeBytes - now */
+  isLeft(segment: number, freeBytes: number): boolean {
+    const then = this.#freeBytes.get(segment);
+    return then !== undefined && freeBytes <= then;
+  }
+
+  /** @returns whether any of the segments waits for room; others are forgotten */
+  isAnyLeft(segments: readonly number[]): boolean {
+    for (const id of this.#freeBytes.keys()) if (!segments.includes(id)) this.#freeBytes.delete(id);
+    return this.#freeBytes.size > 0;
+  }
+}
