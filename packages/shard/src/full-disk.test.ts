@@ -101,7 +101,7 @@ test('where no disk has more than room enough, writes are refused, and the role 
   await setFree(2, 0.11);
   for (let i = 0; i < 5; i += 1) {
     await expect(cluster.write('c', upsertOf([4], 4, 1))).rejects.toThrow(
-      /insufficient_storage: 7.0 % of the disk is free/,
+      /insufficient_storage: 7.0 % \(\d+ MiB\) of the disk is free/,
     );
     await cluster.env.advance(2_000);
   }

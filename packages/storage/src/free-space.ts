@@ -31,6 +31,7 @@ export const defaultWatermarks: Watermarks = {
 };
 
 const measureEveryMs = 1_000;
+const mib = 2 ** 20;
 
 export interface FreeSpace {
   /**
@@ -80,17 +81,19 @@ export async function watchSpace(
     admit(essential, spareFraction = 0) {
       const { clientFreeFractionMin, essentialFreeFractionMin, roomBytes } = watermarks;
       const room = space.totalBytes === 0 ? 0 : Math.min(roomBytes / space.totalBytes, 0.5);
-      const limit = essential
-        ? Math.max(essentialFreeFractionMin, room / 2)
-        : Math.max(clientFreeFractionMin, room);
+      const configured = essential ? essentialFreeFractionMin : clientFreeFractionMin;
+      const limit = Math.max(configured, essential ? room / 2 : room);
       const min = limit + spareFraction;
       const free = freeFraction();
-      if (free < min)
-        throw new StorageError(
-          'insufficient_storage',
-          `${(free * 100).toFixed(1)} % of the disk is free and ${(min * 100).toFixed(0)} % must stay free` +
-            (essential ? '' : ' (deletes are still accepted)'),
-        );
+      if (free >= min) return;
+      const part = (fraction: number): string =>
+        `${(fraction * 100).toFixed(1)} % (${Math.floor((fraction * space.totalBytes) / mib)} MiB) of the disk`;
+      throw new StorageError(
+        'insufficient_storage',
+        `${part(free)} is free and ${part(min)} must stay free` +
+          (limit > configured ? ', for what flushing and compacting take for a moment' : '') +
+          (essential ? '' : ' (deletes are still accepted)'),
+      );
     },
     noteWritten(bytes) {
       writtenBytes += bytes;

@@ -259,11 +259,16 @@ describe('watermarks', () => {
   test('on a small disk the room that compacting may take stays free', async () => {
     const small = (free: number) =>
       setup({
-        measure: () => Promise.resolve({ freeBytes: free, totalBytes: 1_000 }),
-        roomBytes: 300,
+        measure: () => Promise.resolve({ freeBytes: free * 2 ** 20, totalBytes: 1_000 * 2 ** 20 }),
+        roomBytes: 300 * 2 ** 20,
       });
     const low = await small(290).open();
-    expect((await failure(low.commit([put('a', '1')]))).code).toBe('insufficient_storage');
+    expect(await failure(low.commit([put('a', '1')]))).toMatchObject({
+      code: 'insufficient_storage',
+      message:
+        '29.0 % (290 MiB) of the disk is free and 30.0 % (300 MiB) of the disk must stay free, ' +
+        'for what flushing and compacting take for a moment (deletes are still accepted)',
+    });
     expect(await low.commit([remove('a')], { essential: true })).toBe(1);
     const lowest = await small(140).open();
     expect((await failure(lowest.commit([remove('a')], { essential: true }))).code).toBe('insufficient_storage');
