@@ -7,6 +7,7 @@ import { createHnsw, type HnswParams } from './build.ts';
 import { checkHnsw } from './check.ts';
 import { viewGraph } from './graph-view.ts';
 import { openHnsw } from './search.ts';
+import { isShared } from './shared-stage.ts';
 
 const seed = Number(process.env['QUIVER_SEED'] ?? 20261126);
 const threads = 3;
@@ -42,7 +43,16 @@ async function buildHelped(
     }),
   );
   const done: number[] = [];
-  while (!builder.step(64)) done.push(builder.done);
+  while (!builder.step(64)) {
+    done.push(builder.done);
+    // The machine may have had no core for them until now.
+    while (
+      helpers > 0 &&
+      isShared(kernel.arena.memory.buffer, region) &&
+      Atomics.load(words, helpWords.turns) === 0
+    )
+      Atomics.wait(words, helpWords.turns, 0, 1);
+  }
   Atomics.store(words, helpWords.stop, 1);
   Atomics.notify(words, helpWords.stop);
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve))));
