@@ -117,32 +117,12 @@ export function storedSegment({ descriptor, views }: SegmentReader): StoredSegme
     blobUsedBytes: views.header[headerWords.blobUsed]!,
     codeBytes: views.header[headerWords.codesUsed]!,
     schema,
-    graphs: graphs.map(
-      ({
-        vector,
-        m,
-        efConstruct,
-        neighbourCodes,
-        quantization,
-        isCompact,
-        isInline,
-        payloadLinks,
-        offset,
-        bytes,
-      }) => ({
-        vector,
-        m,
-        efConstruct,
-        neighbourCodes,
-        quantization,
-        isCompact,
-        isInline,
-        payloadLinks,
-        // A region has room for neighbour codes; the graph may have been better off without.
-        persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
-          .persistedBytes,
-      }),
-    ),
+    graphs: graphs.map(({ offset, bytes, ...graph }) => ({
+      ...graph,
+      // A region has room for neighbour codes; the graph may have been better off without.
+      persistedBytes: viewGraph(views.memory.buffer, subregion(descriptor.core, offset, bytes))
+        .persistedBytes,
+    })),
     columns:
       columns === null
         ? null
