@@ -26,6 +26,7 @@ import {
 import { headerWords } from './layout.ts';
 import type { DenseSchema, SegmentSchema } from './schema.ts';
 import type { SegmentReader } from './segment.ts';
+import { presentCount } from './segment-views.ts';
 
 export interface SealOptions {
   /** Id of the new segment. */
@@ -200,16 +201,9 @@ function presentRows(inputs: readonly SegmentReader[], { name, dim }: DenseSchem
   for (const reader of inputs) {
     const view = reader.views.vectors.find(({ schema }) => schema.name === name);
     if (view?.kind !== 'dense' || view.schema.dim !== dim) continue;
-    const rows = reader.rowCount();
-    for (let word = 0; word < Math.ceil(rows / 32); word += 1) count += popcount(view.present[word]!);
+    count += presentCount(view, reader.rowCount());
   }
   return count;
-}
-
-function popcount(word: number): number {
-  let v = word - ((word >>> 1) & 0x5555_5555);
-  v = (v & 0x3333_3333) + ((v >>> 2) & 0x3333_3333);
-  return Math.imul((v + (v >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }
 
 /** Most rows one segment can have; a policy stays below it and below an arena's bytes. */

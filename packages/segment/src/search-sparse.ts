@@ -8,7 +8,7 @@ import type { SparseVector } from '@quiver/model';
 import { createBoundedTop, type BoundedTop } from './bounded-top.ts';
 import type { Hits } from './search.ts';
 import type { SegmentReader } from './segment.ts';
-import { isPresent, relativeGroup, type BlobView } from './segment-views.ts';
+import { isPresent, presentCount, relativeGroup, type BlobView } from './segment-views.ts';
 import { copyFilter } from './copy-filter.ts';
 import { accumulate, type Admits } from './sparse-accumulate.ts';
 import { openSparseBytes, type SealedSparseIndex } from './sparse-bytes.ts';
@@ -244,32 +244,35 @@ function sharedDot(
 }
 
 /**
- * In how many rows each index occurs, and how many points there are: what the IDF modifier needs, summed over segments by
- * the caller. As in Qdrant, rows that died count as occurrences until their segment is merged, and points without the
- * vector count as points.
+ * In how many rows each index occurs, and how many rows have the vector: what the IDF modifier needs, summed over segments
+ * by the caller. As in Qdrant, rows that died count in both until their segment is merged, so that deletes leave the weights
+ * near those of what is left.
  */
 export function* sparseDocumentCounts(
   reader: SegmentReader,
   directory: ArenaDirectory,
   name: string,
   indices: Uint32Array,
-): Steps<{ readonly points: number; readonly counts: Uint32Array }> {
+): Steps<{ readonly vectors: number; readonly counts: Uint32Array }> {
   const counts = new Uint32Array(indices.length);
-  const points = reader.rowCount() - reader.deadCount();
   const view = reader.views.vectors.find((vector) => vector.schema.name === name);
-  if (view?.kind !== 'sparse') return { points, counts };
+  if (view?.kind !== 'sparse') return { vectors: 0, counts };
   const index: (Directory & { readonly rowCount: number }) | null =
     sealedIndexOf(reader, directory, name)?.index ?? (yield* indexOf(reader, view));
-  if (index !== null)
+  let vectors = 0;
+  if (index !== null) {
+    vectors = indexedVectors(index, view);
     for (const [j, dimension] of indices.entries()) {
       const at = positionOf(index.dimensions, dimension);
       if (at !== -1) counts[j] = index.starts[at + 1]! - index.starts[at]!;
     }
+  }
   let work = 0;
   const rowCount = reader.rowCount();
   const { blob } = reader.views;
   for (let row = index?.rowCount ?? 0; row < rowCount; row += 1) {
     if (!isPresent(view, row)) continue;
+    vectors += 1;
     const count = view.refs[2 * row + 1]!;
     const stored = new Uint32Array(blob.buffer, blob.byteOffset + view.refs[2 * row]!, count);
     for (let i = 0, j = 0; i < count && j < indices.length;) {
@@ -284,5 +287,17 @@ export function* sparseDocumentCounts(
       yield;
     }
   }
-  return { points, counts };
+  return { vectors, counts };
+}
+
+/** By index, as neither its rows nor whether they have the vector change. */
+const vectorCounts = new WeakMap<object, number>();
+
+function indexedVectors(index: { readonly rowCount: number }, view: BlobView): number {
+  let count = vectorCounts.get(index);
+  if (count === undefined) {
+    count = presentCount(view, index.rowCount);
+    vectorCounts.set(index, count);
+  }
+  return count;
 }

@@ -290,17 +290,17 @@ test('a sparse search through the inverted index is exact, under deaths and filt
   );
 });
 
-test('document counts for IDF count points, and rows that have the index, dead ones until they are merged', () => {
+test('document counts for IDF count rows that have the vector, and those that have the index, dead ones until they are merged', () => {
   const replica = createTestReplica(schemaOf('Dot', 'float32'), 128);
   fill(replica, 41, 300);
   replica.publish();
   const indices = Uint32Array.of(0, 5, 39, 100);
   for (const reader of replica.segments) {
-    const { points, counts } = runSteps(sparseDocumentCounts(reader, replica.directory, 'words', indices));
+    const { vectors, counts } = runSteps(sparseDocumentCounts(reader, replica.directory, 'words', indices));
     const sparse = Array.from({ length: reader.rowCount() }, (_, row) => reader.vector(row, 'words')).flatMap(
       (vector) => (vector?.kind === 'sparse' ? [vector] : []),
     );
-    expect(points).toBe([...reader.visibleRows(replica.applied)].length);
+    expect(vectors).toBe(sparse.length);
     expect([...counts]).toEqual(
       [...indices].map((index) => sparse.filter((v) => v.indices.includes(index)).length),
     );

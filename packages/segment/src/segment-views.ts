@@ -142,6 +142,21 @@ export function isPresent(view: VectorView, row: number): boolean {
   return ((view.present[row >>> 5]! >>> (row & 31)) & 1) === 1;
 }
 
+/** How many of the first `rowCount` rows have the vector, dead ones included. */
+export function presentCount({ present }: VectorView, rowCount: number): number {
+  let count = 0;
+  const whole = rowCount >>> 5;
+  for (let word = 0; word < whole; word += 1) count += popcount(present[word]!);
+  const rest = rowCount & 31;
+  return rest === 0 ? count : count + popcount(present[whole]! & ((1 << rest) - 1));
+}
+
+function popcount(word: number): number {
+  let v = word - ((word >>> 1) & 0x5555_5555);
+  v = (v & 0x3333_3333) + ((v >>> 2) & 0x3333_3333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
+
 /** The table slot of an id: where its newest row is, or the free slot where it would go. */
 export function slotOfId(views: SegmentViews, key: IdWords): number {
   const { table, id, idKind } = views;

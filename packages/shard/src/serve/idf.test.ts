@@ -16,7 +16,7 @@ test('the modifier idf weighs a query by how rare its dimensions are', async () 
   };
   cluster.meta.setCollection({ ...plain, config });
   await cluster.env.settle();
-  // Dimension 5 is in all four points, 9 in one; the fifth point has no sparse vector.
+  // Dimension 5 is in all four vectors, 9 in one; the fifth point has no sparse vector and does not count.
   const upsert: PointsOperation = {
     kind: 'upsert',
     mode: 'upsert',
@@ -31,7 +31,7 @@ test('the modifier idf weighs a query by how rare its dimensions are', async () 
             offsets: Uint32Array.of(0, 1, 2, 3, 5, 5),
             indices: Uint32Array.of(5, 5, 5, 5, 9),
             values: Float32Array.of(1, 2, 3, 1, 2),
-            present: Uint8Array.of(0b01111),
+            present: Uint8Array.of(1, 1, 1, 1, 0),
           },
         ],
       ]),
@@ -65,7 +65,7 @@ test('the modifier idf weighs a query by how rare its dimensions are', async () 
       { deadlineMs: cluster.env.now() + 10_000, consistency: { kind: 'any' } },
     ),
   );
-  const idf = (count: number): number => Math.log((5 - count + 0.5) / (count + 0.5) + 1);
+  const idf = (count: number): number => Math.log((4 - count + 0.5) / (count + 0.5) + 1);
   expect(hits!.map(({ id }) => id)).toEqual([4, 3, 2, 1]);
   for (const [i, want] of [1 * idf(4) + 2 * 3 * idf(1), 3 * idf(4), 2 * idf(4), idf(4)].entries())
     expect(hits![i]!.score).toBeCloseTo(want, 5);

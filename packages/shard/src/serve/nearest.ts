@@ -146,7 +146,7 @@ export function* nearestSearch(
 }
 
 /**
- * The modifier `idf`: each weight of the query times how rare its dimension is among the shard's points,
+ * The modifier `idf`: each weight of the query times how rare its dimension is among the shard's vectors of that name,
  * ln((N - n + 0.5) / (n + 0.5) + 1), as Qdrant has it.
  */
 function* weightedByRarity(
@@ -156,15 +156,15 @@ function* weightedByRarity(
   vector: SparseVector,
 ): Steps<SparseVector> {
   const counts = new Float64Array(vector.indices.length);
-  let points = 0;
+  let vectors = 0;
   for (const { reader } of view.segments) {
     const part = yield* sparseDocumentCounts(reader, directory, name, vector.indices);
-    points += part.points;
+    vectors += part.vectors;
     part.counts.forEach((count, i) => (counts[i]! += count));
   }
   const values = vector.values.map((value, i) => {
     const count = counts[i]!;
-    return value * Math.log((Math.max(points, count) - count + 0.5) / (count + 0.5) + 1);
+    return value * Math.log((vectors - count + 0.5) / (count + 0.5) + 1);
   });
   return { ...vector, values };
 }
