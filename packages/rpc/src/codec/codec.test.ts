@@ -299,7 +299,7 @@ describe('collections', () => {
       quantization_config: { turbo: { bits: 'bits1_5' } },
       strict_mode_config: { sparse_config: { s: { max_length: 4 } } },
       metadata: { a: 1 },
-      on_disk_payload: true,
+      payload: { memory: 'cold' },
     });
   });
 

@@ -69,7 +69,8 @@ export function createCollectionJson(message: CreateCollectionMessage, problems:
         rest.sharding_method === undefined
           ? undefined
           : nameOf(shardingMethods, rest.sharding_method, 'sharding method'),
-      on_disk_payload: onDiskOf(payload) ?? rest.on_disk_payload,
+      on_disk_payload: rest.on_disk_payload,
+      payload: when(payload, (storage) => reshaped(storage, withMemory)),
     }),
   };
 }
@@ -98,15 +99,9 @@ function commonJson(message: CollectionFields): Plain {
   });
 }
 
-/** The newer `payload.memory` says what `on_disk_payload` did: only cold payloads stay on disk. */
-function onDiskOf(payload: { readonly memory?: number } | undefined): boolean | undefined {
-  const name = payload?.memory === undefined ? undefined : nameOf(memories, payload.memory, 'memory');
-  return name === undefined ? undefined : name === 'cold';
-}
-
 function paramsDiffJson(message: NonNullable<UpdateCollectionMessage['params']>): Plain {
   const { payload, ...rest } = message;
-  return { ...rest, ...present({ on_disk_payload: onDiskOf(payload) }) };
+  return { ...rest, ...present({ payload: when(payload, (storage) => reshaped(storage, withMemory)) }) };
 }
 
 const hnswField: FieldConverters = { hnsw_config: (hnsw: object) => reshaped(hnsw, withMemory), memory };

@@ -103,6 +103,13 @@ const dimension: Reader<number> = (value, path, problems) => {
   return integer({ min: 1, max: dimensionMax })(value, path, problems);
 };
 
+const denseMemory: Reader<NonNullable<VectorParams['memory']>> = (value, path, problems) => {
+  const placement = memory(value, path, problems);
+  if (placement === 'pinned')
+    problems.add(path, '`pinned` memory placement is not supported for dense vector storage');
+  return placement;
+};
+
 const vectorParams: Reader<VectorParams> = struct<VectorParams>(
   'VectorParams',
   {
@@ -111,7 +118,7 @@ const vectorParams: Reader<VectorParams> = struct<VectorParams>(
     hnsw_config: hnswConfig,
     quantization_config: quantizationConfig,
     on_disk: boolean,
-    memory,
+    memory: denseMemory,
     datatype,
     multivector_config: struct<{ comparator: 'max_sim' }>(
       'MultiVectorConfig',
@@ -143,7 +150,7 @@ export const vectorsDiff = record(
     hnsw_config: hnswConfig,
     quantization_config: quantizationDiff,
     on_disk: boolean,
-    memory: memory,
+    memory: denseMemory,
   }),
 );
 

@@ -78,6 +78,14 @@ describe('collections', () => {
     expect(() => decodeUpdateCollection({ params: { payload: { memory: 'pinned' } } })).toThrow(pinned);
   });
 
+  test('vectors cannot be pinned', () => {
+    const text = '`pinned` memory placement is not supported for dense vector storage';
+    const pinned = { ...vectors, memory: 'pinned' };
+    expect(() => decodeCreateCollection({ vectors: pinned })).toThrow(`[vectors.memory: ${text}]`);
+    expect(() => decodeCreateCollection({ vectors: { a: pinned } })).toThrow(`[vectors.a.memory: ${text}]`);
+    expect(() => decodeUpdateCollection({ vectors: { a: { memory: 'pinned' } } })).toThrow(text);
+  });
+
   test('a change may switch quantization off', () => {
     const change = { vectors: { '': { quantization_config: 'Disabled' } }, quantization_config: 'Disabled' };
     expect(decodeUpdateCollection(change)).toEqual(change);

@@ -1,6 +1,6 @@
 /**
- * Fields of a JSON body, one by one, with the texts of Qdrant's deserialiser. An absent field and null are the same:
- * "not said". A wrong shape throws at once (400); a value out of its range is noted in `Problems`, so that one answer
+ * Fields of a JSON body, one by one, with the texts of Qdrant's deserialiser. An absent field and null are the same,
+ * "not said", but where Qdrant refuses null. A wrong shape throws at once (400); a value out of its range is noted in `Problems`, so that one answer
  * names all of them (422).
  */
 import { ClusterError } from '@quiver/model';
@@ -88,6 +88,14 @@ export function optionalString(fields: Fields, key: string): string | undefined 
 export function optionalBoolean(fields: Fields, key: string): boolean | undefined {
   const value = fieldOf(fields, key);
   if (!isSaid(value)) return undefined;
+  if (typeof value !== 'boolean') throw wrongType(value, 'a boolean');
+  return value;
+}
+
+/** One that is never null: only when it is absent it is `byDefault`. */
+export function booleanOr(fields: Fields, key: string, byDefault: boolean): boolean {
+  const value = fieldOf(fields, key);
+  if (value === undefined) return byDefault;
   if (typeof value !== 'boolean') throw wrongType(value, 'a boolean');
   return value;
 }

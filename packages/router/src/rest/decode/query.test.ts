@@ -41,6 +41,7 @@ describe('query', () => {
     });
     expect(query({ query: { sample: 'random' } }).query).toEqual({ kind: 'sample' });
     expect(query({ query: null }).query).toBeNull();
+    expect(query({ query: v, with_vector: null }).withVector).toEqual({ kind: 'none' });
     expect(query({}).limit).toBe(10);
   });
 
@@ -107,6 +108,14 @@ describe('query', () => {
       'Expected a boolean, an array of strings, or an object with an include/exclude',
     ],
     [{ query: v, lookup_from: {} }, 'missing field `collection`'],
+    [{ query: v, params: { exact: null } }, 'invalid type: null, expected a boolean'],
+    [{ query: v, params: { indexed_only: null } }, 'invalid type: null, expected a boolean'],
+    [{ query: v, params: { quantization: { ignore: null } } }, 'invalid type: null, expected a boolean'],
+    [{ query: v, params: { acorn: { enable: null } } }, 'invalid type: null, expected a boolean'],
+    [
+      { query: v, params: { acorn: { max_selectivity: 1e30 } } },
+      '[internal.params.acorn.max_selectivity: value 1e+30 invalid, must be from 0.0 to 1.0]',
+    ],
     [{ query: v, prefetch: { query: v } }, 'prefetch is not supported by this version'],
     [{ query: { fusion: 'rrf' } }, 'Query kind `fusion` is not supported by this version'],
     [{ query: { nearest: v, mmr: {} } }, 'Query kind `mmr` is not supported by this version'],
@@ -139,6 +148,8 @@ describe('legacy search', () => {
     [{ limit: 1 }, 'missing field `vector`'],
     [{ vector: 7, limit: 1 }, 'untagged enum NamedVectorStruct'],
     [{ vector: [[1, 2]], limit: 1 }, 'untagged enum NamedVectorStruct'],
+    [{ vector: v, limit: 3, top: null }, 'duplicate field `limit`'],
+    [{ vector: v, top: 0 }, '[search_request.limit: value 0 invalid, must be 1 or larger]'],
     [{ vector: v, limit: 0 }, '[search_request.limit: value 0 invalid, must be 1 or larger]'],
   ])('%j is refused', (body, text) => {
     expect(() => search(body)).toThrow(text);

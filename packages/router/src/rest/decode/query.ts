@@ -10,6 +10,7 @@ import {
   type VectorInput,
 } from '@quiver/model';
 import {
+  booleanOr,
   checkMin,
   fieldOf,
   fieldsOf,
@@ -186,8 +187,8 @@ export function decodeParams(value: unknown, path: string, problems: Problems): 
   return {
     hnswEf: hnswEf ?? null,
     ...(targetRecall === undefined ? {} : { targetRecall }),
-    exact: optionalBoolean(fields, 'exact') ?? false,
-    indexedOnly: optionalBoolean(fields, 'indexed_only') ?? false,
+    exact: booleanOr(fields, 'exact', false),
+    indexedOnly: booleanOr(fields, 'indexed_only', false),
     quantization: decodeQuantization(fieldOf(fields, 'quantization'), `${path}.quantization`, problems),
     acorn: decodeAcorn(fieldOf(fields, 'acorn'), `${path}.acorn`, problems),
   };
@@ -200,7 +201,7 @@ function decodeQuantization(value: unknown, path: string, problems: Problems): S
   if (oversampling !== undefined && !(oversampling >= 1))
     problems.add(`${path}.oversampling`, `value ${decimal(oversampling)} invalid, must be 1.0 or larger`);
   return {
-    ignore: optionalBoolean(fields, 'ignore') ?? false,
+    ignore: booleanOr(fields, 'ignore', false),
     rescore: optionalBoolean(fields, 'rescore') ?? null,
     oversampling: oversampling ?? null,
   };
@@ -212,10 +213,11 @@ function decodeAcorn(value: unknown, path: string, problems: Problems): SearchPa
   const selectivity = optionalFloat(fields, 'max_selectivity', 'f64');
   if (selectivity !== undefined && !(selectivity >= 0 && selectivity <= 1))
     problems.add(`${path}.max_selectivity`, `value ${decimal(selectivity)} invalid, must be from 0.0 to 1.0`);
-  return { enable: optionalBoolean(fields, 'enable') ?? false, maxSelectivity: selectivity ?? null };
+  return { enable: booleanOr(fields, 'enable', false), maxSelectivity: selectivity ?? null };
 }
 
-/** As Rust prints a float: 1.0, not 1. */
+/** As Rust prints a float: 1.0, not 1; 1e+16, not 10000000000000000. */
 export function decimal(value: number): string {
+  if (Math.abs(value) >= 1e16) return value.toExponential();
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }

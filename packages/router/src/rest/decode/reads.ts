@@ -1,6 +1,7 @@
 /** Reads without ranking out of JSON: scroll, retrieve, count, facet. */
 import type { CountRequest, FacetRequest, RetrieveRequest, ScrollRequest, Addressed } from '@quiver/model';
 import {
+  booleanOr,
   checkMin,
   fieldOf,
   fieldsOf,
@@ -32,7 +33,7 @@ export function decodeScroll(doc: unknown): ScrollRequest & Addressed {
     offset: isSaid(offset) ? decodePointId(offset) : null,
     orderBy: isSaid(orderBy) ? decodeOrderBy(orderBy) : null,
     withPayload: decodePayloadSelector(fields, true),
-    withVector: decodeVectorSelector(fields),
+    withVector: decodeVectorSelector(fields, 'refused'),
   };
   problems.check();
   return request;
@@ -46,7 +47,7 @@ export function decodeRetrieve(doc: unknown): RetrieveRequest & Addressed {
     ...decodeShardKeys(fields),
     ids: decodePointIds(ids),
     withPayload: decodePayloadSelector(fields, false),
-    withVector: decodeVectorSelector(fields),
+    withVector: decodeVectorSelector(fields, 'refused'),
   };
 }
 
@@ -54,7 +55,7 @@ export function decodeCount(doc: unknown): CountRequest & Addressed {
   const fields = fieldsOf(doc, 'struct CountRequest');
   const problems = new Problems();
   const filter = decodeFilter(fieldOf(fields, 'filter'), 'count_request.filter', problems);
-  const exact = optionalBoolean(fields, 'exact') ?? true;
+  const exact = booleanOr(fields, 'exact', true);
   problems.check();
   return { ...decodeShardKeys(fields), filter, exact };
 }

@@ -35,10 +35,11 @@ function decodeSearchRequest(doc: unknown, marks: Marks, path: string, problems:
   const value = fieldOf(fields, 'vector');
   if (value === undefined) throw missingField('vector');
   const { using, vector } = decodeNamedVector(value, marks, `${path}.vector`, problems);
-  const top = optionalInteger(fields, 'top');
-  const limit = optionalInteger(fields, 'limit') ?? top;
+  const [byName, top] = [fieldOf(fields, 'limit'), fieldOf(fields, 'top')];
+  if (byName !== undefined && top !== undefined) throw malformed('duplicate field `limit`');
+  const limit = optionalInteger(fields, byName === undefined ? 'top' : 'limit');
   if (limit === undefined) throw missingField('limit');
-  checkMin(top, 1, `${path}.limit`, problems);
+  if (byName === undefined) checkMin(limit, 1, `${path}.limit`, problems);
   return {
     query: { kind: 'nearest', input: { kind: 'vector', vector: ownVector(vector) } },
     using,

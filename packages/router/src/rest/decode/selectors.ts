@@ -19,10 +19,11 @@ export function decodePayloadSelector(fields: Fields, byDefault: boolean): Paylo
   );
 }
 
-/** Also under its older name `with_vectors`. */
-export function decodeVectorSelector(fields: Fields): VectorSelector {
-  const value = fieldOf(fields, 'with_vector') ?? fieldOf(fields, 'with_vectors');
-  if (!isSaid(value)) return { kind: 'none' };
+/** Also under its older name `with_vectors`. Queries take null, reads without ranking do not. */
+export function decodeVectorSelector(fields: Fields, ofNull: 'none' | 'refused' = 'none'): VectorSelector {
+  const said = fieldOf(fields, 'with_vector');
+  const value = said === undefined ? fieldOf(fields, 'with_vectors') : said;
+  if (value === undefined || (value === null && ofNull === 'none')) return { kind: 'none' };
   if (typeof value === 'boolean') return { kind: value ? 'all' : 'none' };
   if (isKeys(value)) return { kind: 'names', names: value };
   throw malformed('Expected a boolean, or an array of strings (with_vector)');
