@@ -23,6 +23,7 @@ export { packedBytes, packRows, unpackRows } from './packed-rows.ts';
 export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prepare-vector.ts';
 export { graphFacts } from './graph-facts.ts';
 export { memoryUsage } from './memory-usage.ts';
+export { pointsWithValue } from './points-with-value.ts';
 export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
 export { planSearch, scanExpansions } from './plan.ts';

@@ -1,15 +1,8 @@
 /** A replica's state in the words of collection info. */
 import type { ShardState } from '@quiver/rpc';
-import {
-  ClusterError,
-  parseJsonPath,
-  parsePayload,
-  sumMemory,
-  valuesAt,
-  type PayloadFieldSchema,
-} from '@quiver/model';
+import { ClusterError, sumMemory } from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
-import { graphFacts, memoryUsage, openColumns, type SegmentReader } from '@quiver/segment';
+import { graphFacts, memoryUsage, pointsWithValue, type SegmentReader } from '@quiver/segment';
 import type { Replica } from './replica.ts';
 import type { SearchState } from './search-state.ts';
 
@@ -69,38 +62,8 @@ function payloadIndexPoints(
   const counts: Record<string, number> = {};
   for (const [field, schema] of Object.entries(replica.record.payloadSchema)) {
     let count = 0;
-    for (const reader of segments)
-      count += Math.min(brief(reader).points, pointsWith(reader, field, schema, directory));
+    for (const reader of segments) count += pointsWithValue(reader, directory, field, schema);
     counts[field] = count;
   }
   return counts;
-}
-
-/** What was counted of a segment so far: its rows never change, so counting goes on where it stopped. */
-const counted = new WeakMap<SegmentReader, Map<string, { rows: number; count: number }>>();
-
-function pointsWith(
-  reader: SegmentReader,
-  field: string,
-  schema: PayloadFieldSchema,
-  directory: ArenaDirectory,
-): number {
-  let byField = counted.get(reader);
-  if (byField === undefined)
-    counted.set(reader, (byField = new Map<string, { rows: number; count: number }>()));
-  const condition = { kind: 'is_empty', key: field, expected: false } as const;
-  const column = openColumns(reader.descriptor, directory).find(({ key }) => key === field);
-  if (column?.schema.data_type === schema.data_type && column.serves(condition))
-    return column.estimate(condition).expected;
-  const entry = byField.get(field) ?? { rows: 0, count: 0 };
-  byField.set(field, entry);
-  const path = parseJsonPath(field);
-  if (path === null) return 0;
-  for (const rows = reader.rowCount(); entry.rows < rows; entry.rows += 1)
-    if (
-      reader.payloadBytes(entry.rows) > 0 &&
-      valuesAt(parsePayload(reader.payload(entry.rows)), path).some((value) => value !== null)
-    )
-      entry.count += 1;
-  return entry.count;
 }
