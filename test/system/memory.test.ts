@@ -67,6 +67,8 @@ test('memory is told by component, and the parts are the whole', async () => {
         .find((line) => line.startsWith(`${metric} `))
         ?.slice(metric.length + 1),
     );
+  expect(valueOf('collection_vectors{collection="c",vector="image"}')).toBe(pointCount);
+  expect(valueOf('collections_vector_total')).toBe(pointCount);
   expect(valueOf('quiver_memory_bytes{component="vectors"}')).toBe(image!.storage.ram_bytes);
   expect(valueOf('quiver_memory_used_bytes')).toBeGreaterThanOrEqual(total.ram_bytes);
   expect(valueOf('quiver_memory_budget_bytes')).toBeGreaterThan(valueOf('quiver_memory_used_bytes'));

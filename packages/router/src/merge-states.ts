@@ -14,6 +14,7 @@ export function mergeStates(states: readonly ShardState[]): CollectionState {
     optimizerError: states.find((state) => state.optimizerError !== null)?.optimizerError ?? null,
     pointsCount: sum((state) => state.pointsCount),
     indexedVectorsCount: sum((state) => state.indexedVectorsCount),
+    vectorCounts: sumByKey(states.map((state) => state.vectorCounts)),
     segmentsCount: sum((state) => state.segmentsCount),
     payloadIndexPoints: sumByKey(states.map((state) => state.payloadIndexPoints)),
     updateQueueLength: sum((state) => state.updateQueueLength),

@@ -187,6 +187,8 @@ export interface CollectionState {
   readonly pointsCount: number;
   /** Vectors (over all names) that a graph serves. */
   readonly indexedVectorsCount: number;
+  /** Vectors of living points, by name. */
+  readonly vectorCounts: Readonly<Record<string, number>>;
   readonly segmentsCount: number;
   /** Points that carry a value, by indexed field. */
   readonly payloadIndexPoints: Readonly<Record<string, number>>;

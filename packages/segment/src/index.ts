@@ -24,6 +24,7 @@ export { prepareOwnRows, prepareQuery, prepareRows, prepareVector } from './prep
 export { graphFacts } from './graph-facts.ts';
 export { memoryUsage } from './memory-usage.ts';
 export { pointsWithValue } from './points-with-value.ts';
+export { vectorCounts } from './vector-counts.ts';
 export type { GraphFacts } from './graph-facts.ts';
 export { quantizationOf } from './quantization-of.ts';
 export { planSearch, scanExpansions } from './plan.ts';

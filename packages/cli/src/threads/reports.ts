@@ -33,7 +33,7 @@ export function createReports(options: {
         samples.push({
           name,
           points: state.pointsCount,
-          vectors: {},
+          vectors: state.vectorCounts,
           runningOptimizations: state.running.length,
           updateQueueLength: state.updateQueueLength,
           deadReplicas,

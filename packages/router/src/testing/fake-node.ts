@@ -83,6 +83,7 @@ export async function createFakeNode(
           optimizerError: null,
           pointsCount: of(record).length,
           indexedVectorsCount: 0,
+          vectorCounts: {},
           segmentsCount: 1,
           payloadIndexPoints: {},
           updateQueueLength: 0,

@@ -2,7 +2,7 @@
 import type { ShardState } from '@quiver/rpc';
 import { ClusterError, sumMemory } from '@quiver/model';
 import type { ArenaDirectory } from '@quiver/kernel';
-import { graphFacts, memoryUsage, pointsWithValue, type SegmentReader } from '@quiver/segment';
+import { graphFacts, memoryUsage, pointsWithValue, vectorCounts, type SegmentReader } from '@quiver/segment';
 import type { Replica } from './replica.ts';
 import type { SearchState } from './search-state.ts';
 
@@ -28,6 +28,7 @@ export function describeReplica(
     optimizerError: optimizer.error,
     pointsCount: replica.points,
     indexedVectorsCount: segments.reduce((sum, reader) => sum + indexedVectors(reader), 0),
+    vectorCounts: sumVectors(segments),
     // An empty collection still has the segment that its first point will go to.
     segmentsCount: Math.max(1, segments.length),
     payloadIndexPoints: payloadIndexPoints(replica, segments, directory),
@@ -51,6 +52,13 @@ function brief(reader: SegmentReader): { id: number; points: number } {
 
 function indexedVectors(reader: SegmentReader): number {
   return reader.descriptor.graphs.length * (reader.rowCount() - reader.deadCount());
+}
+
+function sumVectors(segments: readonly SegmentReader[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const reader of segments)
+    for (const [name, count] of vectorCounts(reader)) sums.set(name, (sums.get(name) ?? 0) + count);
+  return Object.fromEntries(sums);
 }
 
 /** Points with a value, by indexed field. */
