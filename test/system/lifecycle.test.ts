@@ -1,9 +1,11 @@
 // A server's life: start, stop, restart, and the ways a start is refused.
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 import { startQuiver, type RunningServer } from '../harness/server.ts';
 import { ask, send } from './rest-client.ts';
 
@@ -55,6 +57,40 @@ test('SIGTERM ends with 0 and the data is there after a restart', async () => {
   expect(info.points_count).toBe(2);
   expect(info.payload_schema).toMatchObject({ n: { data_type: 'integer', points: 2 } });
 });
+
+test('what ends `npm start` ends the server: no shell stands between them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quiver-npm-'));
+  const port = await freePort();
+  const npm = spawn('npm', ['start'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      QUIVER__STORAGE__STORAGE_PATH: folder,
+      QUIVER__SERVICE__HOST: '127.0.0.1',
+      QUIVER__SERVICE__HTTP_PORT: String(port),
+      QUIVER__SERVICE__GRPC_PORT: String(await freePort()),
+      QUIVER__CLUSTER__P2P__PORT: String(await freePort()),
+    },
+  });
+  const ended = once(npm, 'exit');
+  let log = '';
+  npm.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
+  try {
+    await expect.poll(() => log, { timeout: 60_000 }).toContain('is ready');
+  } finally {
+    npm.kill('SIGTERM');
+    await ended;
+  }
+  const answered = await fetch(`http://127.0.0.1:${port}/readyz`).then(
+    () => true,
+    () => false,
+  );
+  npm.stdout.destroy();
+  expect(answered).toBe(false);
+  expect(log).toContain('stopped');
+  rmSync(folder, { recursive: true, force: true });
+}, 90_000);
 
 test.skipIf(process.platform !== 'linux')(
   'a server begins with settings for malloc, and keeps those that it is given',
