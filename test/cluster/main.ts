@@ -4,7 +4,9 @@
  * free ones). Always: while it runs the id of each of its processes lies under `--pids`, by name, so that this cluster's
  * can be told from any other's.
  */
+import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startRoles, type ClusterNode } from '../harness/cluster.ts';
@@ -20,6 +22,22 @@ const { values } = parseArgs({
 });
 const firstRestPort = Number(values.port);
 const routerPortStep = 1000;
+
+/** Whoever listens there would answer for a router that could not start. */
+async function refuseTaken(port: number): Promise<void> {
+  const probe = createServer().listen({ host: '127.0.0.1', port, exclusive: true });
+  try {
+    await once(probe, 'listening');
+  } catch {
+    process.stderr.write(`port ${port} is taken: stop what listens there, or choose others with -- --port\n`);
+    process.exit(1);
+  }
+  probe.close();
+  await once(probe, 'close');
+}
+if (firstRestPort !== 0)
+  for (let index = 0; index < Number(values.routers); index += 1)
+    for (const port of [0, 1]) await refuseTaken(firstRestPort + port + routerPortStep * index);
 
 const cluster = await startRoles(
   { metas: Number(values.metas), shards: Number(values.shards), routers: Number(values.routers) },

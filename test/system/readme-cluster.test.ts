@@ -1,6 +1,8 @@
 // README's cluster block as printed, but for its port numbers and the folder of the process ids.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,4 +40,24 @@ test('the same search through both routers, and again after one shard node was k
   }
   expect(readdirSync(pids)).toEqual([]);
   rmSync(pids, { recursive: true, force: true });
+});
+
+test('a port that another server has is told before anything is started', async () => {
+  const other = createServer((_, reply) => reply.end('all shards are ready'));
+  other.listen(0, '0.0.0.0');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const cluster = spawn(process.execPath, [join(root, 'test/cluster/main.ts'), '--port', String(port)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [cluster.stdout, cluster.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+      if (printed.includes('Ctrl-C')) cluster.kill('SIGTERM');
+    });
+  await once(cluster, 'exit');
+  other.close();
+  expect(printed).toContain(`port ${port} is taken`);
+  expect(printed).not.toContain('meta-0');
 });
