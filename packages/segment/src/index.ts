@@ -43,7 +43,7 @@ export {
   wantsGraph,
 } from './graph-plan.ts';
 export type { GraphParams } from './graph-plan.ts';
-export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax } from './seal-plan.ts';
+export { allocateSealed, isLargeEnough, planSeal, sealedRowsMax, wantedGraphKib } from './seal-plan.ts';
 export type { SealOptions, SealPlan } from './seal-plan.ts';
 export { allocateRepacked, copyCore, finishRepack, repackedCoreBytes, residentRows } from './repack.ts';
 export { buildSealed, noRow } from './seal.ts';

@@ -115,6 +115,21 @@ export function planSeal(inputs: readonly SegmentReader[], options: SealOptions)
   };
 }
 
+/**
+ * KiB of f32 vectors, the largest of the vectors that are to have a graph: a merge of this segment alone makes one when they are no
+ * less than the threshold.
+ */
+export function wantedGraphKib(reader: SegmentReader, graphs: ReadonlyMap<string, GraphParams>): number {
+  const alive = reader.rowCount() - reader.deadCount();
+  let kib = 0;
+  for (const vector of reader.descriptor.schema.vectors) {
+    const params = graphs.get(vector.name);
+    if (vector.kind !== 'dense' || params === undefined || !wantsGraph(params)) continue;
+    kib = Math.max(kib, (Math.min(alive, presentRows([reader], vector)) * vector.dim * 4) / 1024);
+  }
+  return kib;
+}
+
 /** Qdrant's rule: KiB of f32 vectors, whatever the datatype. */
 export function isLargeEnough(rows: number, dim: number, thresholdKib: number): boolean {
   return thresholdKib > 0 && rows > 0 && rows * dim * 4 >= thresholdKib * 1024;

@@ -5,6 +5,7 @@ import {
   canBeInFile,
   coldRowBytes,
   isSmallerCompact,
+  wantedGraphKib,
   wantsGraph,
   type SegmentDescriptor,
   type SegmentReader,
@@ -93,14 +94,17 @@ function policySegment(
   const rows = reader.rowCount();
   const alive = rows - reader.deadCount();
   const wanted = graphsOf(record);
+  const hasGraph = descriptor.graphs.length > 0 || ![...wanted.values()].some(wantsGraph);
+  const vectorKib = (alive * vectorBytes(descriptor)) / 1024;
   return {
     id: descriptor.id,
     kind: descriptor.kind,
     rows,
     deadRows: reader.deadCount(),
-    vectorKib: (alive * vectorBytes(descriptor)) / 1024,
+    vectorKib,
+    waitingKib: descriptor.kind === 'sealed' && !hasGraph ? wantedGraphKib(reader, wanted) : vectorKib,
     sparseKib: sparseNames(descriptor).length === 0 ? 0 : reader.blobUsedBytes() / 1024,
-    hasGraph: descriptor.graphs.length > 0 || ![...wanted.values()].some(wantsGraph),
+    hasGraph,
     isOutdated:
       descriptor.graphs.some((graph) => isOutdated(graph, wanted)) ||
       isPlacedOtherwise(descriptor, coldVectorsOf(record).difference(inlineVectorsOf(record)), needingRows),

@@ -8,6 +8,7 @@ function segment(id: number, part: Partial<PolicySegment> = {}): PolicySegment {
     rows: 1_000,
     deadRows: 0,
     vectorKib: 0,
+    waitingKib: part.vectorKib ?? 0,
     sparseKib: 0,
     hasGraph: false,
     isOutdated: false,
@@ -43,6 +44,13 @@ test('sparse vectors are sealed at a small part of the threshold, once writes pa
   const grown = inputOf(segments, { head: { ...head, sparseKib: 120 } });
   expect(decideMerge({ ...grown, idleMs: 0 })).toBeNull();
   expect(decideMerge(grown)).toEqual({ inputs: [2, 3, 4], closeHead: true, reason: 'index' });
+});
+
+test('a segment in which too few rows have the vector for a graph is not sealed again', () => {
+  const sealed = segment(1, { kind: 'sealed', vectorKib: 12_000, waitingKib: 9_000 });
+  expect(decideMerge(inputOf([sealed]))).toBeNull();
+  const plain = segment(2, { vectorKib: 1_000 });
+  expect(decideMerge(inputOf([sealed, plain]))).toMatchObject({ inputs: [1, 2], reason: 'index' });
 });
 
 test('a segment that was sealed for its sparse vectors is not sealed again for lack of a graph', () => {

@@ -11,6 +11,11 @@ export interface PolicySegment {
   readonly deadRows: number;
   /** KiB of f32 vectors, the largest of its vectors. */
   readonly vectorKib: number;
+  /**
+   * KiB of f32 vectors that wait for a graph: of a sealed segment without one only those that a merge would make one of, where rows
+   * may lack the vector and vectors may have `m: 0`; or it would be merged without end. Of all others `vectorKib`.
+   */
+  readonly waitingKib: number;
   /** KiB of sparse vectors, with the payloads beside them; 0 where there are none. */
   readonly sparseKib: number;
   readonly hasGraph: boolean;
@@ -68,10 +73,10 @@ export function decideMerge(input: PolicyInput): Decision | null {
   const plain = segments.filter(({ kind }) => kind === 'plain');
   const loose = segments.filter(({ kind, hasGraph }) => kind === 'plain' || !hasGraph);
   const sealing =
-    decideSealing(input, loose, ({ vectorKib }) => vectorKib, 1) ??
+    decideSealing(input, loose, ({ waitingKib }) => waitingKib, 1) ??
     decideSealing(input, plain, ({ sparseKib }) => sparseKib, sparseWeight);
   if (sealing !== null) return sealing;
-  const looseKib = [...loose, ...headOf(input)].reduce((sum, { vectorKib }) => sum + vectorKib, 0);
+  const looseKib = [...loose, ...headOf(input)].reduce((sum, { waitingKib }) => sum + waitingKib, 0);
   if (plain.length > plainSegmentsMax && (threshold === 0 || looseKib < threshold)) {
     const joined = threshold === 0 ? smallest(loose, input.segmentKibMax) : loose;
     const inputs = loose.filter((segment) => joined.includes(segment)).map(({ id }) => id);
