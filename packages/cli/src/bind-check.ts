@@ -6,11 +6,12 @@ import { createServer } from 'node:net';
 import { ClusterError } from '@quiver/model';
 
 /**
+ * @param setting - of the port, for who has to choose another
  * @param port - 0 lets the system choose
  * @returns the port, free again for the serve threads
  * @throws ClusterError 'unavailable' naming the port
  */
-export async function claimPort(host: string, port: number, what: string): Promise<number> {
+export async function claimPort(host: string, port: number, what: string, setting: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -18,7 +19,7 @@ export async function claimPort(host: string, port: number, what: string): Promi
       reject(
         new ClusterError(
           'unavailable',
-          `${what} cannot listen on ${host}:${port}: ${why}; stop it or choose another port`,
+          `${what} cannot listen on ${host}:${port}: ${why}; stop it or set ${setting} to another port`,
           {
             cause: error,
           },

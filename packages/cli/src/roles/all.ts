@@ -26,14 +26,23 @@ export async function runAll(loaded: LoadedConfig): Promise<void> {
   const { config, env, log, folder } = role;
   const { host } = config.service;
   const { cluster } = config;
-  const restPort = await claimPort(host, config.service.http_port, 'REST');
+  const restPort = await claimPort(host, config.service.http_port, 'REST', 'service.http_port');
   const grpcPort =
-    config.service.grpc_port === null ? null : await claimPort(host, config.service.grpc_port, 'gRPC');
-  const p2pPort = cluster.enabled ? await claimPort(host, cluster.p2p.port ?? 6335, 'the consensus') : null;
+    config.service.grpc_port === null
+      ? null
+      : await claimPort(host, config.service.grpc_port, 'gRPC', 'service.grpc_port');
+  const p2pPort = cluster.enabled
+    ? await claimPort(host, cluster.p2p.port ?? 6335, 'the consensus', 'cluster.p2p.port')
+    : null;
   const dataPort =
     p2pPort === null
       ? null
-      : await claimPort(host, cluster.p2p.data_port ?? p2pPort + 1, 'data between nodes');
+      : await claimPort(
+          host,
+          cluster.p2p.data_port ?? p2pPort + 1,
+          'data between nodes',
+          'cluster.p2p.data_port',
+        );
 
   const watermarks = watermarksOf(config);
   const volumes = await openShardVolumes({

@@ -24,9 +24,11 @@ export async function runRouter(loaded: LoadedConfig): Promise<void> {
     throw new ConfigError([
       'role router: `cluster.meta` (--meta http://host:6335,...) must name members of the metadata store',
     ]);
-  const restPort = await claimPort(host, config.service.http_port, 'REST');
+  const restPort = await claimPort(host, config.service.http_port, 'REST', 'service.http_port');
   const grpcPort =
-    config.service.grpc_port === null ? null : await claimPort(host, config.service.grpc_port, 'gRPC');
+    config.service.grpc_port === null
+      ? null
+      : await claimPort(host, config.service.grpc_port, 'gRPC', 'service.grpc_port');
   // A router keeps nothing: each start is a new node, and the one before is forgotten when its session ends.
   const id = mintNodeId(env.uuid());
   const caller = createPeerCaller({ nodeId: id, secret, callMsMax }, env);

@@ -28,7 +28,12 @@ export async function runShard(loaded: LoadedConfig): Promise<void> {
     throw new ConfigError([
       'role shard: `cluster.meta` (--meta http://host:6335,...) must name members of the metadata store',
     ]);
-  const dataPort = await claimPort(host, config.cluster.p2p.port ?? 6335, 'data between nodes');
+  const dataPort = await claimPort(
+    host,
+    config.cluster.p2p.port ?? 6335,
+    'data between nodes',
+    'cluster.p2p.port',
+  );
   const advertised = hostPort(
     config.cluster.advertise ?? `http://${host}:${dataPort}`,
     'cluster.advertise',

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ConfigError } from '../config/config-error.ts';
 import { memoryBudget } from './sizing.ts';
 
 const mib = 1 << 20;
@@ -15,5 +16,6 @@ test('what a budget leaves for segments counts every thread, the one that decode
 });
 
 test('a budget that leaves segments too little is refused, with what is needed', () => {
+  expect(() => budgetOf(511, 1, 1)).toThrow(ConfigError);
   expect(() => budgetOf(511, 1, 1)).toThrow(`with 4 threads this process needs ${512 * mib}`);
 });

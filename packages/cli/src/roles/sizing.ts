@@ -1,5 +1,6 @@
 /** How many threads and how much memory a process takes when the configuration leaves it to the machine. */
 import { availableParallelism, totalmem } from 'node:os';
+import { ConfigError } from '../config/config-error.ts';
 
 const mib = 1024 * 1024;
 /** Of the machine's or the container's memory, where no budget is set: the rest is for the system. */
@@ -36,7 +37,7 @@ export interface MemoryBudget {
 
 /**
  * @param asked - `storage.memory_budget` and `quiver.memory_budget_mb`; 0 or null: not set
- * @throws Error when the budget is too small to run in
+ * @throws ConfigError when the budget is too small to run in
  */
 export function memoryBudget(
   asked: { readonly processBytes: number | null; readonly segmentMib: number | null },
@@ -54,10 +55,10 @@ export function memoryBudget(
   const threads = serve + build + otherThreads;
   const left = processBytes - restBytes - threads * restBytesEach;
   if (left < segmentBytesMin)
-    throw new Error(
-      `storage.memory_budget is ${processBytes} bytes: with ${threads} threads this process needs ` +
+    throw new ConfigError([
+      `\`storage.memory_budget\`: ${processBytes} bytes are too few, with ${threads} threads this process needs ` +
         `${processBytes - left + segmentBytesMin}; raise it, or lower service.max_workers`,
-    );
+    ]);
   return { processBytes, segmentBytes: own > 0 ? Math.min(own, left) : left };
 }
 

@@ -3,7 +3,12 @@ import { ClusterError } from '@quiver/model';
 import { callDeadlineMs, malformed, type RpcCall } from '@quiver/rpc';
 import type { Access, ConsistencyLevel, RequestContext, WriteContext } from '../api.ts';
 import { explainMetadata, explainOfMetadata, explanationMetadata } from '../explain.ts';
-import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
+import {
+  affinityHeader,
+  missingShardsHeader,
+  missingShardsOf,
+  partialResultsHeader,
+} from '../read-headers.ts';
 import type { GrpcOptions } from './options.ts';
 
 const defaultTimeoutMs = 60_000;
@@ -48,12 +53,13 @@ const consistencyTypes = ['all', 'majority', 'quorum'] as const;
 export function readContextOf(call: RpcCall, message: ReadMessage, options: GrpcOptions): RequestContext {
   const affinity = call.metadata(affinityHeader);
   const consistency = decodeConsistency(message.read_consistency);
+  const missingShards = missingShardsOf(call.metadata(partialResultsHeader));
   return {
     ...contextOf(call, message, options),
     ...(consistency === undefined ? {} : { consistency }),
     ...(affinity === undefined ? {} : { affinity }),
     ...(explainOfMetadata(call.metadata(explainMetadata)) ? { explanations: [] } : {}),
-    ...(call.metadata(partialResultsHeader) === 'allow' ? { missingShards: new Set<number>() } : {}),
+    ...(missingShards === null ? {} : { missingShards }),
   };
 }
 

@@ -104,6 +104,9 @@ test('consistency, affinity and partial results reach the use case, and shards t
     ['all', 'me', false],
     [2, undefined, true],
   ]);
+  expect(failure(await count(undefined, { 'x-quiver-partial-results': 'yes' }))).toContain(
+    'x-quiver-partial-results is "yes"; it takes allow',
+  );
   expect(failure(await count({ type: 9 }))).toContain('INVALID_ARGUMENT');
   expect(failure(await count({ factor: 0 }))).toContain('INVALID_ARGUMENT');
 

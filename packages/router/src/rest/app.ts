@@ -7,7 +7,12 @@ import { asClusterError, errorText, grpcCode, grpcStatus, httpStatus } from '@qu
 import { createReplyBuilder } from '@quiver/wire';
 import type { Access, Api } from '../api.ts';
 import type { DecodedBody } from '../long-bodies.ts';
-import { affinityHeader, missingShardsHeader, partialResultsHeader } from '../read-headers.ts';
+import {
+  affinityHeader,
+  missingShardsHeader,
+  missingShardsOf,
+  partialResultsHeader,
+} from '../read-headers.ts';
 import { accessOf } from './auth.ts';
 import { BodyTooLarge, readBody } from './body.ts';
 import type { Answer, Call, Route } from './call.ts';
@@ -117,7 +122,6 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
     access: Access,
   ): Promise<void> {
     const { route, parameters } = match;
-    const missingShards = exchange.header(partialResultsHeader) === 'allow' ? new Set<number>() : null;
     let body: ScannedBody | null = null;
     let decoded: DecodedBody | null = null;
     try {
@@ -138,6 +142,7 @@ export function createRestHandler(api: Api, options: RestOptions): RestHandler {
         deadlineMs: startMs + (timeoutMs ?? timeoutMsDefault),
       });
       const affinity = exchange.header(affinityHeader);
+      const missingShards = missingShardsOf(exchange.header(partialResultsHeader));
       const call: Call = {
         api,
         service,

@@ -46,3 +46,24 @@ test('a search of a head is an exact scan of its rows, under a filter of those t
   ]);
   expect(await explained({ query: { kind: 'sample' } })).toMatchObject([{ plan: 'sample', hits: 0 }]);
 });
+
+test('a scan of codes has no beam', async () => {
+  cluster = new NodeCluster(1);
+  await cluster.addNode(1);
+  const record = collectionOn('c', [1]);
+  const { config } = record;
+  cluster.meta.setCollection({
+    ...record,
+    config: {
+      ...config,
+      optimizer_config: { ...config.optimizer_config, indexing_threshold: 8 },
+      hnsw_config: { ...config.hnsw_config, m: 0, full_scan_threshold: 1 },
+      quantization_config: { scalar: { type: 'int8' } },
+    },
+  });
+  await cluster.env.settle();
+  const ids = Array.from({ length: 2_000 }, (_, i) => i);
+  await cluster.write('c', upsertOf(ids, 4, 1));
+  await cluster.until('indexed', () => (cluster.manifest(1, 1)?.segments.length ?? 0) > 0);
+  expect(await explained({})).toMatchObject([{ plan: 'scan_codes', ef: null, efFrom: null, hits: 10 }]);
+});

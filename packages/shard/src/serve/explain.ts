@@ -101,17 +101,16 @@ function* explainSegment(
   }
   if (plan.kind === 'scan') {
     const exact = passing?.count ?? reader.rowCount() - reader.deadCount();
-    const { kind, efFrom } = plan;
     const distances = { codes: 0, links: 0, exact };
-    return { ...base, plan: kind, efFrom, distances, hits: found.count, time };
+    return { ...base, plan: plan.kind, distances, hits: found.count, time };
   }
   const facts = searchFactsOf(reader, request.using);
   return {
     ...base,
     plan: plan.kind,
     fallback: facts.hasFallenBack ? planNames[facts.walk] : null,
-    ef: plan.kind === 'scan_codes' ? null : plan.ef,
-    efFrom: plan.efFrom,
+    // A scan has no beam.
+    ...(plan.kind === 'scan_codes' ? {} : { ef: plan.ef, efFrom: plan.efFrom }),
     visitedNodes: facts.visited,
     distances: { codes: facts.estimated, links: facts.lookedUp, exact: facts.exact },
     hits: found.count,
