@@ -57,13 +57,17 @@ test('a scan of codes has no beam', async () => {
     config: {
       ...config,
       optimizer_config: { ...config.optimizer_config, indexing_threshold: 8 },
-      hnsw_config: { ...config.hnsw_config, m: 0, full_scan_threshold: 1 },
       quantization_config: { scalar: { type: 'int8' } },
     },
   });
   await cluster.env.settle();
   const ids = Array.from({ length: 2_000 }, (_, i) => i);
   await cluster.write('c', upsertOf(ids, 4, 1));
-  await cluster.until('indexed', () => (cluster.manifest(1, 1)?.segments.length ?? 0) > 0);
-  expect(await explained({})).toMatchObject([{ plan: 'scan_codes', ef: null, efFrom: null, hits: 10 }]);
+  const graphs = (): unknown[] =>
+    (cluster.manifest(1, 1)?.segments ?? []).flatMap(({ stored }) => stored.graphs);
+  await cluster.until('indexed', () => graphs().length > 0);
+  const filter: Filter = { ...emptyFilter, must: [{ kind: 'has_id', ids: ids.slice(0, 1_500) }] };
+  expect(await explained({ filter })).toMatchObject([
+    { plan: 'scan_codes', ef: null, efFrom: null, hits: 10 },
+  ]);
 });
