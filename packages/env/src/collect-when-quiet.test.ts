@@ -50,7 +50,7 @@ test('much room between the objects is emptied, once, after a longer rest', () =
   watch.look(0, 200 * mib);
   expect(watch.look(0, 200 * mib)).toBe('objects');
   watch.collected('objects', 150 * mib, 75 * mib, 0);
-  const shares = [0, 0, 0, 0.9, 0, 0, 0, 0, 0, 0];
+  const shares = [0, 0, 0, 0.4, 0, 0, 0.2, 0, 0, 0];
   expect(shares.map((share) => watch.look(share, 151 * mib))).toEqual([
     ...Array<null>(9).fill(null),
     'pages',

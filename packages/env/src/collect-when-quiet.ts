@@ -17,8 +17,9 @@ const quietLooksMin = 2;
 const busyShareMax = 0.5;
 const muchBytes = 16 << 20;
 const muchShare = 0.25;
-/** In a row, before pages are emptied: that takes two to three times as long as the collection before it. */
-const quietLooksBeforeEmptying = 6;
+/** In a row, and of the thread's time, before pages are emptied: that takes two to three times as long as the collection before it. */
+const restingLooksMin = 6;
+const restingShareMax = 0.25;
 /** Of what the last collection took, and one that emptied pages with the one before it. */
 const restPerCost = 300;
 /** The heap has grown by so much more than the least that it was a burst, not what a quiet thread does by itself. */
@@ -38,6 +39,7 @@ export class QuietWatch {
   /** Since the last collection. */
   #looks = 0;
   #quietLooks = 0;
+  #restingLooks = 0;
   /** After the last collection, at least. */
   #restLooks = 0;
 
@@ -48,9 +50,10 @@ export class QuietWatch {
   look(busyShare: number, heapBytes: number): Due {
     this.#looks += 1;
     this.#quietLooks = busyShare > busyShareMax ? 0 : this.#quietLooks + 1;
+    this.#restingLooks = busyShare > restingShareMax ? 0 : this.#restingLooks + 1;
     const isQuiet = this.#quietLooks >= quietLooksMin;
     if (this.#collectedBytes === null) return isQuiet || this.#looks >= firstLooksMax ? 'objects' : null;
-    if (this.#hasRoom && this.#quietLooks >= quietLooksBeforeEmptying) return 'pages';
+    if (this.#hasRoom && this.#restingLooks >= restingLooksMin) return 'pages';
     const grown = heapBytes - this.#collectedBytes;
     const isRested = this.#looks >= this.#restLooks || isMuch(grown / burst, this.#collectedBytes);
     return isQuiet && isRested && isMuch(grown, this.#collectedBytes) ? 'objects' : null;
@@ -68,6 +71,7 @@ export class QuietWatch {
     this.#collectedBytes = heapBytes;
     this.#looks = 0;
     this.#quietLooks = 0;
+    this.#restingLooks = 0;
   }
 }
 

@@ -262,6 +262,23 @@ test('writes are refused with a time to come back while too much waits to be ind
   await cluster.write('c', upsertOf([200], 4, 1));
 });
 
+test('nothing waits to be indexed where vectors are to have no graph', async () => {
+  cluster = new NodeCluster(1);
+  cluster.unindexedBytesMax = 100 * 4 * 4;
+  await cluster.addNode(1);
+  const record = collectionOn('c', [1]);
+  const { config } = record;
+  const vectors = { size: 4, distance: 'Euclid' as const, hnsw_config: { m: 0 } };
+  cluster.meta.setCollection({
+    ...record,
+    config: { ...config, params: { ...config.params, vectors } },
+  });
+  await cluster.env.settle();
+  await cluster.write('c', upsertOf(ids(0, 500), 4, 1));
+  await cluster.write('c', upsertOf([500], 4, 1), { node: 1 });
+  expect(await cluster.contents(1, 'c')).toHaveLength(501);
+});
+
 test('writes that come while the primary is handed over wait, and are done by whoever leads then', async () => {
   await clusterOf([1, 2]);
   await cluster.write('c', upsertOf(ids(0, 10), 4, 1));

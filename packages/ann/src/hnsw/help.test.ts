@@ -46,10 +46,12 @@ async function buildHelped(
   while (!builder.step(64)) {
     done.push(builder.done);
     // The machine may have had no core for them until now.
-    while (
-      helpers > 0 &&
+    for (
+      let waits = 0;
+      waits < helpers * 10_000 &&
       isShared(kernel.arena.memory.buffer, region) &&
-      Atomics.load(words, helpWords.turns) === 0
+      Atomics.load(words, helpWords.turns) === 0;
+      waits += 1
     )
       Atomics.wait(words, helpWords.turns, 0, 1);
   }

@@ -4,8 +4,10 @@
  */
 import type { Env } from '@quiver/env';
 import { ClusterError, type ResolvedOperation } from '@quiver/model';
+import { wantedGraphKib, wantsGraph } from '@quiver/segment';
 import type { NodeMemory } from './node-memory.ts';
 import type { Replica } from './replica.ts';
+import { graphsOf, indexingThresholdKibOf } from './wanted-graphs.ts';
 
 /** The longest that one write is held back for a graph to follow. */
 const backlogDelayMsMax = 1_000;
@@ -89,14 +91,22 @@ export function backlogDelayMs(backlogBytes: number, limitBytes: number): number
   return share * backlogDelayMsMax;
 }
 
-/** Bytes of dense vectors that are to have a graph and have none. */
+/** Bytes of dense vectors that are to have a graph and have none. A sealed segment too small for one is at rest: it waits for nothing. */
 function unindexedBytes(replica: Replica): number {
-  const { optimizer_config: optimizer, hnsw_config: hnsw } = replica.record.config;
-  if (optimizer.indexing_threshold === 0 || hnsw.m === 0) return 0;
-  let rows = 0;
-  for (const reader of replica.allSegments())
-    if (reader.descriptor.graphs.length === 0) rows += reader.rowCount() - reader.deadCount();
+  const threshold = indexingThresholdKibOf(replica.record);
+  if (threshold === 0) return 0;
+  const wanted = graphsOf(replica.record);
   let rowBytes = 0;
-  for (const vector of replica.schema.vectors) if (vector.kind === 'dense') rowBytes += 4 * vector.dim;
-  return rows * rowBytes;
+  for (const vector of replica.schema.vectors) {
+    const graph = wanted.get(vector.name);
+    if (vector.kind === 'dense' && graph !== undefined && wantsGraph(graph)) rowBytes += 4 * vector.dim;
+  }
+  let bytes = 0;
+  for (const reader of replica.allSegments()) {
+    const { kind, graphs } = reader.descriptor;
+    if (graphs.length > 0) continue;
+    if (kind === 'sealed' && wantedGraphKib(reader, wanted) < threshold) continue;
+    bytes += (reader.rowCount() - reader.deadCount()) * rowBytes;
+  }
+  return bytes;
 }

@@ -3,7 +3,7 @@ import type { ArenaPool } from '@quiver/kernel';
 import { planSeal, type SealPlan, type SegmentReader } from '@quiver/segment';
 import type { Replica } from './replica.ts';
 import { freeBytes, fullCodesBytesMax, isScarce } from './segment-space.ts';
-import { coldVectorsOf, graphsOf } from './wanted-graphs.ts';
+import { coldVectorsOf, graphsOf, indexingThresholdKibOf } from './wanted-graphs.ts';
 
 export interface MergeSurroundings {
   readonly pool: ArenaPool;
@@ -37,7 +37,7 @@ export function planMerge(
       cold: isNarrow ? new Set(graphs.keys()) : coldVectorsOf(record),
       resident: needingRows,
     },
-    indexingThresholdKib: record.config.optimizer_config.indexing_threshold ?? 10_000,
+    indexingThresholdKib: indexingThresholdKibOf(record),
     threads,
   });
 }

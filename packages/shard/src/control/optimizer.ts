@@ -114,8 +114,6 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     const lacking = decision === null ? indexesDue() : null;
     if (decision === null && lacking === null) {
       if (isMergeDue(policy())) schedule(lookEveryMs);
-      else if (refused.isAnyLeft(replica.segments.map(({ descriptor }) => descriptor.id)))
-        schedule(retryAfterMs);
       return;
     }
     run(decision !== null ? merge(decision) : rebuildIndexes(lacking!));
@@ -175,6 +173,7 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
       else pool.release(moved.core);
       return;
     }
+    refused.forget(reader.descriptor.id);
     replica.segments = replica.segments.with(index, finishRepack(reader, moved, directory));
     retired.retire({ regions: [reader.descriptor.core] }, options.publish(replica));
     log.info('vectors of a segment left memory and stay on the disk', {

@@ -15,7 +15,14 @@ import type { Replica } from './replica.ts';
 import type { PolicyInput, PolicySegment } from './segment-policy.ts';
 import { freeBeside, freeBytes, isScarce } from './segment-space.ts';
 import { sparseNames } from './sealed-indexes.ts';
-import { coldVectorsOf, graphsOf, inlineVectorsOf, isOutdated, isPlacedOtherwise } from './wanted-graphs.ts';
+import {
+  coldVectorsOf,
+  graphsOf,
+  indexingThresholdKibOf,
+  inlineVectorsOf,
+  isOutdated,
+  isPlacedOtherwise,
+} from './wanted-graphs.ts';
 
 /** What segments are merged by when nearly nothing is free: there must be an end to what waits. */
 const roomMin = 64 << 20;
@@ -44,7 +51,7 @@ export function policyInput(replica: Replica, surroundings: PolicySurroundings):
     segments: segments.map(entered),
     head: head === null ? null : entered(head.reader),
     idleMs,
-    indexingThresholdKib: config.indexing_threshold ?? 10_000,
+    indexingThresholdKib: indexingThresholdKibOf(record),
     deletedThreshold: config.deleted_threshold,
     vacuumMinRows: config.vacuum_min_vector_number,
     loadKibMax: limits.loadBytesMax / 1024,

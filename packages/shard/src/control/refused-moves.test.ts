@@ -10,13 +10,6 @@ test('a segment that was refused is left until more is free', () => {
   // Refused again: there must be more than that.
   refused.note(7, 2_000);
   expect(refused.isLeft(7, 1_500)).toBe(true);
-});
-
-test('segments that are gone are waited for no longer', () => {
-  const refused = new RefusedMoves();
-  expect(refused.isAnyLeft([1])).toBe(false);
-  refused.note(1, 1_000);
-  expect(refused.isAnyLeft([1, 2])).toBe(true);
-  expect(refused.isAnyLeft([2])).toBe(false);
-  expect(refused.isAnyLeft([1, 2])).toBe(false);
+  refused.forget(7);
+  expect(refused.isLeft(7, 0)).toBe(false);
 });

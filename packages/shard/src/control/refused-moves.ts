@@ -7,15 +7,13 @@ export class RefusedMoves {
     this.#freeBytes.set(segment, freeBytes);
   }
 
+  forget(segment: number): void {
+    this.#freeBytes.delete(segment);
+  }
+
   /** @param freeBytes - now */
   isLeft(segment: number, freeBytes: number): boolean {
     const then = this.#freeBytes.get(segment);
     return then !== undefined && freeBytes <= then;
-  }
-
-  /** @returns whether any of the segments waits for room; others are forgotten */
-  isAnyLeft(segments: readonly number[]): boolean {
-    for (const id of this.#freeBytes.keys()) if (!segments.includes(id)) this.#freeBytes.delete(id);
-    return this.#freeBytes.size > 0;
   }
 }

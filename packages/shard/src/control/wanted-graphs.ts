@@ -36,6 +36,11 @@ export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
   );
 }
 
+/** KiB of f32 vectors from which a segment gets a graph; 0: none does. */
+export function indexingThresholdKibOf({ config }: CollectionRecord): number {
+  return config.optimizer_config.indexing_threshold ?? 10_000;
+}
+
 /** Each takes 8 * payload_m bytes of every row, and its share of the build. */
 const linkedFieldsMax = 6;
 const keyLengthMax = 512;
