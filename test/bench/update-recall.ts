@@ -2,9 +2,12 @@
  * Recall after updates, in process: a share of the points of a sealed segment deleted at random and put back with other vectors,
  * against a segment freshly built over the same points, at the same ef. Before the merge the new rows lie in a head and the
  * graph walks over its dead rows; after it the graph is the merge's. Then a segment that grew to those points by merges, each of
- * 1.3 times the rows of the one before. CPU seconds are those of the last merge, and for the grown one of all.
+ * 1.3 times the rows of the one before. A build chooses how widely graphs are walked by 256
+ * queries of its own, so two over the same points differ by a point and more at the same ef; with `--codes int8` there is no
+ * choice. CPU seconds are those of the last merge, and for the grown one of all.
  *
  *   node test/bench/update-recall.ts [--set wordnet-minilm] [--rows 40000] [--replaced 0.5] [--efs 16,32,64,128]
+ *     [--seed 1] [--codes int8]
  */
 import { parseArgs } from 'node:util';
 import { createRng } from '../../packages/kernel/src/index.ts';
@@ -18,6 +21,8 @@ const { values: flags } = parseArgs({
     set: { type: 'string', default: 'wordnet-minilm' },
     rows: { type: 'string', default: '40000' },
     replaced: { type: 'string', default: '0.5' },
+    codes: { type: 'string', default: 'chosen' },
+    seed: { type: 'string', default: '1' },
     efs: { type: 'string', default: '16,32,64,128' },
   },
 });
@@ -25,7 +30,8 @@ const k = 10;
 const queryCount = 400;
 const set = readDataSet(flags.set);
 const rows = Math.min(Number(flags.rows), Math.floor(set.rows / 2));
-const graphs = new Map([['', { m: 16, efConstruct: 100, quantization: null }]]);
+const quantization = flags.codes === 'int8' ? ({ kind: 'scalar', quantile: 1 } as const) : null;
+const graphs = new Map([['', { m: 16, efConstruct: 100, quantization }]]);
 
 /** Normalised, as the engine stores cosine rows. */
 function vectorOf(values: Float32Array, row: number): Vector {
@@ -106,10 +112,10 @@ function recalls(replica: TestReplica): Record<string, number> {
 
 const report = (state: string, facts: object): void =>
   void process.stdout.write(
-    `${JSON.stringify({ bench: 'update-recall', set: set.name, rows, state, ...facts })}\n`,
+    `${JSON.stringify({ bench: 'update-recall', set: set.name, rows, seed: Number(flags.seed), codes: flags.codes, state, ...facts })}\n`,
   );
 
-const rng = createRng(1);
+const rng = createRng(Number(flags.seed));
 const share = Number(flags.replaced);
 const isReplaced = Array.from({ length: rows }, () => rng.below(1_000) < 1_000 * share);
 const baseAfter = (id: number): number => (isReplaced[id]! ? rows + id : id);
