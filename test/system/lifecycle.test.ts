@@ -86,9 +86,10 @@ test('what ends `npm start` ends the server: no shell stands between them', asyn
     () => true,
     () => false,
   );
-  npm.stdout.destroy();
   expect(answered).toBe(false);
-  expect(log).toContain('stopped');
+  // What it said last may come after its end.
+  await expect.poll(() => log, { timeout: 10_000 }).toContain('stopped');
+  npm.stdout.destroy();
   rmSync(folder, { recursive: true, force: true });
 }, 90_000);
 

@@ -56,7 +56,7 @@ test('a port that another server has is told before anything is started', async 
       printed += text;
       if (printed.includes('Ctrl-C')) cluster.kill('SIGTERM');
     });
-  await once(cluster, 'exit');
+  await once(cluster, 'close');
   other.close();
   expect(printed).toContain(`port ${port} is taken`);
   expect(printed).not.toContain('meta-0');

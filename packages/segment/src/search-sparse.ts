@@ -291,13 +291,13 @@ export function* sparseDocumentCounts(
 }
 
 /** By index, as neither its rows nor whether they have the vector change. */
-const vectorCounts = new WeakMap<object, number>();
+const indexedCounts = new WeakMap<object, number>();
 
 function indexedVectors(index: { readonly rowCount: number }, view: BlobView): number {
-  let count = vectorCounts.get(index);
+  let count = indexedCounts.get(index);
   if (count === undefined) {
     count = presentCount(view, index.rowCount);
-    vectorCounts.set(index, count);
+    indexedCounts.set(index, count);
   }
   return count;
 }

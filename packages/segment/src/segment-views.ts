@@ -3,6 +3,7 @@
  * capacity; what is above the published row count is not to be read.
  */
 import { decodeRow, readRow, type ArenaDirectory, type ByteFile, type Rows } from '@quiver/kernel';
+import { bitCount } from './bitset.ts';
 import { coldVectors, type SegmentDescriptor } from './descriptor.ts';
 import { hashWords, type IdWords } from './id-words.ts';
 import { coreLayout, headerBytes, type CoreLayout } from './layout.ts';
@@ -146,15 +147,9 @@ export function isPresent(view: VectorView, row: number): boolean {
 export function presentCount({ present }: VectorView, rowCount: number): number {
   let count = 0;
   const whole = rowCount >>> 5;
-  for (let word = 0; word < whole; word += 1) count += popcount(present[word]!);
+  for (let word = 0; word < whole; word += 1) count += bitCount(present[word]!);
   const rest = rowCount & 31;
-  return rest === 0 ? count : count + popcount(present[whole]! & ((1 << rest) - 1));
-}
-
-function popcount(word: number): number {
-  let v = word - ((word >>> 1) & 0x5555_5555);
-  v = (v & 0x3333_3333) + ((v >>> 2) & 0x3333_3333);
-  return Math.imul((v + (v >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+  return rest === 0 ? count : count + bitCount(present[whole]! & ((1 << rest) - 1));
 }
 
 /** The table slot of an id: where its newest row is, or the free slot where it would go. */
