@@ -102,14 +102,15 @@ function* explainSegment(
   if (plan.kind === 'scan') {
     const exact = passing?.count ?? reader.rowCount() - reader.deadCount();
     const distances = { codes: 0, links: 0, exact };
-    return { ...base, plan: plan.kind, distances, hits: found.count, time };
+    // A scan has no beam; it may say why.
+    const efFrom = plan.efFrom === 'exact' || plan.efFrom === 'out_of_reach' ? plan.efFrom : null;
+    return { ...base, plan: plan.kind, efFrom, distances, hits: found.count, time };
   }
   const facts = searchFactsOf(reader, request.using);
   return {
     ...base,
     plan: plan.kind,
     fallback: facts.hasFallenBack ? planNames[facts.walk] : null,
-    // A scan has no beam.
     ...(plan.kind === 'scan_codes' ? {} : { ef: plan.ef, efFrom: plan.efFrom }),
     visitedNodes: facts.visited,
     distances: { codes: facts.estimated, links: facts.lookedUp, exact: facts.exact },
