@@ -122,7 +122,7 @@ function coveredRows(reader: SegmentReader, filter: Uint32Array | null): number 
   return filter === null ? rowCount : Math.min(rowCount, 32 * filter.length);
 }
 
-/** A plan, and where its beam comes from; null where no graph is asked. */
+/** A plan, and where its beam comes from; of a scan why there is none, null where that is not the reason. */
 export interface SegmentPlan extends SearchPlan {
   /** What a walk of links within values walks. */
   readonly links: LinkedBlocks | null;
@@ -162,7 +162,8 @@ export function planOf(reader: SegmentReader, request: SegmentSearch): SegmentPl
     required === null
       ? null
       : { ...required, expansionsMax: scanExpansions(request.passing, required.count) };
-  return { ...plan, links, efFrom: beam.from };
+  const isScan = plan.kind === 'scan' || plan.kind === 'scan_codes';
+  return { ...plan, links, efFrom: isScan && beam.ef !== null ? null : beam.from };
 }
 
 /** A walk by the stored rows themselves would wait for the disk at each step; a scan reads what it needs once. */

@@ -12,7 +12,16 @@ import {
 } from '@quiver/segment';
 
 /** By vector name, within the limits of graphs: what is asked beyond them is no reason to build again. */
-export function graphsOf(record: CollectionRecord): Map<string, GraphParams> {
+export function graphsOf(record: CollectionRecord): ReadonlyMap<string, GraphParams> {
+  let graphs = graphsByRecord.get(record);
+  if (graphs === undefined) graphsByRecord.set(record, (graphs = makeGraphsOf(record)));
+  return graphs;
+}
+
+/** Every write asks, and a record does not change. */
+const graphsByRecord = new WeakMap<CollectionRecord, ReadonlyMap<string, GraphParams>>();
+
+function makeGraphsOf(record: CollectionRecord): ReadonlyMap<string, GraphParams> {
   const { hnsw_config: base, quantization_config: codes, params } = record.config;
   const inline = inlineVectorsOf(record);
   return new Map(

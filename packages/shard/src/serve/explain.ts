@@ -102,16 +102,16 @@ function* explainSegment(
   if (plan.kind === 'scan') {
     const exact = passing?.count ?? reader.rowCount() - reader.deadCount();
     const distances = { codes: 0, links: 0, exact };
-    // A scan has no beam; it may say why.
-    const efFrom = plan.efFrom === 'exact' || plan.efFrom === 'out_of_reach' ? plan.efFrom : null;
-    return { ...base, plan: plan.kind, efFrom, distances, hits: found.count, time };
+    const { kind, efFrom } = plan;
+    return { ...base, plan: kind, efFrom, distances, hits: found.count, time };
   }
   const facts = searchFactsOf(reader, request.using);
   return {
     ...base,
     plan: plan.kind,
     fallback: facts.hasFallenBack ? planNames[facts.walk] : null,
-    ...(plan.kind === 'scan_codes' ? {} : { ef: plan.ef, efFrom: plan.efFrom }),
+    ef: plan.kind === 'scan_codes' ? null : plan.ef,
+    efFrom: plan.efFrom,
     visitedNodes: facts.visited,
     distances: { codes: facts.estimated, links: facts.lookedUp, exact: facts.exact },
     hits: found.count,
